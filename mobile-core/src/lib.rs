@@ -1,0 +1,52 @@
+//! One-time passwords and the way they travel, without any input or output.
+//!
+//! The server and the phone app must agree on every digit, so both call this crate. It has no clock, no
+//! randomness and no files: the caller brings the time, the bytes and the text, and gets values back. That
+//! keeps every rule testable by a table and lets the same code run in a browser (`wasm32-unknown-unknown`).
+//!
+//! The way through it:
+//! 1. [`Secret`] is the shared key, [`KeyUri`] the `otpauth://` text of the QR code that carries it.
+//! 2. [`Code`] is what a person types: six to eight digits.
+//! 3. [`Totp`] (RFC 6238) and [`Hotp`] (RFC 4226) say which [`Step`] or [`Counter`] a code belongs to, never
+//!    one that was accepted before. *Remembering* the accepted one is the caller's part.
+//!
+//! ```
+//! use mobile_core::{Code, KeyUri, Totp, Window};
+//!
+//! let text = "otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+//! let (key, tolerated) = KeyUri::parse(text)?;
+//! assert!(tolerated.is_empty());
+//!
+//! let totp = Totp::default();
+//! let now = totp.step_at(1_111_111_109);
+//! let code = Code::parse("081 804")?;
+//! let accepted = totp.check(key.secret(), &code, now, Window::default(), None);
+//! assert_eq!(accepted, Some(now));
+//! assert_eq!(totp.check(key.secret(), &code, now, Window::default(), accepted), None, "never twice");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here panics, whatever the input, and steps and counters never wrap round.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod code;
+mod hotp;
+mod parameters;
+mod search;
+mod secret;
+mod totp;
+mod uri;
+
+pub use code::{Code, CodeError};
+pub use hotp::Hotp;
+pub use parameters::{Algorithm, Counter, Digits, ParameterError, Period, Step};
+pub use secret::{Secret, SecretError};
+pub use totp::{Totp, Window};
+pub use uri::{Field, KeyUri, KeyUriError, Kind, Tolerance};
+
+/// A string that is wiped when dropped; what a secret or a URI that holds one is handed out in.
+pub use zeroize::Zeroizing;
