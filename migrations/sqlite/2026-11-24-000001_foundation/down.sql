@@ -1,0 +1,13 @@
+DROP TABLE master_key;
+DROP TABLE audit_head;
+DROP TABLE audit;
+DROP TABLE signing_key;
+DROP TABLE mfa_token;
+DROP TABLE token;
+DROP TABLE session;
+DROP TABLE client;
+DROP TABLE lockout;
+DROP TABLE factor_step;
+DROP TABLE factor_secret;
+DROP TABLE factor;
+DROP TABLE "user";

@@ -1,0 +1,21 @@
+//! What people do. Every function here owns its transaction, is synchronous, and is handed the connection and the time.
+//!
+//! `context`, `client_auth`, `bearer` and `issue` are the ground that the others stand on.
+
+pub mod audit;
+pub mod bearer;
+pub mod client;
+pub mod client_auth;
+pub mod client_credentials;
+pub mod context;
+pub mod factor;
+pub mod health;
+pub mod introspect;
+pub mod issue;
+pub mod key;
+pub mod login;
+pub mod revoke;
+pub mod start;
+pub mod sweep;
+pub mod user;
+pub mod verify;

@@ -1,0 +1,52 @@
+//! Finding out what a token is that somebody shows.
+
+use crate::app::context::{Service, Stop};
+use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::signing;
+use crate::db::mfa_token::MfaToken;
+use crate::db::token::Key;
+use crate::db::{self, Conn};
+use crate::domain::refusal::Refusal;
+use crate::domain::scope;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{Login, TokenRecord};
+
+/// The record of an access token, live or not. A JWT must carry our signature; an opaque token must be known by its keyed hash.
+pub fn find_access_token(
+    service: &Service,
+    conn: &mut Conn,
+    token: &str,
+) -> Result<Option<TokenRecord>, Stop> {
+    let Some(kid) = signing::named_kid(token) else {
+        let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
+        return Ok(db::token::find(conn, Key::Hash(&hash))?);
+    };
+    let Some(key) = db::signing_key::find(conn, &kid)? else { return Ok(None) };
+    let claims = signing::verified_claims(token, &key.public_key, &service.issuer);
+    let Some(id) = claims.and_then(|claims| claims.jti.parse().ok()) else { return Ok(None) };
+    Ok(db::token::find(conn, Key::Id(id))?)
+}
+
+/// Somebody looking after the own factors.
+pub enum Bearer {
+    /// Has shown a password, and only that.
+    Password(MfaToken),
+    /// Has logged in, and may look after factors.
+    LoggedIn(Login),
+}
+
+/// Takes an `mfa_token`, or an access token for the issuer itself with the scope `factors`.
+pub fn authenticate(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Bearer, Stop> {
+    let hash = service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]);
+    if let Some(pass) = db::mfa_token::find_live(conn, &hash, now)? {
+        return Ok(Bearer::Password(pass));
+    }
+    let record = find_access_token(service, conn, token)?
+        .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
+        .ok_or(Refusal::InvalidToken)?;
+    let may = record.scope.split(' ').any(|scope| scope == scope::FACTORS);
+    match record.login {
+        Some(login) if may => Ok(Bearer::LoggedIn(login)),
+        _ => Err(Refusal::InsufficientScope { needed: scope::FACTORS }.into()),
+    }
+}

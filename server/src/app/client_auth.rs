@@ -1,0 +1,45 @@
+//! Client authentication (RFC 6749 s2.3).
+
+use zeroize::Zeroizing;
+
+use crate::app::context::{At, Service, Stop};
+use crate::crypto::keyed_hash::Purpose;
+use crate::db::lockout::Gate;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::{Client, ClientState};
+use crate::domain::id::ClientId;
+use crate::domain::lockout::REFUSALS_OF_CLIENT;
+use crate::domain::refusal::Refusal;
+
+/// What a client shows of itself, by HTTP Basic or in the body.
+pub struct Credentials {
+    /// The `client_id` as sent.
+    pub client_id: String,
+    /// The `client_secret` as sent.
+    pub client_secret: Zeroizing<String>,
+}
+
+/// The client, if it is known, not disabled, and the secret is its own. Only reads, unless there is a refusal to log: whoever is no client
+/// never takes a writer's place.
+pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
+    let Ok(id) = shown.client_id.parse::<ClientId>() else { return Err(Refusal::InvalidClient.into()) };
+    let Some((client, secret_hash)) = db::client::find_with_secret(conn, id)? else {
+        return Err(Refusal::InvalidClient.into());
+    };
+    let secret = shown.client_secret.as_bytes();
+    let why = if !service.hasher.matches(Purpose::ClientSecret, &[secret], &secret_hash) {
+        "secret"
+    } else if client.state != ClientState::Active {
+        "disabled"
+    } else {
+        return Ok(client);
+    };
+    service.write(conn, at, |tx| {
+        let bucket = service.hasher.hash(Purpose::ClientBucket, &[id.bytes()]);
+        if db::lockout::pour(tx.conn, &bucket, REFUSALS_OF_CLIENT, tx.now)? == Gate::Open {
+            tx.note(Event::refused(Actor::Anonymous, Action::ClientRefused, Subject::Client(id), why));
+        }
+        Err(Refusal::InvalidClient.into())
+    })
+}

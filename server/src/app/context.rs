@@ -1,0 +1,148 @@
+//! What every use case needs: the keys, the issuer's name, and the transaction that ends with the audit log.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use mobile_core::Secret;
+
+use crate::crypto::keyed_hash::{KeyedHasher, Purpose};
+use crate::crypto::master_key::MasterKey;
+use crate::crypto::seal::{Place, Sealer};
+use crate::crypto::signing::SigningKey;
+use crate::db::factor::Sealed;
+use crate::db::signing_key::StoredKey;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Event, Origin};
+use crate::domain::factor::OpenFactor;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// Why a use case did not do what was asked: refused on purpose, or broken.
+#[derive(Debug)]
+pub enum Stop {
+    /// Refused: what was counted and logged on the way is committed.
+    Refused(Refusal),
+    /// Broken: nothing is.
+    Broken(Fault),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Invalid> for Stop {
+    fn from(invalid: Invalid) -> Self {
+        Self::Refused(invalid.into())
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+impl From<diesel::result::Error> for Stop {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// When and from where something is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// The time of the request; there is no other.
+    pub now: Timestamp,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// A transaction and the events that it will append to the audit log before it commits.
+pub struct Tx<'a> {
+    /// The connection, inside the transaction.
+    pub conn: &'a mut Conn,
+    /// The time of the request.
+    pub now: Timestamp,
+    events: Vec<Event>,
+}
+
+impl Tx<'_> {
+    /// Notes an event for the audit log.
+    pub fn note(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+/// The server's keys and names: the same for every request.
+pub struct Service {
+    /// The public URL: `iss` of every token.
+    pub issuer: String,
+    /// What phones show beside the account.
+    pub issuer_name: String,
+    /// Seals secrets at rest.
+    pub sealer: Sealer,
+    /// Hashes tokens and names.
+    pub hasher: KeyedHasher,
+    signing_keys: RwLock<HashMap<String, Arc<SigningKey>>>,
+}
+
+impl Service {
+    /// Derives all keys from the master key.
+    pub fn new(master: &MasterKey, issuer: String, issuer_name: String) -> Self {
+        Self {
+            issuer,
+            issuer_name,
+            sealer: Sealer::new(master),
+            hasher: KeyedHasher::new(master),
+            signing_keys: RwLock::default(),
+        }
+    }
+
+    /// Runs `body` in one transaction that ends with its audit events. A refusal commits like a success; a fault rolls back.
+    pub fn write<T>(
+        &self,
+        conn: &mut Conn,
+        at: At,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let outcome = conn.write(|conn| {
+            let mut tx = Tx { conn, now: at.now, events: Vec::new() };
+            let outcome = match body(&mut tx) {
+                Ok(value) => Ok(value),
+                Err(Stop::Refused(refusal)) => Err(refusal),
+                Err(Stop::Broken(fault)) => return Err(fault),
+            };
+            let events = tx.events;
+            db::audit::append(tx.conn, &events, at.origin, at.now, |parts| {
+                self.hasher.hash(Purpose::Audit, parts)
+            })?;
+            Ok(outcome)
+        })?;
+        outcome.map_err(Stop::Refused)
+    }
+
+    /// The key that signs, opened once and kept.
+    pub fn signing_key(&self, stored: &StoredKey) -> Result<Arc<SigningKey>, Fault> {
+        let known =
+            self.signing_keys.read().unwrap_or_else(PoisonError::into_inner).get(&stored.kid).cloned();
+        if let Some(key) = known {
+            return Ok(key);
+        }
+        let seed = self.sealer.open(Place::signing_key(&stored.kid), &stored.sealed)?;
+        let key = Arc::new(SigningKey::new(&stored.kid, &seed)?);
+        let mut keys = self.signing_keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.clear();
+        keys.insert(stored.kid.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// Opens a factor's secret, for one check.
+    pub fn open_factor(&self, factor: &Sealed) -> Result<OpenFactor, Fault> {
+        let plain = self.sealer.open(Place::factor_secret(&factor.summary.id), &factor.sealed)?;
+        let secret = Secret::from_bytes(&plain).map_err(|_| Fault::Corrupt { what: "factor secret" })?;
+        Ok(OpenFactor::new(&factor.summary, factor.last, secret))
+    }
+}

@@ -1,0 +1,305 @@
+//! Enrolling, confirming, listing and ending factors: by the operator, and by users for themselves.
+
+use mobile_core::{Code, Counter, KeyUri, Kind, Secret, Totp};
+
+use crate::app::bearer::{Bearer, authenticate};
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::seal::Place;
+use crate::db::lockout::Gate;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::factor::{
+    FactorState, LastStep, MAX_ACTIVE_FACTORS, Mechanism, PENDING_TTL_S, Summary, Verdict,
+};
+use crate::domain::id::{FactorId, UserId};
+use crate::domain::lockout::{self, ENROLMENTS_OF_USER};
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::user::{User, UserName, UserState};
+use crate::error::Fault;
+use crate::random;
+
+/// How a new factor shall be.
+pub struct NewFactor {
+    /// How its codes are made.
+    pub mechanism: Mechanism,
+    /// HOTP: the first counter.
+    pub counter: Counter,
+    /// The secret of a token that exists already; else a new one is made.
+    pub secret: Option<Secret>,
+    /// Whether it counts as confirmed from the start.
+    pub state: FactorState,
+}
+
+impl Default for NewFactor {
+    /// What every authenticator app understands: TOTP, SHA-1, six digits, thirty seconds.
+    fn default() -> Self {
+        Self {
+            mechanism: Mechanism::Totp(Totp::default()),
+            counter: Counter::new(0),
+            secret: None,
+            state: FactorState::Pending,
+        }
+    }
+}
+
+/// A new factor. This is the only time that its secret is shown.
+pub struct Enrolled {
+    /// Its id.
+    pub id: FactorId,
+    /// Pending or active.
+    pub state: FactorState,
+    /// The secret with all that a phone must know.
+    pub uri: KeyUri,
+}
+
+/// The operator enrols a factor for a user.
+pub fn enrol(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    new: NewFactor,
+) -> Result<Enrolled, Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        add(service, tx, Actor::Operator, &user, new)
+    })
+}
+
+/// A user enrols a phone: the first one with a password alone, every other with a login that used an active factor.
+pub fn associate(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Enrolled, Stop> {
+    // First without a transaction, so that whoever has no good token never takes a writer's place.
+    authenticate(service, conn, at.now, token)?;
+    service.write(conn, at, |tx| {
+        let bearer = authenticate(service, tx.conn, tx.now, token)?;
+        let user = bearer.user(tx)?;
+        bearer.must_reach_active_factors(tx, &user)?;
+        let bucket = service.hasher.hash(Purpose::EnrolmentBucket, &[user.id.bytes()]);
+        if let Gate::Closed(until) = db::lockout::pour(tx.conn, &bucket, ENROLMENTS_OF_USER, tx.now)? {
+            let retry_after_s = lockout::retry_after_s(until, tx.now);
+            return Err(Refusal::TooManyAttempts { retry_after_s }.into());
+        }
+        add(service, tx, Actor::User(user.id), &user, NewFactor::default())
+    })
+}
+
+fn add(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    user: &User,
+    new: NewFactor,
+) -> Result<Enrolled, Stop> {
+    let existing = db::factor::list(tx.conn, user.id)?;
+    if existing.iter().filter(|factor| factor.state == FactorState::Active).count() >= MAX_ACTIVE_FACTORS {
+        return Err(Refusal::TooManyFactors.into());
+    }
+    // An unconfirmed factor that is replaced was scanned by nobody, or by the wrong phone.
+    for pending in existing.iter().filter(|factor| factor.state == FactorState::Pending) {
+        db::factor::revoke(tx.conn, pending.id, tx.now)?;
+        tx.note(Event::done(actor, Action::FactorRemoved, Subject::Factor(pending.id)).with("why=replaced"));
+    }
+
+    let id = FactorId::new(random::id(tx.now));
+    let secret = match new.secret {
+        Some(secret) => secret,
+        // RFC 4226 s4 R6 recommends 160 bits.
+        None => Secret::from_bytes(random::bytes::<20>().as_slice())
+            .map_err(|_| Fault::Crypto("a factor secret could not be made"))?,
+    };
+    let (algorithm, digits, kind) = match new.mechanism {
+        Mechanism::Totp(totp) => (totp.algorithm, totp.digits, Kind::Totp { period: totp.period }),
+        Mechanism::Hotp(hotp) => (hotp.algorithm, hotp.digits, Kind::Hotp { counter: new.counter }),
+    };
+    let last = match new.mechanism {
+        Mechanism::Totp(_) => LastStep::NONE,
+        Mechanism::Hotp(_) => LastStep::before(new.counter)?,
+    };
+    let sealed = service.sealer.seal(Place::factor_secret(&id), secret.expose())?;
+    let uri =
+        KeyUri::new(Some(service.issuer_name.clone()), user.name.clone(), secret, algorithm, digits, kind)
+            .map_err(|error| Invalid::new("username", format!("does not fit an otpauth URI: {error}")))?;
+    let is_pending = new.state == FactorState::Pending;
+    let summary = Summary {
+        id,
+        user: user.id,
+        mechanism: new.mechanism,
+        label: new.mechanism.kind().to_uppercase(),
+        state: new.state,
+        created_at: tx.now,
+        expires_at: is_pending.then(|| tx.now.plus_seconds(PENDING_TTL_S)),
+        confirmed_at: (!is_pending).then_some(tx.now),
+        used_at: None,
+    };
+    db::factor::insert(tx.conn, &summary, &sealed, last)?;
+    let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);
+    tx.note(Event::done(actor, Action::FactorEnrolled, Subject::User(user.id)).with(detail));
+    Ok(Enrolled { id, state: new.state, uri })
+}
+
+/// The operator confirms a user's pending factor with a code that the user reads out.
+pub fn confirm(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    code: &Code,
+) -> Result<FactorId, Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        let mut usable = db::factor::usable(tx.conn, user.id, tx.now)?;
+        usable.retain(|factor| factor.summary.state == FactorState::Pending);
+        let pending = usable.first().ok_or(Refusal::NotFound { what: "pending factor" })?;
+        if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
+            && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
+        {
+            tx.note(Event::done(Actor::Operator, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+            return Ok(spent.factor());
+        }
+        tx.note(Event::refused(
+            Actor::Operator,
+            Action::FactorConfirmed,
+            Subject::Factor(pending.summary.id),
+            "wrong",
+        ));
+        Err(Refusal::InvalidGrant.into())
+    })
+}
+
+/// The operator brings a HOTP token back that ran too far ahead, by two consecutive codes of it.
+pub fn resynchronise(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    first: &Code,
+    second: &Code,
+) -> Result<FactorId, Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        for factor in db::factor::usable(tx.conn, user.id, tx.now)? {
+            if factor.summary.state == FactorState::Active
+                && let Some(matched) = service.open_factor(&factor)?.resynchronise(first, second)
+                && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
+            {
+                tx.note(Event::done(
+                    Actor::Operator,
+                    Action::FactorResynchronised,
+                    Subject::Factor(spent.factor()),
+                ));
+                return Ok(spent.factor());
+            }
+        }
+        let subject = Subject::User(user.id);
+        tx.note(Event::refused(Actor::Operator, Action::FactorResynchronised, subject, "wrong"));
+        Err(Refusal::InvalidGrant.into())
+    })
+}
+
+/// A user's factors as the operator sees them, lapsed ones left out.
+pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<Summary>, Stop> {
+    let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+    Ok(unlapsed(conn, at, user.id)?)
+}
+
+/// A user's factors as the user sees them.
+pub fn list_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Vec<Summary>, Stop> {
+    let user = match authenticate(service, conn, at.now, token)? {
+        Bearer::Password(pass) => pass.user,
+        Bearer::LoggedIn(login) => login.user,
+    };
+    Ok(unlapsed(conn, at, user)?)
+}
+
+fn unlapsed(conn: &mut Conn, at: At, user: UserId) -> Result<Vec<Summary>, Fault> {
+    let mut factors = db::factor::list(conn, user)?;
+    factors.retain(|factor| !factor.has_lapsed(at.now));
+    Ok(factors)
+}
+
+/// A user removes a factor: a pending one with whatever could enrol it, an active one only with a login that used an active factor.
+/// The sessions that it started end.
+pub fn remove_own(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    token: &str,
+    factor: FactorId,
+) -> Result<(), Stop> {
+    authenticate(service, conn, at.now, token)?;
+    service.write(conn, at, |tx| {
+        let bearer = authenticate(service, tx.conn, tx.now, token)?;
+        let user = bearer.user(tx)?;
+        let found = db::factor::list(tx.conn, user.id)?.into_iter().find(|own| own.id == factor);
+        let found = found.ok_or(Refusal::NotFound { what: "factor" })?;
+        if found.state == FactorState::Active {
+            bearer.must_reach_active_factors(tx, &user)?;
+        }
+        if db::factor::revoke(tx.conn, factor, tx.now)? {
+            let ended = db::session::end_all_of_factor(tx.conn, factor, tx.now)?;
+            let detail = format!("sessions={ended}");
+            tx.note(
+                Event::done(Actor::User(user.id), Action::FactorRemoved, Subject::Factor(factor))
+                    .with(detail),
+            );
+        }
+        Ok(())
+    })
+}
+
+/// What a reset ended.
+pub struct ResetReport {
+    /// Factors that verify no more.
+    pub factors: usize,
+    /// Sessions that are over, with all their tokens.
+    pub sessions: usize,
+}
+
+/// The operator resets a user's enrolment: every factor, session and `mfa_token` is dead when this returns.
+pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<ResetReport, Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        let mut factors = 0;
+        for factor in db::factor::list(tx.conn, user.id)? {
+            factors += usize::from(db::factor::revoke(tx.conn, factor.id, tx.now)?);
+        }
+        db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        let sessions = db::session::end_all_of_user(tx.conn, user.id, tx.now)?;
+        let detail = format!("factors={factors} sessions={sessions}");
+        tx.note(Event::done(Actor::Operator, Action::FactorsReset, Subject::User(user.id)).with(detail));
+        Ok(ResetReport { factors, sessions })
+    })
+}
+
+/// The user, held until the transaction ends: no code is checked and no factor changed meanwhile.
+fn require_user(tx: &mut Tx<'_>, name: &UserName) -> Result<User, Stop> {
+    let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+    db::lockout::hold(tx.conn, user.id, tx.now)?;
+    Ok(user)
+}
+
+impl Bearer {
+    /// The user, held like by `require_user`.
+    fn user(&self, tx: &mut Tx<'_>) -> Result<User, Stop> {
+        let id = match self {
+            Self::Password(pass) => pass.user,
+            Self::LoggedIn(login) => login.user,
+        };
+        db::lockout::hold(tx.conn, id, tx.now)?;
+        let user = db::user::find(tx.conn, id)?.filter(|user| user.state == UserState::Active);
+        Ok(user.ok_or(Refusal::InvalidToken)?)
+    }
+
+    /// A password alone, or a login without a code, may not touch the factors of a user who has an active one: else the second factor
+    /// would be worth no more than the first.
+    fn must_reach_active_factors(&self, tx: &mut Tx<'_>, user: &User) -> Result<(), Stop> {
+        let used_code = match self {
+            Self::Password(_) => false,
+            Self::LoggedIn(login) => login.used_code(),
+        };
+        let has_active =
+            db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
+        if has_active && !used_code { Err(Refusal::FactorNeeded.into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,40 @@
+//! Telling a client about a token (RFC 7662).
+
+use crate::app::bearer::find_access_token;
+use crate::app::client_auth::{Credentials, require};
+use crate::app::context::{At, Service, Stop};
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::Client;
+use crate::domain::token::TokenRecord;
+
+/// The record of a live token that concerns this client: its own, or one for an audience that it serves. `None` says no more than
+/// that the token is not good for anything here. The first look at a one-use token spends it.
+pub fn introspect(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    token: &str,
+) -> Result<Option<TokenRecord>, Stop> {
+    let client = require(service, conn, at, credentials)?;
+    let record = find_access_token(service, conn, token)?
+        .filter(|record| record.is_live(at.now) && concerns(&client, record));
+    let Some(record) = record else { return Ok(None) };
+    if !record.one_use {
+        return Ok(Some(record));
+    }
+    service.write(conn, at, |tx| {
+        if !db::token::spend(tx.conn, record.id, tx.now)? {
+            return Ok(None);
+        }
+        let subject = record.login.as_ref().map(|login| Subject::User(login.user));
+        let detail = format!("token={}", record.id);
+        tx.note(Event::done(Actor::Client(client.id), Action::TokenSpent, subject).with(detail));
+        Ok(Some(record))
+    })
+}
+
+fn concerns(client: &Client, record: &TokenRecord) -> bool {
+    record.client == client.id || client.audiences.contains(&record.audience)
+}

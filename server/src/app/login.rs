@@ -1,0 +1,176 @@
+//! A name and a password: the first factor. Leads to a code, or to enrolment, or, where a client's policy allows it, to a token.
+//!
+//! Failures are counted before the password is hashed and taken back when it was right, so that requests in parallel buy no tries.
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::app::client_auth::{Credentials, require};
+use crate::app::context::{At, Service, Stop};
+use crate::app::issue::{Extent, Ground, Issued, issue};
+use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::password::Password;
+use crate::db::lockout::Gate;
+use crate::db::mfa_token::MfaToken;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::{Client, Grant, SecondFactor};
+use crate::domain::factor::FactorState;
+use crate::domain::lockout::{self, PASSWORDS_OF_ADDRESS};
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scopes;
+use crate::domain::token::MFA_TOKEN_TTL_S;
+use crate::domain::user::{User, UserName, UserState};
+use crate::random;
+
+/// What is asked for.
+pub struct PasswordRequest {
+    /// The name.
+    pub username: UserName,
+    /// The password.
+    pub password: Password,
+    /// What the token shall do.
+    pub scope: Option<Scopes>,
+    /// Who it shall be for.
+    pub audience: Option<String>,
+}
+
+/// What a right password leads to.
+pub enum Entry {
+    /// A code is needed, or first an enrolment. The token is good for either.
+    MfaRequired(Zeroizing<String>),
+    /// This client's users need no more.
+    Token(Issued),
+}
+
+/// What the first transaction found out, for the second.
+struct Attempt {
+    client: Client,
+    user: Option<User>,
+    extent: Extent,
+    buckets: Buckets,
+}
+
+/// The two counters of a try, by keyed hash.
+struct Buckets {
+    user: [u8; 32],
+    address: [u8; 32],
+}
+
+/// `password`. Takes as long as Argon2 takes: the caller bounds how many run at once.
+pub fn password(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    request: &PasswordRequest,
+) -> Result<Entry, Stop> {
+    let client = require(service, conn, at, credentials)?;
+    client.must_have(Grant::Password)?;
+    let attempt = begin(service, conn, at, client, request)?;
+    let stored = attempt.user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let matches = request.password.matches(stored)?;
+    finish(service, conn, at, attempt, matches)
+}
+
+fn begin(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    client: Client,
+    request: &PasswordRequest,
+) -> Result<Attempt, Stop> {
+    let extent = Extent {
+        scope: client.scopes.for_user(request.scope.as_ref())?.to_string(),
+        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
+    };
+    service.write(conn, at, |tx| {
+        let buckets = Buckets::of(service, &request.username, at.origin.address);
+        let now = tx.now;
+        let closed = |until| {
+            Stop::from(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) })
+        };
+        // The address before the user, here and in `finish`, so that no two tries wait for each other.
+        if let Gate::Closed(until) = db::lockout::pour(tx.conn, &buckets.address, PASSWORDS_OF_ADDRESS, now)?
+        {
+            return Err(closed(until));
+        }
+        if let Gate::Closed(until) = db::lockout::pass(tx.conn, &buckets.user, now)? {
+            db::lockout::scoop(tx.conn, &buckets.address, PASSWORDS_OF_ADDRESS)?;
+            return Err(closed(until));
+        }
+        db::lockout::fail(tx.conn, &buckets.user, |failures| {
+            lockout::passwords_blocked_until(failures, now)
+        })?;
+        let user = db::user::find_by_name(tx.conn, &request.username)?;
+        Ok(Attempt { client, user, extent, buckets })
+    })
+}
+
+fn finish(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    attempt: Attempt,
+    matches: bool,
+) -> Result<Entry, Stop> {
+    let Attempt { client, user, extent, buckets } = attempt;
+    service.write(conn, at, |tx| {
+        let actor = Actor::Client(client.id);
+        let Some(user) = user.filter(|_| matches) else {
+            // Names that belong to nobody stay out of the log: people type passwords into name fields.
+            tx.note(Event::refused(actor, Action::PasswordChecked, None, "wrong"));
+            return Err(Refusal::InvalidGrant.into());
+        };
+        db::lockout::scoop(tx.conn, &buckets.address, PASSWORDS_OF_ADDRESS)?;
+        db::lockout::clear(tx.conn, &buckets.user)?;
+        let subject = Subject::User(user.id);
+        // Once more, since hashing took a while: the user may have been removed or locked.
+        db::lockout::hold(tx.conn, user.id, tx.now)?;
+        let state = db::user::find(tx.conn, user.id)?.map(|user| user.state);
+        if state != Some(UserState::Active) {
+            tx.note(Event::refused(actor, Action::PasswordChecked, subject, "user locked"));
+            return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
+        }
+        let has_factor =
+            db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
+        tx.note(Event::done(actor, Action::PasswordChecked, subject));
+        if client.second_factor == SecondFactor::Optional && !has_factor {
+            return issue(service, tx, &client, Ground::PasswordAlone(user.id), extent).map(Entry::Token);
+        }
+        let token =
+            Zeroizing::new(format!("csm_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
+        db::mfa_token::insert(
+            tx.conn,
+            &service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]),
+            &MfaToken {
+                user: user.id,
+                client: client.id,
+                audience: extent.audience,
+                scope: extent.scope,
+                expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
+            },
+        )?;
+        Ok(Entry::MfaRequired(token))
+    })
+}
+
+impl Buckets {
+    fn of(service: &Service, name: &UserName, address: Option<IpAddr>) -> Self {
+        let network = network(address);
+        let hash = |parts: &[&[u8]]| service.hasher.hash(Purpose::PasswordBucket, parts);
+        Self { user: hash(&[name.folded().as_bytes(), &network]), address: hash(&[&network]) }
+    }
+}
+
+/// Who counts as one: an IPv4 address, or the /64 that one IPv6 subscriber has.
+fn network(address: Option<IpAddr>) -> Vec<u8> {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
+        Some(IpAddr::V6(v6)) => v6.octets()[..8].to_vec(),
+        None => Vec::new(),
+    }
+}

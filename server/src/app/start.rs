@@ -1,0 +1,107 @@
+//! Getting ready: the master key that fits this database.
+
+use std::path::Path;
+
+use crate::crypto::master_key::{KeyFileError, MasterKey};
+use crate::crypto::seal::{Place, Sealer};
+use crate::db::{self, Conn, Target};
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// Sealed into every database, to be opened by its own master key only.
+const PROOF: &[u8] = b"countersign";
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key file is not there, or no key file.
+    #[error("{0}")]
+    KeyFile(#[from] KeyFileError),
+    /// The database was sealed under a key that is not in the file.
+    #[error(
+        "{0}; without the key that sealed this database nothing in it can be read, and no new key was made"
+    )]
+    KeyLost(KeyFileError),
+    /// PostgreSQL is shared by servers on several machines: a key made on one of them would lock out the others.
+    #[error(
+        "{0}; make one with `countersign master-key new FILE` and give it to every server of this database"
+    )]
+    KeyNeeded(KeyFileError),
+    /// There is a key, but not the one that sealed this database.
+    #[error(
+        "the master key in {path} is not the one that sealed this database (which is {expected}); nothing was changed"
+    )]
+    WrongKey {
+        /// The file.
+        path: String,
+        /// The id of the right key.
+        expected: String,
+    },
+    /// The database or a cipher failed.
+    #[error("{0}")]
+    Broken(#[from] Fault),
+}
+
+/// Finds the master key of this database. In a new one on SQLite makes the key; in a used one never.
+pub fn unlock(
+    conn: &mut Conn,
+    target: &Target,
+    path: &Path,
+    now: Timestamp,
+) -> Result<MasterKey, StartError> {
+    let Some((key_id, proof)) = db::master_key::find(conn)? else {
+        return bind_new(conn, target, path, now);
+    };
+    let key = MasterKey::read(path).map_err(|error| match error {
+        missing @ KeyFileError::Missing(_) => StartError::KeyLost(missing),
+        other => StartError::KeyFile(other),
+    })?;
+    let fits =
+        Sealer::new(&key).open(proof_place(&key_id), &proof).is_ok_and(|opened| opened.as_slice() == PROOF);
+    if fits && shown(&key) == key_id {
+        Ok(key)
+    } else {
+        Err(StartError::WrongKey { path: path.display().to_string(), expected: key_id })
+    }
+}
+
+fn bind_new(conn: &mut Conn, target: &Target, path: &Path, now: Timestamp) -> Result<MasterKey, StartError> {
+    let key = match (MasterKey::read(path), target) {
+        (Ok(key), _) => key,
+        (Err(KeyFileError::Missing(_)), Target::Sqlite(_)) => {
+            match MasterKey::generate().write_new(path) {
+                // Another process may have been faster; then its key is the key.
+                Ok(()) | Err(KeyFileError::Exists(_)) => MasterKey::read(path)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        (Err(missing @ KeyFileError::Missing(_)), Target::Postgres(_)) => {
+            return Err(StartError::KeyNeeded(missing));
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    let key_id = shown(&key);
+    let proof = Sealer::new(&key).seal(proof_place(&key_id), PROOF)?;
+    conn.write(|conn| {
+        db::master_key::lock(conn)?;
+        match db::master_key::find(conn)? {
+            Some(_) => Ok(()),
+            None => db::master_key::bind(conn, &key_id, &proof, now).map(|_| ()),
+        }
+    })?;
+    // Whoever was first has bound it: this must still be the key.
+    match db::master_key::find(conn)? {
+        Some((bound, _)) if bound == key_id => Ok(key),
+        Some((bound, _)) => Err(StartError::WrongKey { path: path.display().to_string(), expected: bound }),
+        None => Err(Fault::Corrupt { what: "master key binding" }.into()),
+    }
+}
+
+fn proof_place(key_id: &str) -> Place<'_> {
+    Place { table: "master_key", column: "proof", row: key_id.as_bytes() }
+}
+
+/// A key's id as shown and stored.
+pub fn shown(key: &MasterKey) -> String {
+    format!("{:016x}", u64::from_be_bytes(key.id()))
+}

@@ -1,0 +1,35 @@
+//! Housekeeping: what is over is deleted, a little at a time.
+
+use crate::app::context::{At, Service, Stop};
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+
+/// How long what is over is kept, so that clocks that differ a little do not matter.
+const KEPT_S: i64 = 86_400;
+
+/// Most batches of one kind in one sweep; the rest waits for the next.
+const BATCHES: usize = 100;
+
+/// One sweep. Every batch is a transaction of its own.
+pub fn sweep(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
+    let before = at.now.plus_seconds(-KEPT_S);
+    for kind in 0..db::sweep::KINDS {
+        for _ in 0..BATCHES {
+            if !conn.write(|conn| db::sweep::sweep(conn, kind, before))? {
+                break;
+            }
+        }
+    }
+    for user in db::factor::users_with_lapsed(conn, at.now)? {
+        service.write(conn, at, |tx| {
+            db::lockout::hold(tx.conn, user, tx.now)?;
+            for factor in db::factor::list(tx.conn, user)?.iter().filter(|factor| factor.has_lapsed(at.now)) {
+                db::factor::revoke(tx.conn, factor.id, tx.now)?;
+                let event = Event::done(Actor::System, Action::FactorRemoved, Subject::Factor(factor.id));
+                tx.note(event.with("why=lapsed"));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Adding, listing, locking and removing users.
+
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::crypto::password::Password;
+use crate::db::lockout::Standing;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::factor::Summary;
+use crate::domain::id::UserId;
+use crate::domain::refusal::Refusal;
+use crate::domain::user::{Role, User, UserName, UserState};
+use crate::random;
+
+/// Who shall be added.
+pub struct NewUser {
+    /// The name.
+    pub name: UserName,
+    /// Where mail goes.
+    pub email: Option<String>,
+    /// What the user may do.
+    pub role: Role,
+    /// The password, where Countersign checks it.
+    pub password: Option<Password>,
+}
+
+/// Adds a user.
+pub fn add(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<User, Stop> {
+    let password_hash = new.password.map(|password| password.hash()).transpose()?;
+    service.write(conn, at, |tx| {
+        let user = User {
+            id: UserId::new(random::id(tx.now)),
+            name: new.name.shown().to_owned(),
+            email: new.email,
+            password_hash,
+            role: new.role,
+            state: UserState::Active,
+            created_at: tx.now,
+        };
+        // Looked up first, since a failed insert would end the whole transaction on PostgreSQL.
+        if db::user::find_by_name(tx.conn, &new.name)?.is_some()
+            || !db::user::insert(tx.conn, &user, &new.name)?
+        {
+            return Err(Refusal::AlreadyExists { what: "user" }.into());
+        }
+        let detail = format!("name={} role={}", user.name, user.role);
+        tx.note(Event::done(Actor::Operator, Action::UserAdded, Subject::User(user.id)).with(detail));
+        Ok(user)
+    })
+}
+
+/// All users by name.
+pub fn list(conn: &mut Conn) -> Result<Vec<User>, Stop> {
+    Ok(db::user::list(conn)?)
+}
+
+/// Whether there is no user at all.
+pub fn none_exist(conn: &mut Conn) -> Result<bool, Stop> {
+    Ok(db::user::count_up_to(conn, 1)? == 0)
+}
+
+/// Everything known of a user.
+pub struct Details {
+    /// The user.
+    pub user: User,
+    /// Factors that are not over.
+    pub factors: Vec<Summary>,
+    /// Failed codes and the wait they brought.
+    pub standing: Standing,
+}
+
+/// Everything known of the user of this name.
+pub fn show(conn: &mut Conn, at: At, name: &UserName) -> Result<Details, Stop> {
+    let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+    let mut factors = db::factor::list(conn, user.id)?;
+    factors.retain(|factor| !factor.has_lapsed(at.now));
+    let standing = db::lockout::standing(conn, user.id.bytes())?;
+    Ok(Details { user, factors, standing })
+}
+
+/// Locks a user until somebody unlocks: no password or code counts, and all sessions end.
+pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        db::user::set_state(tx.conn, user.id, UserState::Locked)?;
+        db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        let ended = db::session::end_all_of_user(tx.conn, user.id, tx.now)?;
+        let detail = format!("sessions={ended}");
+        tx.note(Event::done(Actor::Operator, Action::UserLocked, Subject::User(user.id)).with(detail));
+        Ok(())
+    })
+}
+
+/// Unlocks a user, and forgets all failed codes.
+pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        db::lockout::clear(tx.conn, user.id.bytes())?;
+        db::user::set_state(tx.conn, user.id, UserState::Active)?;
+        tx.note(Event::done(Actor::Operator, Action::UserUnlocked, Subject::User(user.id)));
+        Ok(())
+    })
+}
+
+/// Removes a user with all factors, sessions and tokens. The audit log keeps the id.
+pub fn remove(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        db::user::remove(tx.conn, user.id)?;
+        let detail = format!("name={}", user.name);
+        tx.note(Event::done(Actor::Operator, Action::UserRemoved, Subject::User(user.id)).with(detail));
+        Ok(())
+    })
+}
+
+/// The user, held until the transaction ends: no code is checked meanwhile.
+fn require_user(tx: &mut Tx<'_>, name: &UserName) -> Result<User, Stop> {
+    let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+    db::lockout::hold(tx.conn, user.id, tx.now)?;
+    Ok(user)
+}

@@ -1,0 +1,213 @@
+//! Checking a code and exchanging it, once, for a token: the main job.
+//!
+//! 1. The gate: a user who failed too often waits (`db/lockout`).
+//! 2. The check: `domain/factor` matches the code within the window, after the last accepted step.
+//! 3. The spending: `db/factor` uses the step up with one conditional statement.
+//! 4. The issue: `app/issue` makes a token of what was spent.
+//!
+//! All four are one transaction. The reply leaves after its commit.
+
+use mobile_core::Code;
+
+use crate::app::client_auth::{Credentials, require};
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
+use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::seal::Place;
+use crate::db::factor::{Sealed, Spent};
+use crate::db::lockout::Gate;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::{Client, Grant};
+use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
+use crate::domain::id::{FactorId, UserId};
+use crate::domain::lockout;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scopes;
+use crate::domain::user::{UserName, UserState};
+use crate::error::Fault;
+
+/// A code from a client that has checked the first factor itself.
+pub struct OtpRequest {
+    /// Whose code.
+    pub username: UserName,
+    /// The code.
+    pub otp: Code,
+    /// What the token shall do.
+    pub scope: Option<Scopes>,
+    /// Who it shall be for.
+    pub audience: Option<String>,
+}
+
+/// `urn:countersign:params:oauth:grant-type:otp`.
+pub fn otp(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    request: &OtpRequest,
+) -> Result<Issued, Stop> {
+    let client = require(service, conn, at, credentials)?;
+    client.must_have(Grant::Otp)?;
+    let extent = Extent {
+        scope: client.scopes.for_user(request.scope.as_ref())?.to_string(),
+        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
+    };
+    service.write(conn, at, |tx| {
+        let who = match db::user::find_by_name(tx.conn, &request.username)? {
+            Some(user) => Who::User(user.id),
+            None => Who::stranger(service, &request.username),
+        };
+        let spent = check_and_spend(service, tx, &client, &who, &request.otp, Pending::StayPending)?;
+        issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), extent)
+    })
+}
+
+/// `http://auth0.com/oauth/grant-type/mfa-otp`: a password was right before, now the code. Also confirms a pending factor.
+pub fn mfa_otp(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    mfa_token: &str,
+    otp: &Code,
+) -> Result<Issued, Stop> {
+    let client = require(service, conn, at, credentials)?;
+    client.must_have(Grant::MfaOtp)?;
+    service.write(conn, at, |tx| {
+        let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
+        let pass = match db::mfa_token::find_live(tx.conn, &hash, tx.now)? {
+            Some(pass) if pass.client == client.id => pass,
+            _ => return Err(Refusal::InvalidGrant.into()),
+        };
+
+        let spent = check_and_spend(service, tx, &client, &Who::User(pass.user), otp, Pending::MayConfirm)?;
+        if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
+            return Err(Refusal::InvalidGrant.into());
+        }
+        let extent = Extent { scope: pass.scope, audience: pass.audience };
+        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), extent)
+    })
+}
+
+/// Whose code is checked.
+#[derive(Clone, Copy)]
+enum Who {
+    User(UserId),
+    /// Nobody has this name. The id is derived from it, so that a stranger is counted, locked out and answered like a user.
+    Stranger(UserId),
+}
+
+impl Who {
+    fn stranger(service: &Service, name: &UserName) -> Self {
+        let hash = service.hasher.hash(Purpose::Stranger, &[name.folded().as_bytes()]);
+        let (id, _) = hash.split_at(16);
+        Self::Stranger(UserId::from_bytes(id).expect("16 bytes are an id"))
+    }
+
+    const fn id(&self) -> UserId {
+        match self {
+            Self::User(id) | Self::Stranger(id) => *id,
+        }
+    }
+
+    /// For the audit log, which names no strangers.
+    fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::User(id) => Some(Subject::User(*id)),
+            Self::Stranger(_) => None,
+        }
+    }
+}
+
+/// What a right code does to a factor that was never used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// Nothing: before confirmation a factor verifies nothing.
+    StayPending,
+    /// Confirms it.
+    MayConfirm,
+}
+
+fn check_and_spend(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    client: &Client,
+    who: &Who,
+    code: &Code,
+    pending: Pending,
+) -> Result<Spent, Stop> {
+    let (actor, now) = (Actor::Client(client.id), tx.now);
+    let subject = who.id();
+    if let Gate::Closed(until) = db::lockout::pass(tx.conn, subject.bytes(), now)? {
+        return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
+    }
+    // Read behind the gate: whoever locks the user or changes the factors has to pass there first (`db::lockout::hold`).
+    let user = db::user::find(tx.conn, subject)?;
+    if user.is_some_and(|user| user.state == UserState::Locked) {
+        tx.note(Event::refused(actor, Action::CodeChecked, who.subject(), "user locked"));
+        return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
+    }
+
+    let mut factors = db::factor::usable(tx.conn, subject, now)?;
+    factors.retain(|factor| factor.summary.state == FactorState::Active || pending == Pending::MayConfirm);
+    let verdict = check(service, tx, &factors, code)?;
+    let (spent, why) = match verdict {
+        Verdict::Matched(matched) => (db::factor::spend(tx.conn, &matched, now)?, "spent meanwhile"),
+        Verdict::Replayed => (None, "replayed"),
+        Verdict::Wrong => (None, "wrong"),
+    };
+    let Some(spent) = spent else {
+        let mut event = Event::refused(actor, Action::CodeChecked, who.subject(), why);
+        // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
+        if why == "wrong" {
+            let standing = db::lockout::fail(tx.conn, subject.bytes(), |failures| {
+                lockout::codes_locked_until(failures, now)
+            })?;
+            event = event.with(format!("failures={}", standing.failures));
+        }
+        tx.note(event);
+        return Err(Refusal::InvalidGrant.into());
+    };
+    db::lockout::clear(tx.conn, subject.bytes())?;
+    if spent.confirmed() {
+        tx.note(Event::done(actor, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+    }
+    Ok(spent)
+}
+
+/// Checks the code against one factor after the other; the first match counts. Where there is no factor, checks against one that
+/// does not exist, which takes as long.
+fn check(service: &Service, tx: &Tx<'_>, factors: &[Sealed], code: &Code) -> Result<Verdict, Stop> {
+    if factors.is_empty() {
+        let _ = decoy(service, tx)?.check(code, tx.now);
+        return Ok(Verdict::Wrong);
+    }
+    let mut verdict = Verdict::Wrong;
+    for factor in factors {
+        match service.open_factor(factor)?.check(code, tx.now) {
+            Verdict::Matched(matched) => return Ok(Verdict::Matched(matched)),
+            Verdict::Replayed => verdict = Verdict::Replayed,
+            Verdict::Wrong => {}
+        }
+    }
+    Ok(verdict)
+}
+
+/// A factor that nobody has.
+fn decoy(service: &Service, tx: &Tx<'_>) -> Result<OpenFactor, Fault> {
+    let id = FactorId::from_bytes(&[0; 16]).expect("16 bytes are an id");
+    let sealed = service.sealer.seal(Place::factor_secret(&id), crate::random::bytes::<20>().as_slice())?;
+    let summary = Summary {
+        id,
+        user: UserId::from_bytes(&[0; 16]).expect("16 bytes are an id"),
+        mechanism: Mechanism::Totp(mobile_core::Totp::default()),
+        label: String::new(),
+        state: FactorState::Revoked,
+        created_at: tx.now,
+        expires_at: None,
+        confirmed_at: None,
+        used_at: None,
+    };
+    service.open_factor(&Sealed { summary, last: LastStep::NONE, sealed })
+}

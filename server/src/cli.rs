@@ -1,0 +1,98 @@
+//! The command line: every command parses its arguments, calls one use case and prints the result. Exit codes: 0 done, 1 refused or failed
+//! with one line that says why, 2 bad usage.
+
+mod audit;
+mod client;
+mod factor;
+mod key;
+mod master_key;
+mod open;
+mod output;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::output::{Failure, Output};
+use crate::settings::{Flags, Settings};
+
+/// Countersign: a self-hosted second-factor service.
+#[derive(Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print one JSON document instead of a table
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the database up to date and serve
+    Serve,
+    /// Add, list, lock and remove users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Enrol, confirm, list and reset factors
+    #[command(subcommand)]
+    Factor(factor::Command),
+    /// Register applications
+    #[command(subcommand)]
+    Client(client::Command),
+    /// List and rotate signing keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Make master keys
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
+    /// Read and check the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Print the settings and where each comes from, secrets hidden
+    Config,
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output { json: arguments.json };
+    match run(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failed(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let settings = Settings::load(&arguments.flags)?;
+    match arguments.command {
+        Command::Serve => serve::run(&settings),
+        Command::User(command) => user::run(command, &settings, output),
+        Command::Factor(command) => factor::run(command, &settings, output),
+        Command::Client(command) => client::run(command, &settings, output),
+        Command::Key(command) => key::run(&command, &settings, output),
+        Command::MasterKey(command) => master_key::run(&command, output),
+        Command::Audit(command) => audit::run(&command, &settings, output),
+        Command::Config => {
+            let shown = settings.shown();
+            output.print(&shown, || {
+                let rows = shown.iter().map(|setting| {
+                    [
+                        setting.name.to_owned(),
+                        setting.value.clone().unwrap_or_default(),
+                        setting.source.clone(),
+                    ]
+                });
+                output::table(["SETTING", "VALUE", "SOURCE"], rows)
+            });
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `countersign client ...`
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::app;
+use crate::app::client::NewClient;
+use crate::cli::open::open;
+use crate::cli::output::{Failure, Output, table};
+use crate::domain::client::{
+    Client, ClientName, ClientState, DEFAULT_TOKEN_TTL_S, Grant, MAX_TOKEN_TTL_S, SecondFactor, TokenFormat,
+    TokenPolicy, parse_absolute_uri,
+};
+use crate::domain::scope::Scopes;
+use crate::settings::Settings;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Register a client: prints its secret, once
+    Add {
+        /// Name, unique
+        name: String,
+        /// What it may ask for; give it once for each
+        #[arg(long = "grant", required = true, value_name = "GRANT", value_parser = Grant::ALL.map(Grant::as_str))]
+        grants: Vec<String>,
+        /// Where a browser may be sent back to; give it once for each
+        #[arg(long = "redirect-uri", value_name = "URI")]
+        redirect_uris: Vec<String>,
+        /// For whom it may ask tokens, beside the issuer; whose tokens it may introspect
+        #[arg(long = "audience", value_name = "URI")]
+        audiences: Vec<String>,
+        /// What its tokens may do; give it once for each
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// What its tokens look like [default: jwt; opaque with --one-use]
+        #[arg(long, value_parser = TokenFormat::ALL.map(TokenFormat::as_str))]
+        token_format: Option<String>,
+        /// Lifetime of its tokens
+        #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TOKEN_TTL_S,
+              value_parser = clap::value_parser!(i64).range(1..=MAX_TOKEN_TTL_S))]
+        token_ttl: i64,
+        /// The first introspection of a token spends it
+        #[arg(long)]
+        one_use: bool,
+        /// required, or optional: a user without a factor gets in by password alone
+        #[arg(long, default_value = "required", value_parser = SecondFactor::ALL.map(SecondFactor::as_str))]
+        second_factor: String,
+    },
+    /// List all clients
+    List,
+    /// Disable a client: its secret counts as wrong, its tokens as dead
+    Disable {
+        /// Name or id
+        client: String,
+    },
+    /// Enable it again
+    Enable {
+        /// Name or id
+        client: String,
+    },
+    /// Remove a client with its sessions and tokens
+    Remove {
+        /// Name or id
+        client: String,
+    },
+}
+
+pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Add {
+            name,
+            grants,
+            redirect_uris,
+            audiences,
+            scopes,
+            token_format,
+            token_ttl,
+            one_use,
+            second_factor,
+        } => {
+            let format = token_format.map(|format| format.parse::<TokenFormat>()).transpose()?;
+            let uris = |field, texts: Vec<String>| {
+                texts.iter().map(|text| parse_absolute_uri(field, text)).collect::<Result<Vec<_>, _>>()
+            };
+            let new = NewClient {
+                name: ClientName::parse(&name)?,
+                grants: grants.iter().map(|grant| grant.parse::<Grant>()).collect::<Result<_, _>>()?,
+                redirect_uris: uris("redirect_uri", redirect_uris)?,
+                audiences: uris("audience", audiences)?,
+                scopes: Scopes::parse(&scopes.join(" "))?,
+                policy: TokenPolicy::new(format, token_ttl, one_use)?,
+                second_factor: second_factor.parse::<SecondFactor>()?,
+            };
+            let opened = open(settings)?;
+            let added =
+                app::client::add(&opened.service, &mut *opened.database.connection()?, opened.at(), new)?;
+            let (id, secret) = (added.client.id.to_string(), added.secret.as_str());
+            output.print(&json!({ "client_id": id, "client_secret": secret }), || {
+                format!("client_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again.")
+            });
+        }
+        Command::List => {
+            let opened = open(settings)?;
+            let clients = app::client::list(&mut *opened.database.connection()?)?;
+            output.print(&clients.iter().map(client_json).collect::<Vec<_>>(), || {
+                let row = |client: &Client| {
+                    let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
+                    [
+                        client.name.to_string(),
+                        client.id.to_string(),
+                        client.state.to_string(),
+                        client.policy.format().to_string(),
+                        format!("{} s", client.policy.ttl_s()),
+                        grants.join(" "),
+                    ]
+                };
+                table(["NAME", "CLIENT ID", "STATE", "TOKENS", "LIFETIME", "GRANTS"], clients.iter().map(row))
+            });
+        }
+        Command::Disable { client } => set_state(settings, output, &client, ClientState::Disabled)?,
+        Command::Enable { client } => set_state(settings, output, &client, ClientState::Active)?,
+        Command::Remove { client } => {
+            let opened = open(settings)?;
+            app::client::remove(&opened.service, &mut *opened.database.connection()?, opened.at(), &client)?;
+            output.print(&json!({ "client": client, "removed": true }), || format!("removed {client}"));
+        }
+    }
+    Ok(())
+}
+
+fn set_state(settings: &Settings, output: &Output, client: &str, state: ClientState) -> Result<(), Failure> {
+    let opened = open(settings)?;
+    app::client::set_state(&opened.service, &mut *opened.database.connection()?, opened.at(), client, state)?;
+    output.print(&json!({ "client": client, "state": state.as_str() }), || format!("{client} is {state}"));
+    Ok(())
+}
+
+fn client_json(client: &Client) -> Value {
+    json!({
+        "client_id": client.id.to_string(),
+        "name": client.name.as_str(),
+        "state": client.state.as_str(),
+        "grants": client.grants.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+        "redirect_uris": client.redirect_uris,
+        "audiences": client.audiences,
+        "scope": client.scopes.to_string(),
+        "token_format": client.policy.format().as_str(),
+        "token_ttl": client.policy.ttl_s(),
+        "one_use": client.policy.one_use(),
+        "second_factor": client.second_factor.as_str(),
+        "created_at": client.created_at.to_string(),
+    })
+}

@@ -1,0 +1,49 @@
+//! Opening the data that a command works on: folder, database, master key, signing keys.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::time::Duration;
+
+use crate::app;
+use crate::app::context::{At, Service};
+use crate::cli::output::Failure;
+use crate::clock::Clock;
+use crate::db::{Database, Target};
+use crate::domain::audit::Origin;
+use crate::settings::Settings;
+
+/// Connections of one server. SQLite has one writer at a time anyway.
+const POOL_SIZE: u32 = 16;
+
+/// Everything that a use case needs, for one command or for the server.
+pub(super) struct Opened {
+    pub(super) service: Service,
+    pub(super) database: Database,
+    pub(super) clock: Clock,
+}
+
+impl Opened {
+    /// The time and origin of a command.
+    pub(super) fn at(&self) -> At {
+        At { now: self.clock.now(), origin: Origin::COMMAND_LINE }
+    }
+}
+
+/// Opens everything; makes what is missing in a new data folder, and nothing in a used one.
+pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
+    let clock = Clock::System;
+    if let Target::Sqlite(_) = settings.database {
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data).map_err(|error| {
+            Failure::new("data", format!("the data folder {}: {error}", settings.data.display()))
+        })?;
+    }
+    let database = Database::new(settings.database.clone(), POOL_SIZE, None::<Duration>);
+    database.prepare()?;
+    let mut conn = database.connection()?;
+    let now = clock.now();
+    let master = app::start::unlock(&mut conn, &settings.database, &settings.master_key_file, now)?;
+    let service = Service::new(&master, settings.public_url.clone(), settings.issuer_name.clone());
+    app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE })?;
+    drop(conn);
+    Ok(Opened { service, database, clock })
+}

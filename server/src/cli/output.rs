@@ -1,0 +1,123 @@
+//! What commands print: one JSON document, or a short table for people; and one line when they fail.
+
+use std::fmt;
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::app::context::Stop;
+use crate::app::start::StartError;
+use crate::db::MigrateError;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::error::Fault;
+use crate::http::TlsError;
+
+/// Why a command failed: a stable code and one line.
+pub(super) struct Failure {
+    code: &'static str,
+    text: String,
+}
+
+impl Failure {
+    pub(super) fn new(code: &'static str, text: impl fmt::Display) -> Self {
+        // One line, whatever the database had to say.
+        Self { code, text: text.to_string().replace(['\n', '\r'], " ") }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code(), refusal)
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::new("invalid_request", invalid)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::new("fault", fault)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Refused(refusal) => refusal.into(),
+            Stop::Broken(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        Self::new("database", error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::new("start", error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Self {
+        Self::new("tls", format!("tls: {error}"))
+    }
+}
+
+/// How results are printed.
+pub(super) struct Output {
+    /// As JSON.
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// Prints `value` as JSON, or else what `human` says. A reader who went away is no failure.
+    pub(super) fn print(&self, value: &impl Serialize, human: impl FnOnce() -> String) {
+        let text = if self.json {
+            serde_json::to_string_pretty(value).expect("what commands print is always JSON")
+        } else {
+            human()
+        };
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    }
+
+    /// Prints why the command failed, to standard error.
+    pub(super) fn failed(&self, failure: &Failure) {
+        let _ = if self.json {
+            let document = json!({ "error": failure.code, "error_description": failure.text });
+            writeln!(std::io::stderr(), "{document}")
+        } else {
+            writeln!(std::io::stderr(), "countersign: {}", failure.text)
+        };
+    }
+}
+
+/// A table with a heading, columns as wide as their widest cell. Control characters in cells are shown as dots, so that no name can move the
+/// cursor.
+pub(super) fn table<const N: usize>(heading: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(heading.map(str::to_owned))
+        .chain(rows)
+        .map(|row| row.map(|cell| cell.replace(char::is_control, "·")))
+        .collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

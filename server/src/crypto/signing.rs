@@ -1,0 +1,144 @@
+//! Signing keys: Ed25519, named by their RFC 7638 thumbprint. JWTs are written and read by `jsonwebtoken`.
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use zeroize::Zeroizing;
+
+use crate::domain::token::AccessClaims;
+use crate::error::Fault;
+use crate::random;
+
+/// The media type of RFC 9068 s2.1.
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// A PKCS#8 v1 document is these bytes and the 32-byte seed (RFC 8410 s7): version 0, algorithm 1.3.101.112, and the seed as
+/// an octet string within an octet string.
+const PKCS8_V1_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// A new key: what is sealed, and what everybody may know.
+pub struct NewKey {
+    /// The 32-byte seed.
+    pub seed: Zeroizing<[u8; 32]>,
+    /// The 32-byte public key.
+    pub public: Vec<u8>,
+    /// The thumbprint.
+    pub kid: String,
+}
+
+/// Makes a new key.
+pub fn generate() -> Result<NewKey, Fault> {
+    let seed = random::bytes::<32>();
+    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
+        .map_err(|_| Fault::Crypto("a signing key could not be made"))?;
+    let public = pair.public_key().as_ref().to_vec();
+    let kid = public_jwk(&public, None)?
+        .thumbprint(ThumbprintHash::SHA256)
+        .map_err(|_| Fault::Crypto("a signing key could not be named"))?;
+    Ok(NewKey { seed, public, kid })
+}
+
+/// The public half as JWKS lists it (RFC 7517, RFC 8037).
+pub fn public_jwk(public: &[u8], kid: Option<&str>) -> Result<Jwk, Fault> {
+    let mut jwk = Jwk::from_decoding_key(&DecodingKey::from_ed_der(public), Some(Algorithm::EdDSA))
+        .map_err(|_| Fault::Corrupt { what: "public key" })?;
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    jwk.common.key_id = kid.map(str::to_owned);
+    Ok(jwk)
+}
+
+/// A key that signs.
+pub struct SigningKey {
+    kid: String,
+    key: EncodingKey,
+}
+
+impl SigningKey {
+    /// From the opened seed.
+    pub fn new(kid: &str, seed: &[u8]) -> Result<Self, Fault> {
+        if seed.len() != 32 {
+            return Err(Fault::Corrupt { what: "signing key" });
+        }
+        let pkcs8 = Zeroizing::new([PKCS8_V1_PREFIX.as_slice(), seed].concat());
+        Ok(Self { kid: kid.to_owned(), key: EncodingKey::from_ed_der(&pkcs8) })
+    }
+
+    /// The key's name.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Signs an access token.
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String, Fault> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
+        header.kid = Some(self.kid.clone());
+        encode(&header, claims, &self.key).map_err(|_| Fault::Crypto("a token could not be signed"))
+    }
+}
+
+/// The `kid` that a token names, if it is a JWT access token at all and the name has the form of ours: a SHA-256 thumbprint in
+/// base64url. Nothing is verified by this; it only keeps other texts away from the database.
+pub fn named_kid(token: &str) -> Option<String> {
+    let header = decode_header(token).ok()?;
+    let is_access_token = header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE));
+    let is_thumbprint = |kid: &String| {
+        kid.len() == 43 && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    header.kid.filter(|kid| is_access_token && is_thumbprint(kid))
+}
+
+/// The claims of a token that `public` signed for `issuer`. Times are not checked here: the token's record decides.
+pub fn verified_claims(token: &str, public: &[u8], issuer: &str) -> Option<AccessClaims> {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
+    validation.set_issuer(&[issuer]);
+    decode::<AccessClaims>(token, &DecodingKey::from_ed_der(public), &validation).ok().map(|data| data.claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thumbprint_is_that_of_rfc_8037() {
+        // RFC 8037 appendix A.2 and A.3.
+        let public = [
+            0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
+            0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+        ];
+        let jwk = public_jwk(&public, None).expect("a key");
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).expect("a thumbprint");
+        assert_eq!(kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn a_token_verifies_under_its_own_key_and_issuer_only() {
+        let new = generate().expect("a key");
+        let key = SigningKey::new(&new.kid, new.seed.as_slice()).expect("a key");
+        let claims = AccessClaims {
+            iss: "https://issuer.example".into(),
+            sub: "s".into(),
+            aud: "a".into(),
+            client_id: "c".into(),
+            iat: 1,
+            exp: 2,
+            jti: "j".into(),
+            scope: String::new(),
+            auth_time: None,
+            amr: None,
+            sid: None,
+        };
+        let token = key.sign(&claims).expect("signed");
+        assert_eq!(named_kid(&token), Some(new.kid));
+        assert_eq!(verified_claims(&token, &new.public, "https://issuer.example"), Some(claims));
+        assert_eq!(verified_claims(&token, &new.public, "https://other.example"), None);
+        assert_eq!(
+            verified_claims(&token, &generate().expect("a key").public, "https://issuer.example"),
+            None
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! The database: SQLite or PostgreSQL behind one [`Conn`]. One file a table below this one, verbs only; the conditional
+//! statement decides, never a value read before.
+
+pub mod audit;
+pub mod client;
+mod conn;
+pub mod factor;
+pub mod lockout;
+pub mod master_key;
+pub mod mfa_token;
+mod migrate;
+mod pool;
+pub mod schema;
+pub mod session;
+pub mod signing_key;
+pub mod sweep;
+pub mod token;
+pub mod user;
+
+pub use conn::Conn;
+pub use migrate::MigrateError;
+pub use pool::{Database, Target};
+
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// Turns "there is one already" into `false`.
+fn unless_taken(result: QueryResult<usize>) -> Result<bool, Fault> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads back what was written as a word.
+fn word<T: std::str::FromStr>(what: &'static str, stored: &str) -> Result<T, Fault> {
+    stored.parse().map_err(|_| Fault::Corrupt { what })
+}
+
+/// Reads back an id.
+fn id<T>(what: &'static str, read: Option<T>) -> Result<T, Fault> {
+    read.ok_or(Fault::Corrupt { what })
+}
+
+fn time(stored: Option<i64>) -> Option<Timestamp> {
+    stored.map(Timestamp::from_millis)
+}

@@ -1,0 +1,107 @@
+//! Clients.
+
+use diesel::prelude::*;
+
+use crate::db::schema::client;
+use crate::db::{Conn, id, unless_taken, word};
+use crate::domain::client::{Client, ClientName, ClientState, TokenPolicy};
+use crate::domain::id::ClientId;
+use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = client)]
+struct Row {
+    id: Vec<u8>,
+    name: String,
+    grants: String,
+    redirect_uris: String,
+    audiences: String,
+    scopes: String,
+    token_format: String,
+    token_ttl_s: i64,
+    one_use: bool,
+    second_factor: String,
+    state: String,
+    created_at: i64,
+}
+
+impl Row {
+    fn read(self) -> Result<Client, Fault> {
+        let corrupt = || Fault::Corrupt { what: "client" };
+        let format = word("token format", &self.token_format)?;
+        let list = |stored: &str| stored.split_whitespace().map(str::to_owned).collect();
+        Ok(Client {
+            id: id("client id", ClientId::from_bytes(&self.id))?,
+            name: ClientName::parse(&self.name).map_err(|_| corrupt())?,
+            grants: self.grants.split(' ').map(|grant| word("grant", grant)).collect::<Result<_, _>>()?,
+            redirect_uris: list(&self.redirect_uris),
+            audiences: list(&self.audiences),
+            scopes: Scopes::parse(&self.scopes).map_err(|_| corrupt())?,
+            policy: TokenPolicy::new(Some(format), self.token_ttl_s, self.one_use).map_err(|_| corrupt())?,
+            second_factor: word("second factor", &self.second_factor)?,
+            state: word("client state", &self.state)?,
+            created_at: Timestamp::from_millis(self.created_at),
+        })
+    }
+}
+
+/// Adds a client; `false` where the name is taken.
+pub fn insert(conn: &mut Conn, new: &Client, secret_hash: &[u8]) -> Result<bool, Fault> {
+    let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
+    unless_taken(
+        diesel::insert_into(client::table)
+            .values((
+                client::id.eq(new.id.bytes()),
+                client::name.eq(new.name.as_str()),
+                client::secret_hash.eq(secret_hash),
+                client::grants.eq(grants.join(" ")),
+                client::redirect_uris.eq(new.redirect_uris.join(" ")),
+                client::audiences.eq(new.audiences.join(" ")),
+                client::scopes.eq(new.scopes.to_string()),
+                client::token_format.eq(new.policy.format().as_str()),
+                client::token_ttl_s.eq(new.policy.ttl_s()),
+                client::one_use.eq(new.policy.one_use()),
+                client::second_factor.eq(new.second_factor.as_str()),
+                client::state.eq(new.state.as_str()),
+                client::created_at.eq(new.created_at.millis()),
+            ))
+            .execute(conn),
+    )
+}
+
+/// The client with this id, and the keyed hash of its secret.
+pub fn find_with_secret(conn: &mut Conn, id: ClientId) -> Result<Option<(Client, Vec<u8>)>, Fault> {
+    let row: Option<(Row, Vec<u8>)> = client::table
+        .find(id.bytes())
+        .select((Row::as_select(), client::secret_hash))
+        .first(conn)
+        .optional()?;
+    row.map(|(row, hash)| Ok((row.read()?, hash))).transpose()
+}
+
+/// The client of this name.
+pub fn find_by_name(conn: &mut Conn, name: &str) -> Result<Option<Client>, Fault> {
+    let row: Option<Row> =
+        client::table.filter(client::name.eq(name)).select(Row::as_select()).first(conn).optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// All clients by name.
+pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
+    let rows: Vec<Row> = client::table.order(client::name.asc()).select(Row::as_select()).load(conn)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Enables or disables.
+pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<(), Fault> {
+    diesel::update(client::table.find(id.bytes())).set(client::state.eq(state.as_str())).execute(conn)?;
+    Ok(())
+}
+
+/// Removes a client and its tokens.
+pub fn remove(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
+    diesel::delete(client::table.find(id.bytes())).execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Factors, and the second link of the chain check, spend, issue.
+
+use diesel::prelude::*;
+use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
+
+use crate::db::schema::{factor, factor_secret, factor_step};
+use crate::db::{Conn, id, time, word};
+use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
+use crate::domain::id::{FactorId, UserId};
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// A code that was right and is now used up. Only [`spend`] makes it; only a token can be made of it, for the factor's own user.
+#[must_use]
+#[derive(Debug)]
+pub struct Spent {
+    factor: FactorId,
+    user: UserId,
+    confirmed: bool,
+}
+
+impl Spent {
+    /// The factor whose code it was.
+    pub const fn factor(&self) -> FactorId {
+        self.factor
+    }
+
+    /// The factor's user.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether this code confirmed a pending factor.
+    pub const fn confirmed(&self) -> bool {
+        self.confirmed
+    }
+}
+
+/// Uses up a step or counter, if it comes after the last one and the factor was not reset meanwhile (a reset deletes the row). The
+/// database decides, so of any number of servers and threads one gets `Some`.
+pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Option<Spent>, Fault> {
+    let step = matched.stored_step();
+    let spent = diesel::update(
+        factor_step::table.find(matched.factor().bytes()).filter(factor_step::last_step.lt(step)),
+    )
+    .set((factor_step::last_step.eq(step), factor_step::used_at.eq(now.millis())))
+    .execute(conn)?;
+    if spent == 0 {
+        return Ok(None);
+    }
+    if matched.confirms() {
+        diesel::update(
+            factor::table
+                .find(matched.factor().bytes())
+                .filter(factor::state.eq(FactorState::Pending.as_str())),
+        )
+        .set((
+            factor::state.eq(FactorState::Active.as_str()),
+            factor::confirmed_at.eq(now.millis()),
+            factor::expires_at.eq(None::<i64>),
+        ))
+        .execute(conn)?;
+    }
+    Ok(Some(Spent { factor: matched.factor(), user: matched.user(), confirmed: matched.confirms() }))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = factor)]
+struct Row {
+    id: Vec<u8>,
+    user_id: Vec<u8>,
+    kind: String,
+    label: String,
+    algorithm: String,
+    digits: i32,
+    period_s: Option<i64>,
+    state: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+    confirmed_at: Option<i64>,
+}
+
+impl Row {
+    fn read(self, used_at: Option<i64>) -> Result<Summary, Fault> {
+        let corrupt = || Fault::Corrupt { what: "factor" };
+        let algorithm: Algorithm = self.algorithm.parse().map_err(|_| corrupt())?;
+        let digits =
+            u8::try_from(self.digits).ok().and_then(|digits| Digits::new(digits).ok()).ok_or_else(corrupt)?;
+        let period = self.period_s.and_then(|s| u32::try_from(s).ok()).and_then(|s| Period::new(s).ok());
+        let mechanism = match (self.kind.as_str(), period) {
+            ("totp", Some(period)) => Mechanism::Totp(Totp { algorithm, digits, period }),
+            ("hotp", None) => Mechanism::Hotp(Hotp { algorithm, digits }),
+            _ => return Err(corrupt()),
+        };
+        Ok(Summary {
+            id: id("factor id", FactorId::from_bytes(&self.id))?,
+            user: id("user id", UserId::from_bytes(&self.user_id))?,
+            mechanism,
+            label: self.label,
+            state: word("factor state", &self.state)?,
+            created_at: Timestamp::from_millis(self.created_at),
+            expires_at: time(self.expires_at),
+            confirmed_at: time(self.confirmed_at),
+            used_at: time(used_at),
+        })
+    }
+}
+
+/// Adds a factor with its sealed secret and its first position.
+pub fn insert(conn: &mut Conn, new: &Summary, sealed: &[u8], last: LastStep) -> Result<(), Fault> {
+    let (algorithm, digits) = match new.mechanism {
+        Mechanism::Totp(totp) => (totp.algorithm, totp.digits),
+        Mechanism::Hotp(hotp) => (hotp.algorithm, hotp.digits),
+    };
+    diesel::insert_into(factor::table)
+        .values((
+            factor::id.eq(new.id.bytes()),
+            factor::user_id.eq(new.user.bytes()),
+            factor::kind.eq(new.mechanism.kind()),
+            factor::label.eq(&new.label),
+            factor::algorithm.eq(algorithm.as_str()),
+            factor::digits.eq(i32::from(digits.get())),
+            factor::period_s.eq(new.mechanism.period().map(|period| i64::from(period.get()))),
+            factor::state.eq(new.state.as_str()),
+            factor::created_at.eq(new.created_at.millis()),
+            factor::expires_at.eq(new.expires_at.map(Timestamp::millis)),
+            factor::confirmed_at.eq(new.confirmed_at.map(Timestamp::millis)),
+        ))
+        .execute(conn)?;
+    diesel::insert_into(factor_secret::table)
+        .values((factor_secret::factor_id.eq(new.id.bytes()), factor_secret::sealed.eq(sealed)))
+        .execute(conn)?;
+    diesel::insert_into(factor_step::table)
+        .values((factor_step::factor_id.eq(new.id.bytes()), factor_step::last_step.eq(last.stored())))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// A factor with what is needed to check a code; its secret still sealed.
+pub struct Sealed {
+    /// Everything but the secret.
+    pub summary: Summary,
+    /// The last accepted step.
+    pub last: LastStep,
+    /// The sealed secret.
+    pub sealed: Vec<u8>,
+}
+
+/// The user's factors that a code may be checked against: active ones, the eldest first, then pending ones that have not lapsed.
+pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
+    let rows: Vec<(Row, Vec<u8>, i64, Option<i64>)> = factor::table
+        .inner_join(factor_secret::table)
+        .inner_join(factor_step::table)
+        .filter(factor::user_id.eq(user.bytes()))
+        .filter(factor::state.ne(FactorState::Revoked.as_str()))
+        .order((factor::state.asc(), factor::id.asc()))
+        .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
+        .load(conn)?;
+    let mut usable = Vec::with_capacity(rows.len());
+    for (row, sealed, last_step, used_at) in rows {
+        let summary = row.read(used_at)?;
+        if !summary.has_lapsed(now) {
+            usable.push(Sealed { summary, last: LastStep::from_stored(last_step), sealed });
+        }
+    }
+    Ok(usable)
+}
+
+/// All factors of a user that are not over, lapsed ones included, the eldest first.
+pub fn list(conn: &mut Conn, user: UserId) -> Result<Vec<Summary>, Fault> {
+    let rows: Vec<(Row, Option<i64>)> = factor::table
+        .inner_join(factor_step::table)
+        .filter(factor::user_id.eq(user.bytes()))
+        .filter(factor::state.ne(FactorState::Revoked.as_str()))
+        .order(factor::id.asc())
+        .select((Row::as_select(), factor_step::used_at))
+        .load(conn)?;
+    rows.into_iter().map(|(row, used_at)| row.read(used_at)).collect()
+}
+
+/// Ends one factor for good: its secret and position are deleted. `false` where it was over already.
+///
+/// The position goes first. Whoever is spending a code of it holds that row: either the spending comes first, and the session it
+/// starts is ended by what follows here, or it finds no row.
+pub fn revoke(conn: &mut Conn, factor: FactorId, now: Timestamp) -> Result<bool, Fault> {
+    diesel::delete(factor_step::table.find(factor.bytes())).execute(conn)?;
+    diesel::delete(factor_secret::table.find(factor.bytes())).execute(conn)?;
+    let revoked = diesel::update(
+        factor::table.find(factor.bytes()).filter(factor::state.ne(FactorState::Revoked.as_str())),
+    )
+    .set((factor::state.eq(FactorState::Revoked.as_str()), factor::revoked_at.eq(now.millis())))
+    .execute(conn)?;
+    Ok(revoked == 1)
+}
+
+/// Up to a thousand users with a pending factor that has lapsed.
+pub fn users_with_lapsed(conn: &mut Conn, now: Timestamp) -> Result<Vec<UserId>, Fault> {
+    let ids: Vec<Vec<u8>> = factor::table
+        .filter(factor::state.eq(FactorState::Pending.as_str()))
+        .filter(factor::expires_at.le(now.millis()))
+        .select(factor::user_id)
+        .limit(1000)
+        .load(conn)?;
+    ids.iter().map(|bytes| id("user id", UserId::from_bytes(bytes))).collect()
+}

@@ -1,0 +1,171 @@
+//! The tables, as `migrations/` makes them on both back ends.
+#![allow(missing_docs, unreachable_pub, reason = "the migrations document the columns")]
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    user (id) {
+        id -> Binary,
+        name -> Text,
+        name_folded -> Text,
+        email -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        role -> Text,
+        state -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    factor (id) {
+        id -> Binary,
+        user_id -> Binary,
+        kind -> Text,
+        label -> Text,
+        algorithm -> Text,
+        digits -> Integer,
+        period_s -> Nullable<BigInt>,
+        state -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        confirmed_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    factor_secret (factor_id) {
+        factor_id -> Binary,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    factor_step (factor_id) {
+        factor_id -> Binary,
+        last_step -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    lockout (subject) {
+        subject -> Binary,
+        failures -> BigInt,
+        locked_until -> BigInt,
+        attempted_at -> BigInt,
+    }
+}
+
+table! {
+    client (id) {
+        id -> Binary,
+        name -> Text,
+        secret_hash -> Binary,
+        grants -> Text,
+        redirect_uris -> Text,
+        audiences -> Text,
+        scopes -> Text,
+        token_format -> Text,
+        token_ttl_s -> BigInt,
+        one_use -> Bool,
+        second_factor -> Text,
+        state -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    session (id) {
+        id -> Binary,
+        user_id -> Binary,
+        client_id -> Binary,
+        factor_id -> Nullable<Binary>,
+        amr -> Text,
+        started_at -> BigInt,
+        ends_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    token (id) {
+        id -> Binary,
+        session_id -> Nullable<Binary>,
+        client_id -> Binary,
+        kind -> Text,
+        hash -> Nullable<Binary>,
+        audience -> Text,
+        scope -> Text,
+        issued_at -> BigInt,
+        expires_at -> BigInt,
+        one_use -> Bool,
+        used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    mfa_token (hash) {
+        hash -> Binary,
+        user_id -> Binary,
+        client_id -> Binary,
+        audience -> Text,
+        scope -> Text,
+        expires_at -> BigInt,
+        consumed_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    signing_key (kid) {
+        kid -> Text,
+        alg -> Text,
+        sealed -> Binary,
+        public_key -> Binary,
+        state -> Text,
+        created_at -> BigInt,
+        activated_at -> Nullable<BigInt>,
+        retired_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    audit (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        subject -> Nullable<Text>,
+        outcome -> Text,
+        address -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        hash -> Binary,
+    }
+}
+
+table! {
+    audit_head (id) {
+        id -> Integer,
+        seq -> BigInt,
+        hash -> Binary,
+    }
+}
+
+table! {
+    master_key (key_id) {
+        key_id -> Text,
+        proof -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+joinable!(factor_secret -> factor (factor_id));
+joinable!(factor_step -> factor (factor_id));
+joinable!(session -> user (user_id));
+joinable!(token -> session (session_id));
+joinable!(token -> client (client_id));
+joinable!(mfa_token -> client (client_id));
+allow_tables_to_appear_in_same_query!(factor, factor_secret, factor_step);
+allow_tables_to_appear_in_same_query!(token, session, user, client);
+allow_tables_to_appear_in_same_query!(mfa_token, client);

@@ -1,0 +1,36 @@
+//! Deleting what is over, a bounded number of rows at a time, so that nobody waits for it.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::db::Conn;
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// How many rows one statement deletes at most.
+const BATCH: i64 = 1000;
+
+/// What is swept: each statement takes the time before which rows go, and the number of rows.
+///
+/// An ended token needs no row: without one it is just unknown. Lockouts of users stay; those of strangers and of password buckets
+/// go after a day without a try.
+const STATEMENTS: [&str; 5] = [
+    "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
+    "DELETE FROM factor WHERE id IN (SELECT id FROM factor WHERE state = 'revoked' AND revoked_at < $1 LIMIT $2)",
+    "DELETE FROM lockout WHERE subject IN (SELECT subject FROM lockout WHERE attempted_at < $1 AND locked_until < $1 \
+     AND NOT EXISTS (SELECT 1 FROM \"user\" WHERE \"user\".id = lockout.subject) LIMIT $2)",
+];
+
+/// How many kinds of things there are to sweep.
+pub const KINDS: usize = STATEMENTS.len();
+
+/// Deletes up to a thousand rows of one kind that were over before `before`; `true` when there may be more.
+pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {
+    let deleted = diesel::sql_query(STATEMENTS[kind])
+        .bind::<BigInt, _>(before.millis())
+        .bind::<BigInt, _>(BATCH)
+        .execute(conn)?;
+    Ok(i64::try_from(deleted).unwrap_or(0) >= BATCH)
+}

@@ -1,0 +1,13 @@
+//! What there is: ids, states, rules and refusals. Pure: no I/O, no clock, no database.
+
+pub mod audit;
+pub mod client;
+pub mod factor;
+pub mod id;
+pub mod lockout;
+pub mod refusal;
+pub mod scope;
+pub mod time;
+pub mod token;
+pub mod user;
+mod words;

@@ -1,0 +1,227 @@
+//! The audit log: who did what, to whom, from where, with what outcome.
+
+use std::net::IpAddr;
+
+use crate::domain::id::{ClientId, FactorId, UserId};
+use crate::domain::time::Timestamp;
+use crate::domain::words::words;
+
+/// Who acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// Whoever can run the command line on the server's data.
+    Operator,
+    /// An application, for itself or for a user who is logging in.
+    Client(ClientId),
+    /// A user with a token.
+    User(UserId),
+    /// A caller who could not show who it is.
+    Anonymous,
+    /// The server itself, by schedule.
+    System,
+}
+
+impl Actor {
+    /// As stored: a word, or `word:id`.
+    pub fn stored(self) -> String {
+        match self {
+            Self::Operator => "operator".to_owned(),
+            Self::Client(id) => format!("client:{id}"),
+            Self::User(id) => format!("user:{id}"),
+            Self::Anonymous => "anonymous".to_owned(),
+            Self::System => "system".to_owned(),
+        }
+    }
+}
+
+/// To whom or what it was done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A user. Names that belong to nobody are never logged: people type passwords into name fields.
+    User(UserId),
+    /// A factor.
+    Factor(FactorId),
+    /// A client.
+    Client(ClientId),
+    /// A signing key, by `kid`.
+    SigningKey(String),
+}
+
+impl Subject {
+    /// As stored: `kind:id`.
+    pub fn stored(&self) -> String {
+        match self {
+            Self::User(id) => format!("user:{id}"),
+            Self::Factor(id) => format!("factor:{id}"),
+            Self::Client(id) => format!("client:{id}"),
+            Self::SigningKey(kid) => format!("signing_key:{kid}"),
+        }
+    }
+}
+
+words! {
+    /// What was done or tried.
+    Action, "action" {
+        /// A user was added.
+        UserAdded = "user.added",
+        /// A user was removed.
+        UserRemoved = "user.removed",
+        /// A user was locked by an administrator.
+        UserLocked = "user.locked",
+        /// A user was unlocked, and the failures forgotten.
+        UserUnlocked = "user.unlocked",
+        /// A password was checked.
+        PasswordChecked = "password.checked",
+        /// A code was checked.
+        CodeChecked = "code.checked",
+        /// A factor was enrolled.
+        FactorEnrolled = "factor.enrolled",
+        /// A factor's first code confirmed it.
+        FactorConfirmed = "factor.confirmed",
+        /// A factor was removed.
+        FactorRemoved = "factor.removed",
+        /// A HOTP factor was resynchronised.
+        FactorResynchronised = "factor.resynchronised",
+        /// All factors of a user were reset, and all sessions ended.
+        FactorsReset = "factors.reset",
+        /// A token was issued.
+        TokenIssued = "token.issued",
+        /// A token was revoked.
+        TokenRevoked = "token.revoked",
+        /// A one-use token was spent.
+        TokenSpent = "token.spent",
+        /// A client showed a wrong secret or was not known.
+        ClientRefused = "client.refused",
+        /// A client was added.
+        ClientAdded = "client.added",
+        /// A client was disabled.
+        ClientDisabled = "client.disabled",
+        /// A client was enabled again.
+        ClientEnabled = "client.enabled",
+        /// A client was removed.
+        ClientRemoved = "client.removed",
+        /// A signing key was made where one was missing.
+        SigningKeyMade = "signing_key.made",
+        /// Signing keys moved on by one.
+        SigningKeyRotated = "signing_key.rotated",
+    }
+}
+
+/// One event, before it is appended.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// To whom.
+    pub subject: Option<Subject>,
+    /// `done`, or `refused: why` with a reason from a fixed set.
+    pub outcome: Outcome,
+    /// Anything more, as `key=value` words; never a secret, a code or a token.
+    pub detail: Option<String>,
+}
+
+impl Event {
+    /// Something that was done.
+    pub fn done(actor: Actor, action: Action, subject: impl Into<Option<Subject>>) -> Self {
+        Self { actor, action, subject: subject.into(), outcome: Outcome::Done, detail: None }
+    }
+
+    /// Something that was refused.
+    pub fn refused(
+        actor: Actor,
+        action: Action,
+        subject: impl Into<Option<Subject>>,
+        why: &'static str,
+    ) -> Self {
+        Self { actor, action, subject: subject.into(), outcome: Outcome::Refused(why), detail: None }
+    }
+
+    /// The same with more to say.
+    #[must_use]
+    pub fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// Refused, and why: more than the caller is told.
+    Refused(&'static str),
+}
+
+impl Outcome {
+    /// As stored.
+    pub fn stored(self) -> String {
+        match self {
+            Self::Done => "done".to_owned(),
+            Self::Refused(why) => format!("refused: {why}"),
+        }
+    }
+}
+
+/// One row of the log, as stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Counts from 1 without gaps.
+    pub seq: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as [`Actor::stored`].
+    pub actor: String,
+    /// What, as [`Action::as_str`].
+    pub action: String,
+    /// To whom, as [`Subject::stored`].
+    pub subject: Option<String>,
+    /// As [`Outcome::stored`].
+    pub outcome: String,
+    /// From which network address.
+    pub address: Option<String>,
+    /// Anything more.
+    pub detail: Option<String>,
+    /// Keyed hash over the fields above and the hash of the row before.
+    pub hash: Vec<u8>,
+}
+
+impl Entry {
+    /// The hash of this entry behind `previous`, the hash of the one before. `None` and an empty text differ.
+    pub fn chained(&self, previous: &[u8], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> [u8; 32] {
+        fn optional(part: Option<&String>) -> (&[u8], &[u8]) {
+            part.map_or((&[0], &[]), |text| (&[1], text.as_bytes()))
+        }
+        let (has_subject, subject) = optional(self.subject.as_ref());
+        let (has_address, address) = optional(self.address.as_ref());
+        let (has_detail, detail) = optional(self.detail.as_ref());
+        hash(&[
+            previous,
+            &self.seq.to_be_bytes(),
+            &self.at.millis().to_be_bytes(),
+            self.actor.as_bytes(),
+            self.action.as_bytes(),
+            has_subject,
+            subject,
+            self.outcome.as_bytes(),
+            has_address,
+            address,
+            has_detail,
+            detail,
+        ])
+    }
+}
+
+/// Where a request came from and who sent it: what every event of it shares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The network address, unless it was the command line.
+    pub address: Option<IpAddr>,
+}
+
+impl Origin {
+    /// The command line.
+    pub const COMMAND_LINE: Self = Self { address: None };
+}

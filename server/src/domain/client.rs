@@ -1,0 +1,206 @@
+//! Clients: the applications that ask for tokens, and what each of them may ask for.
+
+use std::fmt;
+
+use crate::domain::id::ClientId;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
+use crate::domain::words::words;
+
+words! {
+    /// A way to get a token: the `grant_type` of RFC 6749.
+    Grant, "grant" {
+        /// Name and password; leads to `mfa_required`.
+        Password = "password",
+        /// An `mfa_token` and a code.
+        MfaOtp = "http://auth0.com/oauth/grant-type/mfa-otp",
+        /// A name and a code, from a client that has checked the first factor itself.
+        Otp = "urn:countersign:params:oauth:grant-type:otp",
+        /// The client for itself (RFC 6749 s4.4).
+        ClientCredentials = "client_credentials",
+    }
+}
+
+words! {
+    /// What an access token looks like.
+    TokenFormat, "token_format" {
+        /// Signed, so that anybody can check it (RFC 9068).
+        Jwt = "jwt",
+        /// Random; only introspection tells what it is.
+        Opaque = "opaque",
+    }
+}
+
+words! {
+    /// Whether a user without a factor may log in with the password alone.
+    SecondFactor, "second_factor" {
+        /// No: the user must enrol first.
+        Required = "required",
+        /// Yes.
+        Optional = "optional",
+    }
+}
+
+words! {
+    /// Whether a client may ask for anything.
+    ClientState, "state" {
+        /// Yes.
+        Active = "active",
+        /// No: its secret counts as wrong, and its tokens as dead.
+        Disabled = "disabled",
+    }
+}
+
+/// A client's name: what administrators call it, unique, and as good as its id on the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientName(String);
+
+impl ClientName {
+    /// Takes 1 to 100 visible ASCII characters and blanks inside.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = (1..=100).contains(&text.len())
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && text.trim() == text;
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::new("name", "must be 1 to 100 visible ASCII characters"))
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The longest that an access token may live, in seconds: thirty days.
+pub const MAX_TOKEN_TTL_S: i64 = 30 * 86_400;
+
+/// How long access tokens live when nobody says otherwise, in seconds.
+pub const DEFAULT_TOKEN_TTL_S: i64 = 900;
+
+/// The limits of the tokens that a client gets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenPolicy {
+    format: TokenFormat,
+    ttl_s: i64,
+    one_use: bool,
+}
+
+impl TokenPolicy {
+    /// `ttl_s` from 1 second to 30 days. A one-use token is always opaque: a JWT can be checked without anybody
+    /// hearing of it.
+    pub fn new(format: Option<TokenFormat>, ttl_s: i64, one_use: bool) -> Result<Self, Invalid> {
+        if !(1..=MAX_TOKEN_TTL_S).contains(&ttl_s) {
+            return Err(Invalid::new("token_ttl", "must be 1 to 2592000 seconds"));
+        }
+        let format = match (format, one_use) {
+            (Some(TokenFormat::Jwt), true) => {
+                return Err(Invalid::new("token_format", "must be opaque for one-use tokens"));
+            }
+            (_, true) => TokenFormat::Opaque,
+            (format, false) => format.unwrap_or(TokenFormat::Jwt),
+        };
+        Ok(Self { format, ttl_s, one_use })
+    }
+
+    /// JWT or opaque.
+    pub const fn format(&self) -> TokenFormat {
+        self.format
+    }
+
+    /// Lifetime in seconds.
+    pub const fn ttl_s(&self) -> i64 {
+        self.ttl_s
+    }
+
+    /// Whether the first introspection spends the token.
+    pub const fn one_use(&self) -> bool {
+        self.one_use
+    }
+}
+
+/// A client as stored, without its secret.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The id; the `client_id` of OAuth.
+    pub id: ClientId,
+    /// The name.
+    pub name: ClientName,
+    /// The grants it was registered for.
+    pub grants: Vec<Grant>,
+    /// Where the browser may be sent back to; unused until there is an authorization endpoint.
+    pub redirect_uris: Vec<String>,
+    /// The audiences it may ask tokens for, beside the issuer itself.
+    pub audiences: Vec<String>,
+    /// The scopes it may ask for.
+    pub scopes: Scopes,
+    /// Limits of its tokens.
+    pub policy: TokenPolicy,
+    /// Whether its users need a second factor.
+    pub second_factor: SecondFactor,
+    /// Whether it may ask for anything.
+    pub state: ClientState,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+impl Client {
+    /// Refuses a grant that the client was not registered for.
+    pub fn must_have(&self, grant: Grant) -> Result<(), Refusal> {
+        if self.grants.contains(&grant) { Ok(()) } else { Err(Refusal::UnauthorizedClient) }
+    }
+
+    /// The audience of a token: the one asked for, if the client has it, or the issuer.
+    pub fn audience(&self, asked: Option<&str>, issuer: &str) -> Result<String, Refusal> {
+        match asked {
+            None => Ok(issuer.to_owned()),
+            Some(asked) if asked == issuer || self.audiences.iter().any(|has| has == asked) => {
+                Ok(asked.to_owned())
+            }
+            Some(_) => Err(Refusal::InvalidTarget),
+        }
+    }
+}
+
+/// Reads an audience or redirect URI: an absolute URI without fragment (RFC 8707 s2, RFC 6749 s3.1.2).
+pub fn parse_absolute_uri(field: &'static str, text: &str) -> Result<String, Invalid> {
+    match url::Url::parse(text) {
+        Ok(url) if url.fragment().is_none() && !text.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err(Invalid::new(field, "must be an absolute URI without fragment")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_use_tokens_are_opaque() {
+        assert_eq!(TokenPolicy::new(None, 60, true).map(|p| p.format()), Ok(TokenFormat::Opaque));
+        assert!(TokenPolicy::new(Some(TokenFormat::Jwt), 60, true).is_err());
+        assert_eq!(TokenPolicy::new(None, 60, false).map(|p| p.format()), Ok(TokenFormat::Jwt));
+    }
+
+    #[test]
+    fn lifetimes_outside_one_second_to_thirty_days_are_refused() {
+        for bad in [0, -1, 30 * 86_400 + 1, i64::MAX] {
+            assert!(TokenPolicy::new(None, bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_grant_is_read_as_it_is_written() {
+        for grant in [Grant::Password, Grant::MfaOtp, Grant::Otp, Grant::ClientCredentials] {
+            assert_eq!(grant.as_str().parse(), Ok(grant));
+        }
+    }
+}

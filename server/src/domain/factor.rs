@@ -1,0 +1,239 @@
+//! Factors: the enrolments of phones and tokens, and the first link of the chain check, spend, issue.
+
+use mobile_core::{Code, Counter, Hotp, Period, Secret, Step, Totp, Window};
+
+use crate::domain::id::{FactorId, UserId};
+use crate::domain::refusal::Invalid;
+use crate::domain::time::Timestamp;
+use crate::domain::words::words;
+
+/// HOTP: how many counters beyond the next one are looked at (RFC 4226 s7.2).
+pub const LOOK_AHEAD: u32 = 10;
+
+/// HOTP: how far two consecutive codes may lie ahead at resynchronisation (RFC 4226 s7.4).
+pub const RESYNCHRONISATION_REACH: u32 = 1000;
+
+/// How long an unconfirmed factor waits for its first code.
+pub const PENDING_TTL_S: i64 = 3600;
+
+/// Every further active factor is one more code that a guess may hit.
+pub const MAX_ACTIVE_FACTORS: usize = 5;
+
+words! {
+    /// Where a factor is in its life. A factor never goes back.
+    FactorState, "state" {
+        /// Enrolled, not yet shown to work: verifies nothing.
+        Pending = "pending",
+        /// Verifies codes.
+        Active = "active",
+        /// Over: its secret is gone.
+        Revoked = "revoked",
+    }
+}
+
+/// What moves a factor's code on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mechanism {
+    /// Time (RFC 6238).
+    Totp(Totp),
+    /// Use (RFC 4226).
+    Hotp(Hotp),
+}
+
+impl Mechanism {
+    /// `totp` or `hotp`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::Hotp(_) => "hotp",
+        }
+    }
+
+    /// The period, where there is one.
+    pub const fn period(&self) -> Option<Period> {
+        match self {
+            Self::Totp(totp) => Some(totp.period),
+            Self::Hotp(_) => None,
+        }
+    }
+}
+
+/// A factor as lists show it: everything but its secret.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The id.
+    pub id: FactorId,
+    /// Whose it is.
+    pub user: UserId,
+    /// How its codes are made.
+    pub mechanism: Mechanism,
+    /// What the user calls it.
+    pub label: String,
+    /// Where it is in its life.
+    pub state: FactorState,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// While pending: when it lapses.
+    pub expires_at: Option<Timestamp>,
+    /// When its first code confirmed it.
+    pub confirmed_at: Option<Timestamp>,
+    /// When a code of it was last accepted.
+    pub used_at: Option<Timestamp>,
+}
+
+impl Summary {
+    /// Whether a pending factor has waited too long.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        self.state == FactorState::Pending && self.expires_at.is_none_or(|at| at <= now)
+    }
+}
+
+/// The highest step or counter that fits the database's signed column, with room for every window above it.
+pub const LAST_POSSIBLE_STEP: u64 = i64::MAX as u64 - 10_000;
+
+/// The last accepted step or counter; for HOTP one less than the next counter. `None`: none was ever accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastStep(Option<u64>);
+
+impl LastStep {
+    /// Nothing accepted yet.
+    pub const NONE: Self = Self(None);
+
+    /// For HOTP factors that start at `next`, which must leave room above it.
+    pub fn before(next: Counter) -> Result<Self, Invalid> {
+        if next.get() > LAST_POSSIBLE_STEP {
+            return Err(Invalid::new("counter", "is too large"));
+        }
+        Ok(Self(next.get().checked_sub(1)))
+    }
+
+    /// As stored: -1 for none.
+    pub fn stored(self) -> i64 {
+        self.0.and_then(|step| i64::try_from(step).ok()).unwrap_or(-1)
+    }
+
+    /// From the stored number.
+    pub fn from_stored(stored: i64) -> Self {
+        Self(u64::try_from(stored).ok())
+    }
+
+    /// HOTP: the next counter.
+    pub fn next_counter(self) -> Counter {
+        Counter::new(self.0.map_or(0, |last| last.saturating_add(1)))
+    }
+}
+
+/// A factor opened for checking: with its secret, and only as long as that takes.
+pub struct OpenFactor {
+    id: FactorId,
+    user: UserId,
+    mechanism: Mechanism,
+    state: FactorState,
+    last: LastStep,
+    secret: Secret,
+}
+
+/// A code that is right for a factor and comes after the last accepted one. Only [`OpenFactor::check`] and
+/// [`OpenFactor::resynchronise`] make it; only the database's `spend` takes it.
+#[must_use]
+#[derive(Debug)]
+pub struct Matched {
+    factor: FactorId,
+    user: UserId,
+    step: u64,
+    confirms: bool,
+}
+
+impl Matched {
+    /// The factor whose code it is.
+    pub const fn factor(&self) -> FactorId {
+        self.factor
+    }
+
+    /// The factor's user.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether the factor was pending and this code confirms it.
+    pub const fn confirms(&self) -> bool {
+        self.confirms
+    }
+
+    /// The matched step or counter as the database holds it.
+    pub fn stored_step(&self) -> i64 {
+        LastStep(Some(self.step)).stored()
+    }
+}
+
+/// What a code is to a factor.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Right, and not used before.
+    Matched(Matched),
+    /// Right once: its step, or a later one, was accepted already.
+    Replayed,
+    /// Wrong, or of another time.
+    Wrong,
+}
+
+impl OpenFactor {
+    /// Puts together what was stored.
+    pub fn new(summary: &Summary, last: LastStep, secret: Secret) -> Self {
+        Self {
+            id: summary.id,
+            user: summary.user,
+            mechanism: summary.mechanism,
+            state: summary.state,
+            last,
+            secret,
+        }
+    }
+
+    /// Checks a code against the window round `now` (TOTP) or ahead of the counter (HOTP).
+    pub fn check(&self, code: &Code, now: Timestamp) -> Verdict {
+        match self.mechanism {
+            Mechanism::Totp(totp) => {
+                let present = totp.step_at(now.unix_seconds());
+                let check = |last| totp.check(&self.secret, code, present, Window::default(), last);
+                match check(self.last.0.map(Step::new)) {
+                    Some(step) => self.verdict(step.get()),
+                    None if check(None).is_some() => Verdict::Replayed,
+                    None => Verdict::Wrong,
+                }
+            }
+            Mechanism::Hotp(hotp) => {
+                match hotp.check(&self.secret, code, self.last.next_counter(), LOOK_AHEAD) {
+                    Some(counter) => self.verdict(counter.get()),
+                    None if self.is_last_hotp_code(hotp, code) => Verdict::Replayed,
+                    None => Verdict::Wrong,
+                }
+            }
+        }
+    }
+
+    /// HOTP: accepts two consecutive codes from further ahead; the second one is the one to spend.
+    pub fn resynchronise(&self, first: &Code, second: &Code) -> Option<Matched> {
+        let Mechanism::Hotp(hotp) = self.mechanism else { return None };
+        let next = self.last.next_counter();
+        hotp.resynchronise(&self.secret, first, second, next, RESYNCHRONISATION_REACH)
+            .and_then(|counter| self.matched(counter.get()))
+    }
+
+    fn is_last_hotp_code(&self, hotp: Hotp, code: &Code) -> bool {
+        self.last.0.is_some_and(|last| hotp.code(&self.secret, Counter::new(last)).matches(code))
+    }
+
+    fn verdict(&self, step: u64) -> Verdict {
+        self.matched(step).map_or(Verdict::Wrong, Verdict::Matched)
+    }
+
+    fn matched(&self, step: u64) -> Option<Matched> {
+        (step <= LAST_POSSIBLE_STEP + u64::from(RESYNCHRONISATION_REACH)).then(|| Matched {
+            factor: self.id,
+            user: self.user,
+            step,
+            confirms: self.state == FactorState::Pending,
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! Ids: UUIDs that cannot be taken for one another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::domain::refusal::Invalid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID.
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The 16 bytes that the database holds.
+            pub const fn bytes(&self) -> &[u8] {
+                self.0.as_bytes()
+            }
+
+            /// From the 16 bytes that the database holds.
+            pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                Uuid::from_slice(bytes).ok().map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Uuid::try_parse(text).map(Self).map_err(|_| Invalid::new("id", "is not a UUID"))
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A person who logs in.
+    UserId;
+    /// One enrolment of one phone or token.
+    FactorId;
+    /// An application that asks for tokens.
+    ClientId;
+    /// One login.
+    SessionId;
+    /// One token; the `jti` of a JWT.
+    TokenId;
+}

@@ -1,0 +1,133 @@
+//! What is refused on purpose. A refusal is a value: its failure counters and audit events are
+//! committed like any other outcome.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Input that is not what the field takes: names the field and says what is wrong with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Invalid {
+    field: Cow<'static, str>,
+    reason: Cow<'static, str>,
+}
+
+impl Invalid {
+    /// `reason` completes the sentence that `field` begins: `otp`, `is missing`.
+    pub fn new(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+
+    /// The field's name as the caller wrote it.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.reason)
+    }
+}
+
+/// Everything that Countersign refuses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// A field is missing, doubled or malformed (RFC 6749 s5.2 `invalid_request`).
+    Invalid(Invalid),
+    /// Wrong, replayed or unknown code, user, password or `mfa_token`: one answer for all of them.
+    InvalidGrant,
+    /// Locked or too fast.
+    TooManyAttempts {
+        /// When another try makes sense.
+        retry_after_s: u64,
+    },
+    /// The client is unknown, disabled, or its secret is wrong.
+    InvalidClient,
+    /// The client was not registered for this grant.
+    UnauthorizedClient,
+    /// A grant type that this server does not know.
+    UnsupportedGrantType,
+    /// A scope that the client was not registered for.
+    InvalidScope,
+    /// An audience that the client was not registered for (RFC 8707 s2).
+    InvalidTarget,
+    /// `authorization_details` that this server cannot honour (RFC 9396 s5).
+    InvalidAuthorizationDetails,
+    /// The bearer token is missing, unknown, expired or ended (RFC 6750 s3.1).
+    InvalidToken,
+    /// The bearer token does not reach this far (RFC 6750 s3.1).
+    InsufficientScope {
+        /// The scope that would.
+        needed: &'static str,
+    },
+    /// Whoever has only a password may not add or remove factors beside an active one.
+    FactorNeeded,
+    /// No more factors fit.
+    TooManyFactors,
+    /// There is no such thing.
+    NotFound {
+        /// What was looked for: `user`, `factor`, `client`, `path`.
+        what: &'static str,
+    },
+    /// The name is taken.
+    AlreadyExists {
+        /// What exists: `user`, `client`.
+        what: &'static str,
+    },
+}
+
+impl Refusal {
+    /// A stable name, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_request",
+            Self::InvalidGrant => "invalid_grant",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::InvalidClient => "invalid_client",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::FactorNeeded => "factor_needed",
+            Self::TooManyFactors => "too_many_factors",
+            Self::NotFound { .. } => "not_found",
+            Self::AlreadyExists { .. } => "already_exists",
+        }
+    }
+}
+
+/// One sentence for people; for [`Refusal::InvalidGrant`] the same whatever was wrong.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => invalid.fmt(f),
+            Self::InvalidGrant => f.write_str("the user, password, code or token is not valid"),
+            Self::TooManyAttempts { retry_after_s } => {
+                write!(f, "too many attempts; try again in {retry_after_s} s")
+            }
+            Self::InvalidClient => f.write_str("the client is unknown or its secret is wrong"),
+            Self::UnauthorizedClient => f.write_str("the client is not registered for this"),
+            Self::UnsupportedGrantType => f.write_str("this grant type is not supported"),
+            Self::InvalidScope => f.write_str("the client is not registered for this scope"),
+            Self::InvalidTarget => f.write_str("the client is not registered for this audience"),
+            Self::InvalidAuthorizationDetails => f.write_str("authorization_details are not supported yet"),
+            Self::InvalidToken => f.write_str("the bearer token is missing, unknown or no longer valid"),
+            Self::InsufficientScope { needed } => write!(f, "the token lacks the scope {needed}"),
+            Self::FactorNeeded => {
+                f.write_str("this user has an active factor: use a token that was obtained with it")
+            }
+            Self::TooManyFactors => f.write_str("this user has as many factors as are allowed"),
+            Self::NotFound { what } => write!(f, "there is no such {what}"),
+            Self::AlreadyExists { what } => write!(f, "a {what} of this name exists already"),
+        }
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}

@@ -1,0 +1,108 @@
+//! Scopes: what a token may do (RFC 6749 s3.3).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::domain::refusal::{Invalid, Refusal};
+
+/// The user's own factors: list, add, remove.
+pub const FACTORS: &str = "factors";
+
+/// Scopes of the management API, each also as `NAME:read`. They go to clients acting for themselves,
+/// never to a user's token.
+const MANAGEMENT: [&str; 3] = ["users", "clients", "audit"];
+
+/// A set of scope tokens, printed in alphabetical order with one blank between.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Scopes(BTreeSet<String>);
+
+impl Scopes {
+    /// Reads scope tokens separated by single blanks; characters as in RFC 6749 s3.3, 1,000 at most.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() > 1000 {
+            return Err(Invalid::new("scope", "is longer than 1,000 characters"));
+        }
+        let mut set = BTreeSet::new();
+        for token in text.split(' ').filter(|token| !token.is_empty()) {
+            if !token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+                return Err(Invalid::new("scope", "holds a character that RFC 6749 s3.3 does not allow"));
+            }
+            set.insert(token.to_owned());
+        }
+        Ok(Self(set))
+    }
+
+    /// Whether `scope` is among them.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// What a token gets for a user: what was asked for, or else all that the client has, without the management
+    /// scopes. Asking for more than the client has is refused.
+    pub fn for_user(&self, asked: Option<&Self>) -> Result<Self, Refusal> {
+        let usable = Self(self.0.iter().filter(|scope| !is_management(scope)).cloned().collect());
+        usable.narrowed_to(asked)
+    }
+
+    /// What a token gets for a client acting for itself.
+    pub fn for_client(&self, asked: Option<&Self>) -> Result<Self, Refusal> {
+        let usable = Self(self.0.iter().filter(|scope| *scope != FACTORS).cloned().collect());
+        usable.narrowed_to(asked)
+    }
+
+    fn narrowed_to(self, asked: Option<&Self>) -> Result<Self, Refusal> {
+        match asked {
+            None => Ok(self),
+            Some(asked) if asked.0.is_subset(&self.0) => Ok(asked.clone()),
+            Some(_) => Err(Refusal::InvalidScope),
+        }
+    }
+}
+
+fn is_management(scope: &str) -> bool {
+    MANAGEMENT.contains(&scope.strip_suffix(":read").unwrap_or(scope))
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(text: &str) -> Scopes {
+        Scopes::parse(text).expect("scopes")
+    }
+
+    #[test]
+    fn a_token_never_gets_more_than_the_client_has() {
+        let has = scopes("read write");
+        assert_eq!(has.for_user(None), Ok(scopes("read write")));
+        assert_eq!(has.for_user(Some(&scopes("read"))), Ok(scopes("read")));
+        assert_eq!(has.for_user(Some(&scopes("read admin"))), Err(Refusal::InvalidScope));
+    }
+
+    #[test]
+    fn management_scopes_never_reach_a_users_token() {
+        let has = scopes("read users audit:read factors");
+        assert_eq!(has.for_user(None), Ok(scopes("read factors")));
+        assert_eq!(has.for_user(Some(&scopes("users"))), Err(Refusal::InvalidScope));
+        assert_eq!(has.for_client(None), Ok(scopes("read users audit:read")));
+    }
+
+    #[test]
+    fn quotes_backslashes_and_controls_are_refused() {
+        for bad in ["a\"b", "a\\b", "a\tb", "ä", "a\u{0}"] {
+            assert!(Scopes::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The route table. One file a resource: extract, parse, one call into `app`, render.
+
+mod extract;
+mod factor;
+mod health;
+mod introspect;
+mod problem;
+mod respond;
+mod revoke;
+mod server;
+mod state;
+mod tls;
+mod token;
+mod well_known;
+
+pub use server::start;
+pub use state::State;
+pub use tls::{TlsError, config as tls_config};
+
+use actix_web::guard::{Any, Get, Head};
+use actix_web::web::{self, ServiceConfig, delete, post, resource, route};
+
+/// Every path that this server answers.
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
+        .service(on("/oauth/introspect", "POST").route(post().to(introspect::introspect)))
+        .service(on("/oauth/revoke", "POST").route(post().to(revoke::revoke)))
+        .service(on("/mfa/associate", "POST").route(post().to(factor::associate)))
+        .service(on("/mfa/authenticators", "GET, HEAD").route(read().to(factor::list)))
+        .service(on("/mfa/authenticators/{id}", "DELETE").route(delete().to(factor::remove)))
+        .service(on("/.well-known/jwks.json", "GET, HEAD").route(read().to(well_known::jwks)))
+        .service(
+            on("/.well-known/oauth-authorization-server", "GET, HEAD").route(read().to(well_known::metadata)),
+        )
+        .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
+        .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
+        .default_service(web::to(problem::not_found));
+}
+
+/// GET, and HEAD for the same without the body (RFC 9110 s9.3.2).
+fn read() -> actix_web::Route {
+    route().guard(Any(Get()).or(Head()))
+}
+
+/// A path that takes one method, and says so to all others.
+fn on(path: &str, method: &'static str) -> actix_web::Resource {
+    resource(path).default_service(route().to(move || problem::method_not_allowed(method)))
+}

@@ -1,0 +1,93 @@
+//! What every handler needs, and the one hop to the threads that may block.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web};
+use tokio::sync::Semaphore;
+
+use crate::app::context::{At, Service, Stop};
+use crate::clock::Clock;
+use crate::db::{Conn, Database};
+use crate::domain::audit::Origin;
+use crate::error::Fault;
+
+/// Argon2 calculations that run at once; each takes a core and 19 MiB.
+const PASSWORDS_AT_ONCE: usize = 2;
+
+/// Password checks that wait for one of those places; beyond that the server sheds load.
+const PASSWORDS_WAITING: usize = 64;
+
+/// The server's parts, shared by all workers.
+pub struct State {
+    /// The keys.
+    pub service: Service,
+    /// The database.
+    pub database: Database,
+    /// The time.
+    pub clock: Clock,
+    /// Whether a proxy in front names the caller's address.
+    pub behind_proxy: bool,
+    passwords: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl State {
+    /// Puts the parts together.
+    pub fn new(service: Service, database: Database, clock: Clock, behind_proxy: bool) -> Arc<Self> {
+        Arc::new(Self {
+            service,
+            database,
+            clock,
+            behind_proxy,
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            waiting: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE + PASSWORDS_WAITING)),
+        })
+    }
+
+    /// Runs one use case on a thread that may block, with a connection and the time of the request.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let at = At { now: self.clock.now(), origin: self.origin(request) };
+        let state = Arc::clone(self);
+        let done = web::block(move || {
+            let mut conn = state.database.connection()?;
+            use_case(&state.service, &mut conn, at)
+        });
+        // Only a panic or the end of the process keeps the thread from answering.
+        done.await.map_err(Fault::while_("running a request"))?
+    }
+
+    /// The same for what hashes a password: a few at once, some more in a fair queue, the rest refused.
+    pub(super) async fn run_with_password<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let busy = || Fault::Busy("too many password checks are waiting");
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let turn = Arc::clone(&self.passwords).acquire_owned().await.map_err(|_| busy())?;
+        // They go with the work: a caller who hangs up makes no room while the hashing goes on.
+        self.run(request, move |service, conn, at| {
+            let _held = (place, turn);
+            use_case(service, conn, at)
+        })
+        .await
+    }
+
+    /// Where a request came from. Behind a proxy it is the last address in `X-Forwarded-For`, which the proxy itself appended; those before
+    /// it are the caller's own words.
+    fn origin(&self, request: &HttpRequest) -> Origin {
+        let forwarded = || {
+            let header = request.headers().get_all("x-forwarded-for").last()?.to_str().ok()?;
+            let last = header.rsplit(',').next()?.trim();
+            last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
+        };
+        let peer = || request.peer_addr().map(|address| address.ip());
+        let address = if self.behind_proxy { forwarded().or_else(peer) } else { peer() };
+        Origin { address }
+    }
+}

@@ -1,0 +1,163 @@
+//! `POST /oauth/token`: a code, a password or a client's own secret for an access token (RFC 6749 s3.2).
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use mobile_core::Code;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::app;
+use crate::app::client_auth::Credentials;
+use crate::app::context::Stop;
+use crate::app::issue::Issued;
+use crate::app::login::{Entry, PasswordRequest};
+use crate::app::verify::OtpRequest;
+use crate::crypto::password::Password;
+use crate::domain::client::Grant;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::Scopes;
+use crate::domain::user::UserName;
+use crate::http::extract::{Fields, credentials};
+use crate::http::problem::{Style, answer, unreadable};
+use crate::http::state::State;
+
+/// A request, parsed: nothing after this looks at text.
+enum Exchange {
+    Otp(OtpRequest),
+    MfaOtp { mfa_token: Zeroizing<String>, otp: Code },
+    Password(PasswordRequest),
+    ClientCredentials { scope: Option<Scopes>, audience: Option<String> },
+}
+
+/// The handler.
+pub(super) async fn exchange(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let fields = match Fields::read(&request, &mut payload).await {
+        Ok(fields) => fields,
+        Err(why) => return unreadable(why, Style::OAuth),
+    };
+    let parsed = credentials(&request, &fields).and_then(|shown| Ok((shown, parse(&fields)?)));
+    let outcome = match parsed {
+        Ok((shown, exchange)) => run(&state.into_inner(), &request, shown, exchange).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match outcome {
+        Ok(Entry::Token(issued)) => HttpResponse::Ok().json(TokenReply::from(&issued)),
+        Ok(Entry::MfaRequired(mfa_token)) => {
+            HttpResponse::build(StatusCode::FORBIDDEN).json(MfaRequiredReply::from(mfa_token.as_str()))
+        }
+        Err(stop) => answer(stop, Style::OAuth),
+    }
+}
+
+fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
+    let grant: Grant =
+        fields.required("grant_type")?.parse().map_err(|_: Invalid| Refusal::UnsupportedGrantType)?;
+    // A token that quietly reached further than what was asked for would be worse than none.
+    if fields.optional("authorization_details").is_some() {
+        return Err(Refusal::InvalidAuthorizationDetails);
+    }
+    let scope = || fields.optional("scope").map(Scopes::parse).transpose();
+    let audience = || fields.optional("audience").map(str::to_owned);
+    Ok(match grant {
+        Grant::Otp => Exchange::Otp(OtpRequest {
+            username: UserName::parse(fields.required("username")?)?,
+            otp: code(fields)?,
+            scope: scope()?,
+            audience: audience(),
+        }),
+        Grant::MfaOtp => Exchange::MfaOtp {
+            mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
+            otp: code(fields)?,
+        },
+        Grant::Password => Exchange::Password(PasswordRequest {
+            username: UserName::parse(fields.required("username")?)?,
+            password: Password::typed(fields.required("password")?)?,
+            scope: scope()?,
+            audience: audience(),
+        }),
+        Grant::ClientCredentials => Exchange::ClientCredentials { scope: scope()?, audience: audience() },
+    })
+}
+
+fn code(fields: &Fields) -> Result<Code, Invalid> {
+    // What a person typed wrong is said in words, without the text itself.
+    Code::parse(fields.required("otp")?).map_err(|_| Invalid::new("otp", "must be 6 to 8 digits 0 to 9"))
+}
+
+async fn run(
+    state: &Arc<State>,
+    request: &HttpRequest,
+    shown: Credentials,
+    exchange: Exchange,
+) -> Result<Entry, Stop> {
+    match exchange {
+        Exchange::Otp(wanted) => {
+            state
+                .run(request, move |service, conn, at| app::verify::otp(service, conn, at, &shown, &wanted))
+                .await
+        }
+        Exchange::MfaOtp { mfa_token, otp } => {
+            state
+                .run(request, move |service, conn, at| {
+                    app::verify::mfa_otp(service, conn, at, &shown, &mfa_token, &otp)
+                })
+                .await
+        }
+        Exchange::ClientCredentials { scope, audience } => {
+            state
+                .run(request, move |service, conn, at| {
+                    let (scope, audience) = (scope.as_ref(), audience.as_deref());
+                    app::client_credentials::client_credentials(service, conn, at, &shown, scope, audience)
+                })
+                .await
+        }
+        Exchange::Password(wanted) => {
+            return state
+                .run_with_password(request, move |service, conn, at| {
+                    app::login::password(service, conn, at, &shown, &wanted)
+                })
+                .await;
+        }
+    }
+    .map(Entry::Token)
+}
+
+/// RFC 6749 s5.1.
+#[derive(Serialize)]
+struct TokenReply<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    scope: &'a str,
+}
+
+impl<'a> From<&'a Issued> for TokenReply<'a> {
+    fn from(issued: &'a Issued) -> Self {
+        Self {
+            access_token: &issued.access_token,
+            token_type: "Bearer",
+            expires_in: issued.expires_in,
+            scope: &issued.scope,
+        }
+    }
+}
+
+/// The password was right; now a code, or an enrolment and then a code.
+#[derive(Serialize)]
+struct MfaRequiredReply<'a> {
+    error: &'static str,
+    error_description: &'static str,
+    mfa_token: &'a str,
+}
+
+impl<'a> From<&'a str> for MfaRequiredReply<'a> {
+    fn from(mfa_token: &'a str) -> Self {
+        Self { error: "mfa_required", error_description: "a one-time code is required", mfa_token }
+    }
+}

@@ -1,0 +1,44 @@
+//! What applications look up by themselves: the signing keys and this server's endpoints.
+
+use actix_web::http::header::CacheControl;
+use actix_web::http::header::CacheDirective::{MaxAge, Public};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use crate::app;
+use crate::domain::client::Grant;
+use crate::http::problem::{Style, answer};
+use crate::http::state::State;
+
+/// How long the key set may be kept, in seconds. A key is listed long before it signs.
+const JWKS_MAX_AGE_S: u32 = 300;
+
+/// `GET /.well-known/jwks.json` (RFC 7517).
+pub(super) async fn jwks(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    match state.into_inner().run(&request, |_, conn, at| app::key::published(conn, at.now)).await {
+        Ok(keys) => {
+            HttpResponse::Ok().insert_header(CacheControl(vec![Public, MaxAge(JWKS_MAX_AGE_S)])).json(keys)
+        }
+        Err(stop) => answer(stop, Style::Problem),
+    }
+}
+
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414).
+pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
+    let issuer = &state.service.issuer;
+    let at = |path: &str| format!("{issuer}{path}");
+    let client_authentication = ["client_secret_basic", "client_secret_post"];
+    HttpResponse::Ok().insert_header(CacheControl(vec![Public, MaxAge(JWKS_MAX_AGE_S)])).json(json!({
+        "issuer": issuer,
+        "token_endpoint": at("/oauth/token"),
+        "token_endpoint_auth_methods_supported": client_authentication,
+        "introspection_endpoint": at("/oauth/introspect"),
+        "introspection_endpoint_auth_methods_supported": client_authentication,
+        "revocation_endpoint": at("/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": client_authentication,
+        "jwks_uri": at("/.well-known/jwks.json"),
+        "grant_types_supported": Grant::ALL.map(Grant::as_str),
+        // RFC 8414 s2 requires it; there is no authorization endpoint yet.
+        "response_types_supported": [],
+    }))
+}

@@ -1,0 +1,24 @@
+//! The one door to randomness: the operating system's generator.
+
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::domain::time::Timestamp;
+
+/// `N` random bytes.
+///
+/// # Panics
+/// When the operating system has no randomness to give: nothing secret can be made without it,
+/// so going on would be worse.
+pub fn bytes<const N: usize>() -> Zeroizing<[u8; N]> {
+    let mut out = Zeroizing::new([0_u8; N]);
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    getrandom::fill(out.as_mut_slice()).expect("the operating system's random generator answers");
+    out
+}
+
+/// A time-ordered id (UUID version 7, RFC 9562 s5.7): rows made together lie together.
+pub fn id(now: Timestamp) -> Uuid {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes::<10>()).into_uuid()
+}

@@ -1,0 +1,363 @@
+//! Settings: flags, then `COUNTERSIGN_*` variables, then a TOML file, then defaults. The one door to the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::{Deserialize, Serialize};
+
+use crate::db::Target;
+use crate::domain::refusal::Invalid;
+
+/// The prefix of the variables.
+const PREFIX: &str = "COUNTERSIGN_";
+
+/// The file that is read when nobody names one: in the data folder, if it is there.
+const FILE_NAME: &str = "countersign.toml";
+
+/// What the command line says; everything left out comes from elsewhere.
+// The comments on the fields are what `--help` prints, as plain text.
+#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these comments are printed as plain text")]
+#[derive(Clone, Debug, Default, clap::Args, Serialize)]
+pub struct Flags {
+    /// TOML file with settings [variable: COUNTERSIGN_CONFIG] [default: DATA/countersign.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Folder for the database and the master key [variable: COUNTERSIGN_DATA] [default: ./data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<PathBuf>,
+    /// `sqlite://PATH` or `postgres://USER@HOST/NAME` [variable: COUNTERSIGN_DATABASE] [default: sqlite://DATA/countersign.db]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// File with the master key [variable: COUNTERSIGN_MASTER_KEY_FILE] [default: DATA/master.key, made at first start on SQLite]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    master_key_file: Option<PathBuf>,
+    /// Address to listen on; port 0 takes a free one [variable: COUNTERSIGN_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<String>,
+    /// URL that applications know this server by, the issuer of tokens [variable: COUNTERSIGN_PUBLIC_URL] [default: http://localhost:8080]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
+    /// Name that phones show beside the account [variable: COUNTERSIGN_ISSUER_NAME] [default: Countersign]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer_name: Option<String>,
+    /// PEM file with the certificate chain [variable: COUNTERSIGN_TLS_CERT]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key [variable: COUNTERSIGN_TLS_KEY]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
+    /// `self-signed`: a certificate made at every start, for trying out [variable: COUNTERSIGN_TLS]
+    #[arg(long, global = true, value_name = "MODE", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
+    /// Plain HTTP on any address: a proxy in front does TLS and appends to X-Forwarded-For [variable: COUNTERSIGN_BEHIND_PROXY]
+    #[arg(long, global = true, help_heading = "Settings")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    behind_proxy: bool,
+    /// What to log, as `level` or `module=level,...` [variable: COUNTERSIGN_LOG] [default: info]
+    #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+/// The names of all settings, as in the file.
+const NAMES: [&str; 11] = [
+    "data",
+    "database",
+    "master_key_file",
+    "listen",
+    "public_url",
+    "issuer_name",
+    "tls_cert",
+    "tls_key",
+    "tls",
+    "behind_proxy",
+    "log",
+];
+
+/// What file, variables and flags say together, before anything is made of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    data: PathBuf,
+    database: Option<String>,
+    master_key_file: Option<PathBuf>,
+    listen: String,
+    public_url: String,
+    issuer_name: String,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls: Option<String>,
+    behind_proxy: bool,
+    log: String,
+}
+
+#[derive(Serialize)]
+struct Defaults {
+    data: &'static str,
+    listen: &'static str,
+    public_url: &'static str,
+    issuer_name: &'static str,
+    behind_proxy: bool,
+    log: &'static str,
+}
+
+const DEFAULTS: Defaults = Defaults {
+    data: "./data",
+    listen: "127.0.0.1:8080",
+    public_url: "http://localhost:8080",
+    issuer_name: "Countersign",
+    behind_proxy: false,
+    log: "info",
+};
+
+/// How connections are protected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tls {
+    /// Not at all: on loopback, or behind a proxy.
+    Off,
+    /// By a certificate made at every start.
+    SelfSigned,
+    /// By a certificate from files.
+    Files {
+        /// The chain.
+        cert: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+}
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The database.
+    pub database: Target,
+    /// The master key's file.
+    pub master_key_file: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The issuer, without a slash at the end.
+    pub public_url: String,
+    /// What phones show.
+    pub issuer_name: String,
+    /// How connections are protected.
+    pub tls: Tls,
+    /// Whether `X-Forwarded-For` is to be believed.
+    pub behind_proxy: bool,
+    /// What to log.
+    pub log: String,
+    shown: Vec<Shown>,
+}
+
+/// A setting for people: its value, and who set it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// As in the file.
+    pub name: &'static str,
+    /// Without secrets; none where it is not set.
+    pub value: Option<String>,
+    /// Flag, variable, file or default.
+    pub source: String,
+}
+
+/// Variables as a source of settings. An empty one counts as not set, and text stays text: `2024` is a fine name.
+struct Variables;
+
+impl Provider for Variables {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("variable")
+    }
+
+    fn data(&self) -> Result<figment::value::Map<Profile, figment::value::Dict>, figment::Error> {
+        let set = NAMES.iter().filter_map(|name| {
+            let text =
+                Env::var(&format!("{PREFIX}{}", name.to_uppercase())).filter(|text| !text.is_empty())?;
+            let value = match (*name, text.to_lowercase().as_str()) {
+                ("behind_proxy", "1" | "true" | "yes" | "on") => figment::value::Value::from(true),
+                ("behind_proxy", "0" | "false" | "no" | "off") => figment::value::Value::from(false),
+                _ => figment::value::Value::from(text),
+            };
+            Some(((*name).to_owned(), value))
+        });
+        Ok(Profile::Default.collect(set.collect()))
+    }
+}
+
+/// Flags as a source of settings.
+struct FlagProvider<'a>(&'a Flags);
+
+impl Provider for FlagProvider<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("flag")
+    }
+
+    fn data(&self) -> Result<figment::value::Map<Profile, figment::value::Dict>, figment::Error> {
+        Serialized::defaults(self.0).data()
+    }
+}
+
+impl Settings {
+    /// Reads all sources and checks the result.
+    pub fn load(flags: &Flags) -> Result<Self, Invalid> {
+        let layers = |file: Option<&Path>| {
+            let mut figment = Figment::from(Serialized::defaults(DEFAULTS));
+            if let Some(file) = file {
+                figment = figment.merge(Toml::file_exact(file));
+            }
+            figment.merge(Variables).merge(FlagProvider(flags))
+        };
+        // The data folder says where the file is, so the file cannot move the data folder to find another file.
+        let named = flags.config.clone().or_else(|| Env::var("COUNTERSIGN_CONFIG").map(PathBuf::from));
+        let file = match named {
+            Some(file) if file.is_file() => Some(file),
+            Some(file) => {
+                return Err(Invalid::new("config", format!("{} is not a file", file.display())));
+            }
+            None => {
+                let data: PathBuf = layers(None).extract_inner("data").map_err(|error| invalid(&error))?;
+                Some(data.join(FILE_NAME)).filter(|file| file.exists())
+            }
+        };
+        let figment = layers(file.as_deref());
+        let raw: Raw = figment.extract().map_err(|error| invalid(&error))?;
+        Self::check(raw, &figment)
+    }
+
+    fn check(raw: Raw, figment: &Figment) -> Result<Self, Invalid> {
+        let database = match &raw.database {
+            Some(text) => Target::parse(text)?,
+            None => Target::Sqlite(raw.data.join("countersign.db")),
+        };
+        let listen: SocketAddr = raw
+            .listen
+            .parse()
+            .map_err(|_| Invalid::new("listen", "must be an address and a port: 127.0.0.1:8080"))?;
+        let tls = match (raw.tls.as_deref(), raw.tls_cert.clone(), raw.tls_key.clone()) {
+            (None, None, None) => Tls::Off,
+            (Some("self-signed"), None, None) => Tls::SelfSigned,
+            (None, Some(cert), Some(key)) => Tls::Files { cert, key },
+            (None, Some(_), None) => return Err(Invalid::new("tls_key", "is missing beside tls_cert")),
+            (None, None, Some(_)) => return Err(Invalid::new("tls_cert", "is missing beside tls_key")),
+            (Some("self-signed"), _, _) => {
+                return Err(Invalid::new("tls", "does not go with tls_cert and tls_key"));
+            }
+            (Some(_), _, _) => return Err(Invalid::new("tls", "must be self-signed, or left out")),
+        };
+        if tls == Tls::Off && !listen.ip().is_loopback() && !raw.behind_proxy {
+            let reason = "is not loopback, where plain HTTP would show codes to the network: set tls_cert and tls_key, \
+                          or tls, or behind_proxy if a proxy in front does TLS";
+            return Err(Invalid::new("listen", reason));
+        }
+        let public_url = public_url(&raw.public_url)?;
+        let name = raw.issuer_name.as_str();
+        // With a longer one the URI of a long user name would not fit into a QR code.
+        if !(1..=64).contains(&name.len())
+            || name.trim() != name
+            || name.contains(|c: char| c == ':' || c.is_control())
+        {
+            let reason = "must be 1 to 64 bytes without a colon, control characters or blanks at either end";
+            return Err(Invalid::new("issuer_name", reason));
+        }
+        tracing_subscriber::EnvFilter::try_new(&raw.log)
+            .map_err(|_| Invalid::new("log", "is not a log filter"))?;
+        let master_key_file = raw.master_key_file.clone().unwrap_or_else(|| raw.data.join("master.key"));
+        let shown = NAMES
+            .iter()
+            .map(|name| {
+                let value = match *name {
+                    "database" => Some(database.shown()),
+                    "master_key_file" => Some(master_key_file.display().to_string()),
+                    "public_url" => Some(public_url.clone()),
+                    "data" => Some(raw.data.display().to_string()),
+                    "listen" => Some(raw.listen.clone()),
+                    "issuer_name" => Some(raw.issuer_name.clone()),
+                    "tls_cert" => raw.tls_cert.as_ref().map(|path| path.display().to_string()),
+                    "tls_key" => raw.tls_key.as_ref().map(|path| path.display().to_string()),
+                    "tls" => raw.tls.clone(),
+                    "behind_proxy" => Some(raw.behind_proxy.to_string()),
+                    _ => Some(raw.log.clone()),
+                };
+                Shown { name, value, source: source(figment, name) }
+            })
+            .collect();
+        Ok(Self {
+            data: raw.data,
+            database,
+            master_key_file,
+            listen,
+            public_url,
+            issuer_name: raw.issuer_name,
+            tls,
+            behind_proxy: raw.behind_proxy,
+            log: raw.log,
+            shown,
+        })
+    }
+
+    /// Every setting with its source, for `countersign config`.
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+
+    /// Variables that look like settings and are none. Not an error: container platforms set `COUNTERSIGN_PORT` and the like by
+    /// themselves for a service of this name.
+    pub fn unknown_variables() -> Vec<String> {
+        #[expect(clippy::disallowed_methods, reason = "this is the door")]
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        names
+            .filter(|name| {
+                name.strip_prefix(PREFIX)
+                    .is_some_and(|rest| rest != "CONFIG" && !NAMES.contains(&rest.to_lowercase().as_str()))
+            })
+            .collect()
+    }
+}
+
+/// An issuer is an https URL, or http for trying out on one machine, without query, fragment or credentials (RFC 8414 s2).
+fn public_url(text: &str) -> Result<String, Invalid> {
+    let url = url::Url::parse(text).map_err(|_| Invalid::new("public_url", "is not a URL"))?;
+    let plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    match url.scheme() {
+        "http" | "https" if plain && url.host_str().is_some() => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(Invalid::new("public_url", "must be an http or https URL without query, fragment or user")),
+    }
+}
+
+fn source(figment: &Figment, name: &str) -> String {
+    match figment.find_metadata(name) {
+        None => "default".to_owned(),
+        Some(metadata) if metadata.name == "flag" => "flag".to_owned(),
+        Some(metadata) if metadata.name == "variable" => format!("{PREFIX}{}", name.to_uppercase()),
+        Some(metadata) => match metadata.source.as_ref().and_then(|source| source.file_path()) {
+            Some(file) => file.display().to_string(),
+            None => "default".to_owned(),
+        },
+    }
+}
+
+/// Names the setting that is wrong. Never the value: it may be a secret put in the wrong place.
+fn invalid(error: &figment::Error) -> Invalid {
+    use figment::error::Kind;
+    match &error.kind {
+        Kind::UnknownField(field, _) => Invalid::new(field.clone(), "is not a setting"),
+        Kind::InvalidType(_, wanted) => Invalid::new(error.path.join("."), format!("must be {wanted}")),
+        Kind::Message(message) => Invalid::new("config", message.clone()),
+        other => Invalid::new("config", other.to_string()),
+    }
+}

@@ -1,0 +1,171 @@
+//! The audit log: everything is in it, nothing secret is, and nothing can be changed unseen.
+
+use countersign::app;
+use countersign::app::audit::Proof;
+use countersign::domain::audit::Entry;
+use diesel::connection::SimpleConnection;
+
+use crate::actors::{App, at_once};
+use crate::{Backend, tests};
+
+tests![
+    every_change_is_logged_with_who_what_and_from_where,
+    the_chain_holds_under_parallel_requests,
+    an_altered_entry_is_found,
+    a_removed_entry_is_found,
+    a_cut_off_tail_is_found,
+    entries_moved_beyond_the_end_are_found,
+    wrong_secrets_do_not_fill_the_log,
+    names_that_nobody_has_are_not_logged,
+];
+
+fn entries(app: &App) -> Vec<Entry> {
+    app.operate(|_, conn, _| app::audit::last(conn, 10_000)).unwrap()
+}
+
+fn proof(app: &App) -> Proof {
+    app.operate(|service, conn, _| app::audit::verify(service, conn)).unwrap()
+}
+
+fn every_change_is_logged_with_who_what_and_from_where(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let client = app.client();
+    let mfa_token = client.mfa_token("alice");
+    let phone = app.scan(&app.associate(&mfa_token));
+    client.mfa_otp(&mfa_token, &phone.wrong_code()).must_be(400, "invalid_grant");
+    let token = client.mfa_otp(&mfa_token, &phone.code()).access_token();
+    client.otp("alice", &phone.code()).must_be(400, "invalid_grant");
+    client.password("alice", "wrong password").must_be(400, "invalid_grant");
+    client.with_secret("x").otp("alice", "123456").must_be(401, "invalid_client");
+    assert_eq!(client.revoke(&token).status, 200);
+    app.lock("alice");
+    app.unlock("alice");
+    app.reset("alice");
+
+    let entries = entries(&app);
+    let told: Vec<(&str, &str)> =
+        entries.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("signing_key.made", "done"),
+            ("signing_key.made", "done"),
+            ("user.added", "done"),
+            ("client.added", "done"),
+            ("password.checked", "done"),
+            ("factor.enrolled", "done"),
+            ("code.checked", "refused: wrong"),
+            ("factor.confirmed", "done"),
+            ("token.issued", "done"),
+            ("code.checked", "refused: replayed"),
+            ("password.checked", "refused: wrong"),
+            ("client.refused", "refused: secret"),
+            ("token.revoked", "done"),
+            ("user.locked", "done"),
+            ("user.unlocked", "done"),
+            ("factors.reset", "done"),
+        ]
+    );
+    let issued = entries.iter().find(|entry| entry.action == "token.issued").unwrap();
+    assert_eq!(issued.actor, format!("client:{}", client.id));
+    assert!(issued.subject.as_ref().unwrap().starts_with("user:"));
+    assert_eq!(issued.address.as_deref(), Some("127.0.0.1"));
+    assert_eq!(entries.last().unwrap().actor, "operator");
+    assert_eq!(proof(&app), Proof::Intact(16));
+
+    let all = format!("{entries:?}");
+    let secret = phone.secret().to_base32();
+    for hidden in
+        [secret.as_str(), &token, &mfa_token, &client.secret, crate::actors::PASSWORD, &phone.code()]
+    {
+        assert!(!all.contains(hidden));
+    }
+}
+
+fn the_chain_holds_under_parallel_requests(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    let client = app.client();
+    let phones: Vec<_> = (0..16)
+        .map(|index| {
+            app.user(&format!("user{index}"));
+            app.phone(&format!("user{index}"))
+        })
+        .collect();
+    at_once(16, |index| {
+        let client = client.at(if index % 2 == 0 { &app } else { &other });
+        for offset in [-1, 0, 1] {
+            client.otp(&format!("user{index}"), &phones[index].code_at(offset)).access_token();
+        }
+    });
+    assert_eq!(proof(&app), Proof::Intact(2 + 1 + 16 * 2 + 48));
+}
+
+/// Does something to the database that the program never would.
+fn spoil(app: &App, statement: &str) {
+    app.place.connection().batch_execute(statement).unwrap();
+}
+
+fn an_altered_entry_is_found(on: Backend) {
+    for statement in [
+        "UPDATE audit SET actor = 'operator2' WHERE seq = 3",
+        "UPDATE audit SET at = at + 1 WHERE seq = 3",
+        "UPDATE audit SET detail = NULL WHERE seq = 3",
+        "UPDATE audit SET address = '' WHERE seq = 3",
+    ] {
+        let app = App::start(on);
+        app.user("alice");
+        app.user("bob");
+        assert_eq!(proof(&app), Proof::Intact(4));
+        spoil(&app, statement);
+        assert_eq!(proof(&app), Proof::BrokenAt(3), "{statement}");
+    }
+}
+
+fn a_removed_entry_is_found(on: Backend) {
+    let app = App::start(on);
+    for name in ["alice", "bob", "carol"] {
+        app.user(name);
+    }
+    spoil(&app, "DELETE FROM audit WHERE seq = 3");
+    assert_eq!(proof(&app), Proof::BrokenAt(3));
+    // Closing the gap does not help.
+    spoil(&app, "UPDATE audit SET seq = 3 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5");
+    assert_eq!(proof(&app), Proof::BrokenAt(3));
+}
+
+fn a_cut_off_tail_is_found(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    spoil(&app, "DELETE FROM audit WHERE seq = 3");
+    assert_eq!(proof(&app), Proof::BrokenAt(3));
+    spoil(&app, "UPDATE audit_head SET seq = 2");
+    assert_eq!(proof(&app), Proof::BrokenAt(2), "the head's hash is that of the third entry");
+}
+
+fn names_that_nobody_has_are_not_logged(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    let typed = "my-password-by-mistake";
+    client.otp(typed, "123456").must_be(400, "invalid_grant");
+    client.password(typed, "x").must_be(400, "invalid_grant");
+    assert!(!format!("{:?}", entries(&app)).contains(typed));
+}
+
+fn entries_moved_beyond_the_end_are_found(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    spoil(&app, "UPDATE audit SET seq = 30 WHERE seq = 3");
+    assert_eq!(proof(&app), Proof::BrokenAt(3));
+}
+
+fn wrong_secrets_do_not_fill_the_log(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    for _ in 0..100 {
+        client.with_secret("x").otp("alice", "123456").must_be(401, "invalid_client");
+    }
+    let refusals = entries(&app).iter().filter(|entry| entry.action == "client.refused").count();
+    assert_eq!(refusals, 20);
+}

@@ -1,0 +1,331 @@
+//! The command line: what it prints, what it refuses, and where settings come from.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::process::Installation;
+use crate::{Backend, tests};
+
+tests![
+    users_are_added_listed_locked_and_removed,
+    factors_are_enrolled_confirmed_listed_and_reset,
+    clients_are_added_listed_and_removed,
+    keys_are_rotated,
+    the_qr_code_is_drawn_for_people,
+    every_refusal_is_one_line_that_names_the_field,
+    bad_usage_exits_with_2,
+    settings_come_from_flags_then_variables_then_the_file,
+    unknown_and_bad_settings_stop_the_start,
+    plain_http_beyond_loopback_is_refused,
+    secrets_are_hidden_in_the_settings,
+    a_password_comes_by_standard_input,
+];
+
+fn users_are_added_listed_locked_and_removed(on: Backend) {
+    let installation = Installation::new(on);
+    let added =
+        installation.json(&["user", "add", "Alice", "--email", "alice@example.org", "--role", "admin"]);
+    assert_eq!((added["name"].as_str(), added["role"].as_str()), (Some("Alice"), Some("admin")));
+    assert_eq!((added["state"].as_str(), added["has_password"].as_bool()), (Some("active"), Some(false)));
+    assert!(installation.refused(&["user", "add", "aLICE"]).contains("exists already"));
+    installation.run(&["user", "add", "bob"]);
+    let listed = installation.json(&["user", "list"]);
+    let names: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Alice", "bob"]);
+    assert!(installation.run(&["user", "list"]).contains("alice@example.org"));
+    installation.run(&["user", "lock", "ALICE"]);
+    assert_eq!(installation.json(&["user", "show", "alice"])["state"], "locked");
+    installation.run(&["user", "unlock", "alice"]);
+    let shown = installation.json(&["user", "show", "alice"]);
+    assert_eq!((shown["state"].as_str(), shown["failures"].as_i64()), (Some("active"), Some(0)));
+    assert_eq!(shown["id"], added["id"]);
+    assert!(installation.run(&["user", "show", "alice"]).contains("failed codes"));
+    installation.run(&["user", "remove", "alice"]);
+    assert!(installation.refused(&["user", "show", "alice"]).contains("no such user"));
+    assert!(installation.refused(&["user", "remove", "alice"]).contains("no such user"));
+}
+
+fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"; // RFC 4226 appendix D
+    let enrolled = installation.json(&["factor", "enrol", "alice", "--kind", "hotp", "--secret", secret]);
+    assert_eq!((enrolled["state"].as_str(), enrolled["secret"].as_str()), (Some("pending"), Some(secret)));
+    assert_eq!(
+        enrolled["uri"],
+        format!(
+            "otpauth://hotp/Countersign:alice?secret={secret}&issuer=Countersign&algorithm=SHA1&digits=6&counter=0"
+        )
+    );
+    assert!(installation.refused(&["factor", "confirm", "alice", "000000"]).contains("not valid"));
+    let confirmed = installation.json(&["factor", "confirm", "alice", "755 224"]);
+    assert_eq!(confirmed["factor_id"], enrolled["factor_id"]);
+    let listed = installation.json(&["factor", "list", "alice"]);
+    assert_eq!((listed[0]["state"].as_str(), listed[0]["kind"].as_str()), (Some("active"), Some("hotp")));
+    assert!(!listed.to_string().contains(secret));
+    let spec = [
+        "factor",
+        "enrol",
+        "alice",
+        "--kind",
+        "totp",
+        "--algorithm",
+        "SHA512",
+        "--digits",
+        "8",
+        "--period",
+        "60",
+    ];
+    assert!(
+        installation.json(&spec)["uri"].as_str().unwrap().ends_with("&algorithm=SHA512&digits=8&period=60")
+    );
+    let reset = installation.json(&["factor", "reset", "alice"]);
+    assert_eq!(reset["factors"], 2);
+    assert_eq!(installation.json(&["factor", "list", "alice"]), Value::Array(vec![]));
+}
+
+fn clients_are_added_listed_and_removed(on: Backend) {
+    let installation = Installation::new(on);
+    let added = installation.json(&[
+        "client",
+        "add",
+        "shop",
+        "--grant",
+        "password",
+        "--grant",
+        "client_credentials",
+        "--scope",
+        "read",
+        "--scope",
+        "users",
+        "--audience",
+        "https://api.example",
+        "--token-ttl",
+        "60",
+        "--one-use",
+    ]);
+    let listed = installation.json(&["client", "list"]);
+    assert_eq!(listed[0]["client_id"], added["client_id"]);
+    assert_eq!(listed[0]["scope"], "read users");
+    assert_eq!(
+        (listed[0]["token_format"].as_str(), listed[0]["one_use"].as_bool()),
+        (Some("opaque"), Some(true))
+    );
+    assert!(!listed.to_string().contains(added["client_secret"].as_str().unwrap()));
+    assert!(
+        installation.refused(&["client", "add", "shop", "--grant", "password"]).contains("exists already")
+    );
+    installation.run(&["client", "disable", "shop"]);
+    assert_eq!(installation.json(&["client", "list"])[0]["state"], "disabled");
+    installation.run(&["client", "enable", added["client_id"].as_str().unwrap()]);
+    installation.run(&["client", "remove", "shop"]);
+    assert!(installation.refused(&["client", "remove", "shop"]).contains("no such client"));
+}
+
+fn keys_are_rotated(on: Backend) {
+    let installation = Installation::new(on);
+    let states = |keys: &Value| -> Vec<String> {
+        let mut states: Vec<String> =
+            keys.as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap().to_owned()).collect();
+        states.sort();
+        states
+    };
+    let before = installation.json(&["key", "list"]);
+    assert_eq!(states(&before), ["current", "next"]);
+    let rotated = installation.json(&["key", "rotate"]);
+    let next = before.as_array().unwrap().iter().find(|key| key["state"] == "next").unwrap();
+    assert_eq!(rotated["kid"], next["kid"]);
+    assert_eq!(states(&installation.json(&["key", "list"])), ["current", "next", "retired"]);
+}
+
+fn the_qr_code_is_drawn_for_people(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let text = installation.run(&["factor", "enrol", "alice", "--kind", "totp"]);
+    assert!(text.contains("█▀▀▀▀▀█"), "{text}");
+    assert!(text.contains("otpauth://totp/Countersign:alice?secret="), "{text}");
+    assert!(text.contains("factor confirm alice CODE"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no escape sequences where it is not a terminal");
+}
+
+fn every_refusal_is_one_line_that_names_the_field(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let enrol = |extra: &[&'static str]| [&["factor", "enrol", "alice"], extra].concat();
+    let grant = "--grant";
+    let cases: [(Vec<&str>, &str); 9] = [
+        (vec!["user", "add", ""], "username"),
+        (vec!["user", "add", "a:b"], "username"),
+        (vec!["user", "add", "bob", "--email", "x"], "email"),
+        (enrol(&["--kind", "totp", "--counter", "1"]), "counter"),
+        (enrol(&["--kind", "hotp", "--period", "30"]), "period"),
+        (enrol(&["--kind", "hotp", "--counter", "18446744073709551615"]), "counter"),
+        (enrol(&["--kind", "totp", "--secret", "not base32!"]), "secret"),
+        (vec!["factor", "confirm", "alice", "12345"], "code"),
+        (vec!["client", "add", "shop", grant, "password", "--audience", "x"], "audience"),
+    ];
+    for (arguments, field) in cases {
+        let line = installation.refused(&arguments);
+        assert!(line.starts_with(&format!("countersign: {field} ")), "{arguments:?}: {line}");
+    }
+    let one_use = ["client", "add", "shop", grant, "password", "--one-use", "--token-format", "jwt"];
+    assert!(installation.refused(&one_use).starts_with("countersign: token_format "));
+    let output = installation.command(&["user", "show", "bob", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["error"], "not_found");
+    assert_eq!(installation.json(&["client", "list"]), Value::Array(vec![]), "nothing was changed");
+}
+
+fn bad_usage_exits_with_2(on: Backend) {
+    let installation = Installation::new(on);
+    for arguments in [
+        &["nonsense"][..],
+        &["user"],
+        &["user", "add"],
+        &["client", "add", "x"],
+        &["serve", "--nonsense"],
+        &[],
+    ] {
+        let output = installation.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    for (arguments, flag) in [
+        (&["user", "add", "bob", "--role", "king"][..], "--role"),
+        (&["factor", "enrol", "alice", "--kind", "sms"], "--kind"),
+        (&["factor", "enrol", "alice", "--kind", "totp", "--digits", "5"], "--digits"),
+        (&["factor", "enrol", "alice", "--kind", "totp", "--digits", "999999999999"], "--digits"),
+        (&["factor", "enrol", "alice", "--kind", "totp", "--period", "0"], "--period"),
+        (&["factor", "enrol", "alice", "--kind", "totp", "--algorithm", "MD5"], "--algorithm"),
+        (&["factor", "enrol", "alice", "--kind", "hotp", "--counter=-1"], "--counter"),
+        (&["client", "add", "shop", "--grant", "nonsense"], "--grant"),
+        (&["client", "add", "shop", "--grant", "password", "--token-ttl", "0"], "--token-ttl"),
+    ] {
+        let output = installation.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(flag), "{output:?}");
+    }
+    assert!(installation.run(&["--help"]).contains("self-hosted second-factor service"));
+}
+
+fn setting(installation: &Installation, arguments: &[&str], name: &str) -> (Option<String>, String) {
+    let settings = installation.json(&[&["config"], arguments].concat());
+    let setting =
+        settings.as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap().clone();
+    (setting["value"].as_str().map(str::to_owned), setting["source"].as_str().unwrap().to_owned())
+}
+
+fn settings_come_from_flags_then_variables_then_the_file(on: Backend) {
+    let installation = Installation::new(on);
+    assert_eq!(setting(&installation, &[], "issuer_name"), (Some("Countersign".into()), "default".into()));
+    std::fs::create_dir_all(installation.data()).unwrap();
+    let file = installation.data().join("countersign.toml");
+    std::fs::write(&file, "issuer_name = \"From File\"\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    let (value, source) = setting(&installation, &[], "issuer_name");
+    assert_eq!(value.as_deref(), Some("From File"));
+    assert!(source.ends_with("countersign.toml"), "{source}");
+    // The tests set this variable.
+    assert_eq!(
+        setting(&installation, &[], "listen"),
+        (Some("127.0.0.1:0".into()), "COUNTERSIGN_LISTEN".into())
+    );
+    let flag = ["--listen", "127.0.0.1:7"];
+    assert_eq!(setting(&installation, &flag, "listen"), (Some("127.0.0.1:7".into()), "flag".into()));
+    let other = installation.folder.path().join("other.toml");
+    std::fs::write(&other, "issuer_name = \"2024\"\nbehind_proxy = true\n").unwrap();
+    let named = ["--config", other.to_str().unwrap()];
+    assert_eq!(setting(&installation, &named, "issuer_name").0.as_deref(), Some("2024"));
+    assert_eq!(setting(&installation, &named, "behind_proxy").0.as_deref(), Some("true"));
+}
+
+fn unknown_and_bad_settings_stop_the_start(on: Backend) {
+    let installation = Installation::new(on);
+    std::fs::create_dir_all(installation.data()).unwrap();
+    let file = installation.data().join("countersign.toml");
+    for (text, name) in [
+        ("listne = \"x\"", "listne"),
+        ("listen = \"nowhere\"", "listen"),
+        ("public_url = \"ftp://x\"", "public_url"),
+        ("public_url = \"https://x/?a=b\"", "public_url"),
+        ("behind_proxy = \"perhaps\"", "behind_proxy"),
+        ("tls = \"yes\"", "tls"),
+        ("tls_cert = \"x.pem\"", "tls_key"),
+        ("log = \"==\"", "log"),
+        ("issuer_name = \"a:b\"", "issuer_name"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let mut command = installation.command(&["serve"]);
+        command.env_remove("COUNTERSIGN_LISTEN");
+        let line = crate::process::refusal(&command.output().unwrap());
+        assert!(line.starts_with(&format!("countersign: {name} ")), "{text}: {line}");
+    }
+    std::fs::write(&file, "this is no TOML").unwrap();
+    assert!(installation.refused(&["serve"]).contains("config"));
+    std::fs::remove_file(&file).unwrap();
+    let line = installation.refused(&["serve", "--config", "/nowhere.toml"]);
+    assert!(line.contains("config") && line.contains("/nowhere.toml"), "{line}");
+    let line = installation.refused(&["serve", "--database", "mysql://x"]);
+    assert!(line.starts_with("countersign: database "), "{line}");
+    let mut command = installation.command(&["config", "--json"]);
+    command
+        .env("COUNTERSIGN_ISSUER_NAME", "007")
+        .env("COUNTERSIGN_BEHIND_PROXY", "Yes")
+        .env("COUNTERSIGN_TLS_CERT", "");
+    assert!(command.output().unwrap().status.success());
+    let mut command = installation.command(&["serve"]);
+    command.env("COUNTERSIGN_BEHIND_PROXY", "maybe");
+    let line = crate::process::refusal(&command.output().unwrap());
+    assert!(line.starts_with("countersign: behind_proxy "), "{line}");
+}
+
+fn plain_http_beyond_loopback_is_refused(on: Backend) {
+    let installation = Installation::new(on);
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let line = installation.refused(&["serve", "--listen", address]);
+        assert!(line.starts_with("countersign: listen ") && line.contains("plain HTTP"), "{line}");
+    }
+    installation.run(&["config", "--listen", "0.0.0.0:0", "--behind-proxy"]);
+    installation.run(&["config", "--listen", "0.0.0.0:0", "--tls", "self-signed"]);
+    installation.run(&["config", "--listen", "127.0.0.2:0"]);
+}
+
+fn secrets_are_hidden_in_the_settings(on: Backend) {
+    let installation = Installation::new(on);
+    if cfg!(feature = "postgres") {
+        let url = "postgres://me:hunter2hunter2@db.example/x?password=hunter2hunter2";
+        let text = installation.run(&["config", "--database", url]);
+        assert!(text.contains("db.example") && !text.contains("hunter2"), "{text}");
+    }
+    // However the password was mistyped.
+    for url in [
+        "mysql://me:hunter2@x",
+        "postgres://u:hunter2/ret@x/y",
+        "postgres://u:12/hunter2@h",
+        "postgres://u:p@hunter2@h/x",
+    ] {
+        let line = installation.refused(&["user", "list", "--database", url]);
+        assert!(line.starts_with("countersign: database ") && !line.contains("hunter2"), "{line}");
+    }
+}
+
+fn a_password_comes_by_standard_input(on: Backend) {
+    let installation = Installation::new(on);
+    let add = |name: &str, typed: &[u8]| {
+        let mut command = installation.command(&["user", "add", name, "--password-stdin"]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(typed).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    assert!(add("alice", b"correct horse battery\r\nnot a part of it").status.success());
+    assert_eq!(installation.json(&["user", "show", "alice"])["has_password"], true);
+    for bad in [&b"short\n"[..], b"", b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff", &[b'x'; 2000]] {
+        let line = crate::process::refusal(&add("bob", bad));
+        assert!(line.starts_with("countersign: password "), "{line}");
+    }
+    assert_eq!(installation.json(&["user", "list"]).as_array().unwrap().len(), 1);
+}

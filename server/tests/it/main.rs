@@ -1,0 +1,101 @@
+//! The server's integration tests: one binary, every test on SQLite and on PostgreSQL, through HTTP or the command line.
+//!
+//! A test is a function that takes the [`Backend`] it runs on; `tests!` at the top of its module lists it. `main` starts one PostgreSQL
+//! cluster of its own in a temporary folder, reached by a socket file, and ends it.
+#![allow(unreachable_pub, reason = "one binary: `pub` says what other modules of it may use")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and some look at the real clock"
+)]
+
+mod actors;
+#[cfg(feature = "postgres")]
+mod cluster;
+mod process;
+
+mod audit;
+mod cli;
+mod clients;
+mod codes;
+mod enrolment;
+mod input;
+mod keys;
+mod lockout;
+mod observability;
+mod passwords;
+mod races;
+mod startup;
+mod tls;
+mod tokens;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Backend {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// A database of the cluster that `main` started.
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+impl Backend {
+    const ALL: &[(&str, Self)] = &[
+        ("sqlite", Self::Sqlite),
+        #[cfg(feature = "postgres")]
+        ("postgres", Self::Postgres),
+    ];
+}
+
+/// A test's name and body.
+type Test = (&'static str, fn(Backend));
+
+/// Lists a module's tests. One that is left out is dead code, which the lints refuse.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub fn tests() -> Vec<$crate::Test> {
+            vec![$((stringify!($name), $name as fn($crate::Backend))),*]
+        }
+    };
+}
+use tests;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let modules = [
+        ("audit", audit::tests()),
+        ("cli", cli::tests()),
+        ("clients", clients::tests()),
+        ("codes", codes::tests()),
+        ("enrolment", enrolment::tests()),
+        ("input", input::tests()),
+        ("keys", keys::tests()),
+        ("lockout", lockout::tests()),
+        ("observability", observability::tests()),
+        ("passwords", passwords::tests()),
+        ("races", races::tests()),
+        ("startup", startup::tests()),
+        ("tls", tls::tests()),
+        ("tokens", tokens::tests()),
+    ];
+    let mut trials = Vec::new();
+    for (module, tests) in modules {
+        for (name, run) in tests {
+            for (backend_name, backend) in Backend::ALL {
+                let backend = *backend;
+                trials.push(Trial::test(format!("{module}::{name}::{backend_name}"), move || {
+                    run(backend);
+                    Ok(())
+                }));
+            }
+        }
+    }
+    // Here and not in the first test that needs it: the cluster ends with the thread that started it.
+    #[cfg(feature = "postgres")]
+    let _cluster = (!arguments.list).then(cluster::start);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
