@@ -4,7 +4,6 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -69,6 +68,7 @@ impl Database {
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
                 use diesel::Connection as _;
+                use diesel::connection::SimpleConnection as _;
                 conn.transaction(|conn| {
                     conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))?;
                     run(conn, POSTGRES)
@@ -123,6 +123,7 @@ fn first_unknown(conn: &mut Conn) -> Result<Option<String>, Fault> {
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             use diesel::Connection as _;
+            use diesel::connection::SimpleConnection as _;
             conn.transaction(|conn| {
                 conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))?;
                 unknown(conn, &POSTGRES)

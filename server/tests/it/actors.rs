@@ -116,7 +116,7 @@ impl App {
         let handle = receiver.recv().unwrap();
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .max_redirects(0)
             .build();
         Self {
@@ -318,7 +318,7 @@ impl<'a> Client<'a> {
     /// Posts a form with the credentials in it.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let mut form = form_urlencoded(fields);
-        form += &format!("&client_id={}&client_secret={}", self.id, self.secret);
+        form.extend(["&client_id=", &self.id, "&client_secret=", &self.secret]);
         self.app.post(path, &[("content-type", "application/x-www-form-urlencoded")], form.as_bytes())
     }
 

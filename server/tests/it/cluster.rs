@@ -55,7 +55,7 @@ pub fn start() -> Cluster {
         .spawn()
         .unwrap();
     SOCKETS.set(folder.path().to_owned()).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while PgConnection::establish(&url("postgres")).is_err() {
         let log = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
         assert!(server.try_wait().unwrap().is_none(), "PostgreSQL ended: {}", log());

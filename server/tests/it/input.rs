@@ -321,7 +321,7 @@ fn unknown_user_and_wrong_code_take_about_the_same_time(on: Backend) {
     for user in &users[..10] {
         known.push(time(&|| client.password(user, "wrong password").must_be(400, "invalid_grant")));
         unknown.push(time(&|| {
-            client.password(&format!("no{user}"), "wrong password").must_be(400, "invalid_grant")
+            client.password(&format!("no{user}"), "wrong password").must_be(400, "invalid_grant");
         }));
     }
     let ratio = median(known).as_secs_f64() / median(unknown).as_secs_f64();

@@ -24,7 +24,7 @@ fn kids(app: &App) -> Vec<String> {
 }
 
 fn rotate(app: &App) -> String {
-    app.operate(|service, conn, at| app::key::rotate(service, conn, at)).unwrap()
+    app.operate(app::key::rotate).unwrap()
 }
 
 fn a_key_is_published_before_it_signs_and_after(on: Backend) {

@@ -214,7 +214,7 @@ fn what_is_over_is_swept_and_stays_over(on: Backend) {
     let code = phone.code();
     app.pass(3 * 86_400);
     let fresh = client.otp("alice", &phone.code()).access_token();
-    app.operate(|service, conn, at| countersign::app::sweep::sweep(service, conn, at)).unwrap();
+    app.operate(countersign::app::sweep::sweep).unwrap();
     assert!(!client.is_active(&old));
     assert!(client.is_active(&fresh));
     client.otp("alice", &code).must_be(400, "invalid_grant");
