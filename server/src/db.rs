@@ -19,7 +19,7 @@ pub mod user;
 
 pub use conn::Conn;
 pub use migrate::MigrateError;
-pub use pool::{Database, Target};
+pub use pool::Database;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 

@@ -7,8 +7,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
-use crate::db::Target;
 use crate::domain::refusal::Invalid;
+use crate::domain::target::Target;
 
 /// The prefix of the variables.
 const PREFIX: &str = "COUNTERSIGN_";

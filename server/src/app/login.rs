@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::{Extent, Ground, Issued, issue};
+use crate::crypto;
 use crate::crypto::keyed_hash::Purpose;
-use crate::crypto::password::Password;
 use crate::db::lockout::Gate;
 use crate::db::mfa_token::MfaToken;
 use crate::db::{self, Conn};
@@ -20,6 +20,7 @@ use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{Client, Grant, SecondFactor};
 use crate::domain::factor::FactorState;
 use crate::domain::lockout::{self, PASSWORDS_OF_ADDRESS};
+use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::token::MFA_TOKEN_TTL_S;
@@ -72,7 +73,7 @@ pub fn password(
     client.must_have(Grant::Password)?;
     let attempt = begin(service, conn, at, client, request)?;
     let stored = attempt.user.as_ref().and_then(|user| user.password_hash.as_deref());
-    let matches = request.password.matches(stored)?;
+    let matches = crypto::password::matches(&request.password, stored)?;
     finish(service, conn, at, attempt, matches)
 }
 

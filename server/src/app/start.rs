@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::crypto::master_key::{KeyFileError, MasterKey};
 use crate::crypto::seal::{Place, Sealer};
-use crate::db::{self, Conn, Target};
+use crate::db::{self, Conn};
+use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 

@@ -1,12 +1,13 @@
 //! Adding, listing, locking and removing users.
 
 use crate::app::context::{At, Service, Stop, Tx};
-use crate::crypto::password::Password;
+use crate::crypto::password;
 use crate::db::lockout::Standing;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::factor::Summary;
 use crate::domain::id::UserId;
+use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Role, User, UserName, UserState};
 use crate::random;
@@ -25,7 +26,7 @@ pub struct NewUser {
 
 /// Adds a user.
 pub fn add(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<User, Stop> {
-    let password_hash = new.password.map(|password| password.hash()).transpose()?;
+    let password_hash = new.password.map(|password| password::hash(&password)).transpose()?;
     service.write(conn, at, |tx| {
         let user = User {
             id: UserId::new(random::id(tx.now)),

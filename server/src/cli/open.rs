@@ -8,8 +8,9 @@ use crate::app;
 use crate::app::context::{At, Service};
 use crate::cli::output::Failure;
 use crate::clock::Clock;
-use crate::db::{Database, Target};
+use crate::db::Database;
 use crate::domain::audit::Origin;
+use crate::domain::target::Target;
 use crate::settings::Settings;
 
 /// Connections of one server. SQLite has one writer at a time anyway.

@@ -7,8 +7,9 @@ use std::path::Path;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::db::pool::{Opener, Target};
+use crate::db::pool::Opener;
 use crate::db::{Conn, Database};
+use crate::domain::target::Target;
 use crate::error::Fault;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");

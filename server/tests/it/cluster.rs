@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::db::{Database, Target};
+use countersign::db::Database;
+use countersign::domain::target::Target;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 

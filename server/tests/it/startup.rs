@@ -102,7 +102,7 @@ fn a_newer_database_is_refused(on: Backend) {
     let installation = Installation::new(on);
     installation.run(&["user", "add", "alice"]);
     let database = countersign::db::Database::new(
-        countersign::db::Target::parse(&installation.database).unwrap(),
+        countersign::domain::target::Target::parse(&installation.database).unwrap(),
         1,
         None,
     );

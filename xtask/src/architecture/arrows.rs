@@ -38,11 +38,20 @@ const SIDE_BY_SIDE: &[&str] = &["http", "app"];
 const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::extract", "how a request is read: client authentication, forms, bearer tokens"),
     ("http::problem", "how an error is answered"),
+    ("http::respond", "what every reply has in common"),
+    ("http::state", "the one hop to the threads that may block"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
     ("app::client_auth", "which application is asking"),
     ("app::bearer", "whose token was shown"),
     ("app::issue", "the only place where tokens are made"),
 ];
+
+/// Arrows that one file may draw past its floor's own, with the reason.
+const LOANS: &[(&str, &str, &str)] = &[(
+    "http::state",
+    "db",
+    "takes a connection from the pool and lends it to the use case, without a look inside",
+)];
 
 /// Crates that belong to some floors only.
 const CRATES: &[(&str, &[&str])] = &[("actix_web", &["http"]), ("lettre", &["mail"])];
@@ -91,7 +100,8 @@ fn judge(here: &[&str], mention: &Mention, known: &[&[&str]]) -> Option<String> 
         }
         let rooted = ROOTS.contains(&target) && !PURE.contains(&floor);
         let listed = MAY_USE.iter().any(|(name, uses)| *name == floor && uses.contains(&target));
-        return (!rooted && !listed)
+        let lent = LOANS.iter().any(|(file, uses, _)| *file == here.join("::") && *uses == target);
+        return (!rooted && !listed && !lent)
             .then(|| format!("`{floor}` may not use `{target}` ({})", path.join("::")));
     }
     let own = here.get(1)?;
