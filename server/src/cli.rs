@@ -8,7 +8,9 @@ mod key;
 mod master_key;
 mod open;
 mod output;
+mod recovery_code;
 mod serve;
+mod session;
 mod user;
 
 use std::process::ExitCode;
@@ -41,6 +43,12 @@ enum Command {
     /// Enrol, confirm, list and reset factors
     #[command(subcommand)]
     Factor(factor::Command),
+    /// Make recovery codes anew
+    #[command(subcommand)]
+    RecoveryCode(recovery_code::Command),
+    /// List and end sessions
+    #[command(subcommand)]
+    Session(session::Command),
     /// Register applications
     #[command(subcommand)]
     Client(client::Command),
@@ -76,6 +84,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Serve => serve::run(&settings),
         Command::User(command) => user::run(command, &settings, output),
         Command::Factor(command) => factor::run(command, &settings, output),
+        Command::RecoveryCode(command) => recovery_code::run(&command, &settings, output),
+        Command::Session(command) => session::run(&command, &settings, output),
         Command::Client(command) => client::run(command, &settings, output),
         Command::Key(command) => key::run(&command, &settings, output),
         Command::MasterKey(command) => master_key::run(&command, output),

@@ -10,6 +10,8 @@ pub mod master_key;
 pub mod mfa_token;
 mod migrate;
 mod pool;
+pub mod recovery_code;
+pub mod revocation;
 pub mod schema;
 pub mod session;
 pub mod signing_key;

@@ -6,6 +6,7 @@ pub mod factor;
 pub mod id;
 pub mod lockout;
 pub mod password;
+pub mod recovery_code;
 pub mod refusal;
 pub mod scope;
 pub mod target;

@@ -5,9 +5,12 @@ mod factor;
 mod health;
 mod introspect;
 mod problem;
+mod recovery_code;
 mod respond;
+mod revocation;
 mod revoke;
 mod server;
+mod session;
 mod state;
 mod tls;
 mod token;
@@ -26,9 +29,21 @@ fn routes(config: &mut ServiceConfig) {
         .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
         .service(on("/oauth/introspect", "POST").route(post().to(introspect::introspect)))
         .service(on("/oauth/revoke", "POST").route(post().to(revoke::revoke)))
+        .service(on("/oauth/revocations", "GET, HEAD").route(read().to(revocation::list)))
         .service(on("/mfa/associate", "POST").route(post().to(factor::associate)))
         .service(on("/mfa/authenticators", "GET, HEAD").route(read().to(factor::list)))
         .service(on("/mfa/authenticators/{id}", "DELETE").route(delete().to(factor::remove)))
+        .service(
+            on("/mfa/recovery-codes", "GET, HEAD, POST")
+                .route(read().to(recovery_code::count))
+                .route(post().to(recovery_code::renew)),
+        )
+        .service(
+            on("/account/sessions", "GET, HEAD, DELETE")
+                .route(read().to(session::list))
+                .route(delete().to(session::end_all)),
+        )
+        .service(on("/account/sessions/{id}", "DELETE").route(delete().to(session::end)))
         .service(on("/.well-known/jwks.json", "GET, HEAD").route(read().to(well_known::jwks)))
         .service(
             on("/.well-known/oauth-authorization-server", "GET, HEAD").route(read().to(well_known::metadata)),
@@ -43,7 +58,7 @@ fn read() -> actix_web::Route {
     route().guard(Any(Get()).or(Head()))
 }
 
-/// A path that takes one method, and says so to all others.
+/// A path that takes these methods, and says so to all others.
 fn on(path: &str, method: &'static str) -> actix_web::Resource {
     resource(path).default_service(route().to(move || problem::method_not_allowed(method)))
 }

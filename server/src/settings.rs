@@ -65,6 +65,10 @@ pub struct Flags {
     #[arg(long, global = true, help_heading = "Settings")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     behind_proxy: bool,
+    /// Days until the next signing key takes over; 0: only by `key rotate` [variable: COUNTERSIGN_KEY_ROTATION_DAYS] [default: 90]
+    #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_rotation_days: Option<u16>,
     /// What to log, as `level` or `module=level,...` [variable: COUNTERSIGN_LOG] [default: info]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +76,7 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "data",
     "database",
     "master_key_file",
@@ -83,6 +87,7 @@ const NAMES: [&str; 11] = [
     "tls_key",
     "tls",
     "behind_proxy",
+    "key_rotation_days",
     "log",
 ];
 
@@ -100,6 +105,7 @@ struct Raw {
     tls_key: Option<PathBuf>,
     tls: Option<String>,
     behind_proxy: bool,
+    key_rotation_days: u16,
     log: String,
 }
 
@@ -110,6 +116,7 @@ struct Defaults {
     public_url: &'static str,
     issuer_name: &'static str,
     behind_proxy: bool,
+    key_rotation_days: u16,
     log: &'static str,
 }
 
@@ -119,6 +126,7 @@ const DEFAULTS: Defaults = Defaults {
     public_url: "http://localhost:8080",
     issuer_name: "Countersign",
     behind_proxy: false,
+    key_rotation_days: 90,
     log: "info",
 };
 
@@ -157,6 +165,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Whether `X-Forwarded-For` is to be believed.
     pub behind_proxy: bool,
+    /// How many days a signing key signs; 0: until it is rotated by command.
+    pub key_rotation_days: u16,
     /// What to log.
     pub log: String,
     shown: Vec<Shown>,
@@ -188,6 +198,9 @@ impl Provider for Variables {
             let value = match (*name, text.to_lowercase().as_str()) {
                 ("behind_proxy", "1" | "true" | "yes" | "on") => figment::value::Value::from(true),
                 ("behind_proxy", "0" | "false" | "no" | "off") => figment::value::Value::from(false),
+                ("key_rotation_days", digits) if digits.parse::<u16>().is_ok() => {
+                    figment::value::Value::from(digits.parse::<u16>().unwrap_or_default())
+                }
                 _ => figment::value::Value::from(text),
             };
             Some(((*name).to_owned(), value))
@@ -288,6 +301,7 @@ impl Settings {
                     "tls_key" => raw.tls_key.as_ref().map(|path| path.display().to_string()),
                     "tls" => raw.tls.clone(),
                     "behind_proxy" => Some(raw.behind_proxy.to_string()),
+                    "key_rotation_days" => Some(raw.key_rotation_days.to_string()),
                     _ => Some(raw.log.clone()),
                 };
                 Shown { name, value, source: source(figment, name) }
@@ -302,9 +316,15 @@ impl Settings {
             issuer_name: raw.issuer_name,
             tls,
             behind_proxy: raw.behind_proxy,
+            key_rotation_days: raw.key_rotation_days,
             log: raw.log,
             shown,
         })
+    }
+
+    /// How long a signing key signs, in seconds; none: until it is rotated by command.
+    pub fn key_age_s(&self) -> Option<i64> {
+        (self.key_rotation_days > 0).then(|| i64::from(self.key_rotation_days) * 86_400)
     }
 
     /// Every setting with its source, for `countersign config`.

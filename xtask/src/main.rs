@@ -25,7 +25,7 @@ cargo xtask COMMAND
   demo [--url URL]                   play the whole story against the running server, showing requests and replies
   test                               everything that must hold before a change is kept
   test STEP                          one step of it: needs, format, lints, architecture, tests, docs, wasm, licences
-  test it [FILTER...]                the server's integration tests alone, all or those whose name contains a FILTER
+  test it [FILTER]                   the server's integration tests alone, all or those whose name contains FILTER
   check                              the same as `test architecture`
   help                               this text
 ";

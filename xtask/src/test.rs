@@ -36,21 +36,23 @@ const STEPS: &[Step] = &[
     Step { name: "licences", what: "licences, bans and sources of dependencies", run: licences },
 ];
 
-/// The server's integration tests, by the name of their binary; `cargo xtask test it FILTER...` hands it the filters.
+/// The server's integration tests, by the name of their binary; `cargo xtask test it FILTER` hands it the filter.
 const INTEGRATION: &str = "it";
 
-/// All steps, one by name, or the integration tests with filters.
+/// All steps, one by name, or the integration tests with a filter.
 pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
         [] => play(STEPS),
-        [INTEGRATION, filters @ ..] => Ok(integration(filters)?),
+        [INTEGRATION, filter @ ..] if filter.len() <= 1 => Ok(integration(filter)?),
         [name] => match STEPS.iter().find(|step| step.name == *name) {
             Some(step) => play(std::slice::from_ref(step)),
             None => {
                 Err(Failure::Usage(format!("`{name}` is not a step; there are: {}, {INTEGRATION}", names())))
             }
         },
-        [_, extra, ..] => Err(Failure::Usage(format!("`{extra}`: only `{INTEGRATION}` takes filters"))),
+        [_, extra, ..] => {
+            Err(Failure::Usage(format!("`{extra}`: only `{INTEGRATION}` takes a filter, and one at most")))
+        }
     }
 }
 

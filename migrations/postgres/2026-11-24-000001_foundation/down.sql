@@ -1,3 +1,5 @@
+DROP TABLE revocation;
+DROP TABLE recovery_code;
 DROP TABLE master_key;
 DROP TABLE audit_head;
 DROP TABLE audit;

@@ -63,27 +63,36 @@ CREATE TABLE client (
     token_format  TEXT NOT NULL CHECK (token_format IN ('jwt', 'opaque')),
     token_ttl_s   BIGINT NOT NULL,
     one_use       BOOLEAN NOT NULL,
+    session_idle_s BIGINT NOT NULL,
+    session_ttl_s  BIGINT NOT NULL,
     second_factor TEXT NOT NULL CHECK (second_factor IN ('required', 'optional')),
     state         TEXT NOT NULL CHECK (state IN ('active', 'disabled')),
     created_at    BIGINT NOT NULL
 );
 
+-- Every login. It ends at `ends_at` unless a refresh moves that on, and never later than `limit_at`. `refresh_id` is the one
+-- refresh token that is good: rotating it is one conditional statement, so there are never two live chains.
 CREATE TABLE session (
     id         BLOB NOT NULL PRIMARY KEY,
     user_id    BLOB NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     client_id  BLOB NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     factor_id  BLOB REFERENCES factor (id) ON DELETE CASCADE,
     amr        TEXT NOT NULL,
+    address    TEXT,
     started_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL,
     ends_at    BIGINT NOT NULL,
+    limit_at   BIGINT NOT NULL,
+    refresh_id BLOB,
     revoked_at BIGINT
 );
-CREATE INDEX session_by_user ON session (user_id);
+CREATE INDEX session_by_user ON session (user_id, id);
 CREATE INDEX session_by_client ON session (client_id);
 CREATE INDEX session_by_factor ON session (factor_id);
 CREATE INDEX session_by_end ON session (ends_at);
 
--- `id` is the `jti` of a JWT; an opaque token is found by `hash`.
+-- `id` is the `jti` of a JWT; an opaque token and a refresh token are found by `hash`. `replaced_by`: the refresh token that
+-- a spent one was exchanged for.
 CREATE TABLE token (
     id         BLOB NOT NULL PRIMARY KEY,
     session_id BLOB REFERENCES session (id) ON DELETE CASCADE,
@@ -96,6 +105,7 @@ CREATE TABLE token (
     expires_at BIGINT NOT NULL,
     one_use    BOOLEAN NOT NULL,
     used_at    BIGINT,
+    replaced_by BLOB,
     revoked_at BIGINT
 );
 CREATE INDEX token_by_session ON token (session_id);
@@ -116,16 +126,35 @@ CREATE INDEX mfa_token_by_expiry ON mfa_token (expires_at);
 
 CREATE TABLE signing_key (
     kid          TEXT NOT NULL PRIMARY KEY,
-    alg          TEXT NOT NULL CHECK (alg IN ('EdDSA')),
+    alg          TEXT NOT NULL CHECK (alg IN ('EdDSA', 'ES256')),
     sealed       BLOB NOT NULL,
     public_key   BLOB NOT NULL,
-    state        TEXT NOT NULL CHECK (state IN ('next', 'current', 'retired')),
+    state        TEXT NOT NULL CHECK (state IN ('next', 'current', 'retired', 'revoked')),
     created_at   BIGINT NOT NULL,
     activated_at BIGINT,
     retired_at   BIGINT
 );
 CREATE UNIQUE INDEX signing_key_one_current ON signing_key (state) WHERE state = 'current';
 CREATE UNIQUE INDEX signing_key_one_next ON signing_key (state) WHERE state = 'next';
+
+-- Keyed hashes of single-use codes for whoever lost the phone. A used one is deleted.
+CREATE TABLE recovery_code (
+    hash       BLOB NOT NULL PRIMARY KEY,
+    user_id    BLOB NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX recovery_code_by_user ON recovery_code (user_id);
+
+-- What was revoked while JWTs of it could still be verified, until the last of them has ended. `seq` is the audit log's number
+-- when it was committed, so it grows in the order of commits: whoever has read up to a number has missed nothing below it.
+CREATE TABLE revocation (
+    seq        BIGINT NOT NULL,
+    kind       TEXT NOT NULL CHECK (kind IN ('token', 'session', 'key')),
+    id         TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (seq, kind, id)
+) WITHOUT ROWID;
+CREATE INDEX revocation_by_expiry ON revocation (expires_at);
 
 -- Append only; `hash` chains every row to the one before it (docs/SECURITY.md).
 CREATE TABLE audit (

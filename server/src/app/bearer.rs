@@ -7,9 +7,9 @@ use crate::db::mfa_token::MfaToken;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope;
+use crate::domain::scope::FACTORS;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Login, TokenRecord};
+use crate::domain::token::{KeyState, Login, TokenRecord};
 
 /// The record of an access token, live or not. A JWT must carry our signature; an opaque token must be known by its keyed hash.
 pub fn find_access_token(
@@ -21,8 +21,9 @@ pub fn find_access_token(
         let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
         return Ok(db::token::find(conn, Key::Hash(&hash))?);
     };
-    let Some(key) = db::signing_key::find(conn, &kid)? else { return Ok(None) };
-    let claims = signing::verified_claims(token, &key.public_key, &service.issuer);
+    let known = db::signing_key::find(conn, &kid)?.filter(|key| key.state != KeyState::Revoked);
+    let Some(key) = known else { return Ok(None) };
+    let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer);
     let Some(id) = claims.and_then(|claims| claims.jti.parse().ok()) else { return Ok(None) };
     Ok(db::token::find(conn, Key::Id(id))?)
 }
@@ -35,18 +36,29 @@ pub enum Bearer {
     LoggedIn(Login),
 }
 
+/// Takes an access token of a user for the issuer itself with this scope.
+pub fn logged_in(
+    service: &Service,
+    conn: &mut Conn,
+    now: Timestamp,
+    token: &str,
+    needed: &'static str,
+) -> Result<Login, Stop> {
+    let record = find_access_token(service, conn, token)?
+        .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
+        .ok_or(Refusal::InvalidToken)?;
+    let may = record.scope.split(' ').any(|scope| scope == needed);
+    match record.login {
+        Some(login) if may => Ok(login),
+        _ => Err(Refusal::InsufficientScope { needed }.into()),
+    }
+}
+
 /// Takes an `mfa_token`, or an access token for the issuer itself with the scope `factors`.
 pub fn authenticate(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Bearer, Stop> {
     let hash = service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]);
     if let Some(pass) = db::mfa_token::find_live(conn, &hash, now)? {
         return Ok(Bearer::Password(pass));
     }
-    let record = find_access_token(service, conn, token)?
-        .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
-        .ok_or(Refusal::InvalidToken)?;
-    let may = record.scope.split(' ').any(|scope| scope == scope::FACTORS);
-    match record.login {
-        Some(login) if may => Ok(Bearer::LoggedIn(login)),
-        _ => Err(Refusal::InsufficientScope { needed: scope::FACTORS }.into()),
-    }
+    logged_in(service, conn, now, token, FACTORS).map(Bearer::LoggedIn)
 }

@@ -6,12 +6,17 @@ use zeroize::Zeroizing;
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
+use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::client::{Client, ClientName, ClientState, Grant, SecondFactor, TokenPolicy};
+use crate::domain::client::{
+    Client, ClientName, ClientState, Grant, SecondFactor, SessionLimits, TokenPolicy,
+};
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
+use crate::domain::token::RevocationKind;
+use crate::error::Fault;
 use crate::random;
 
 /// What shall be registered.
@@ -28,6 +33,8 @@ pub struct NewClient {
     pub scopes: Scopes,
     /// Limits of its tokens.
     pub policy: TokenPolicy,
+    /// Limits of its sessions.
+    pub sessions: SessionLimits,
     /// Whether its users need a second factor.
     pub second_factor: SecondFactor,
 }
@@ -56,6 +63,7 @@ pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Re
             audiences: new.audiences,
             scopes: new.scopes,
             policy: new.policy,
+            sessions: new.sessions,
             second_factor: new.second_factor,
             state: ClientState::Active,
             created_at: tx.now,
@@ -79,7 +87,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Stop> {
     Ok(db::client::list(conn)?)
 }
 
-/// Disables a client, so that its secret counts as wrong and its tokens as dead, or enables it again.
+/// Disables a client, so that its secret counts as wrong and its sessions and tokens are over, or enables it again.
 pub fn set_state(
     service: &Service,
     conn: &mut Conn,
@@ -90,6 +98,9 @@ pub fn set_state(
     service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
         db::client::set_state(tx.conn, client.id, state)?;
+        if state == ClientState::Disabled {
+            end_all(tx, client.id)?;
+        }
         let action = match state {
             ClientState::Active => Action::ClientEnabled,
             ClientState::Disabled => Action::ClientDisabled,
@@ -103,11 +114,21 @@ pub fn set_state(
 pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
+        end_all(tx, client.id)?;
         db::client::remove(tx.conn, client.id)?;
         let detail = format!("name={}", client.name);
         tx.note(Event::done(Actor::Operator, Action::ClientRemoved, Subject::Client(client.id)).with(detail));
         Ok(())
     })
+}
+
+/// Ends all logins at a client, and the tokens that it got for itself.
+fn end_all(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
+    tx.end_sessions(Which::OfClient(client))?;
+    for (token, expires_at) in db::token::revoke_clients_own(tx.conn, client, tx.now)? {
+        tx.revoked(RevocationKind::Token, token.to_string(), expires_at);
+    }
+    Ok(())
 }
 
 fn require_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {

@@ -19,8 +19,8 @@ pub fn client_credentials(
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::ClientCredentials)?;
     let extent = Extent {
-        scope: client.scopes.for_client(scope)?.to_string(),
+        scope: client.scopes.for_client(scope)?,
         audience: client.audience(audience, &service.issuer)?,
     };
-    service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, extent))
+    service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, &extent))
 }

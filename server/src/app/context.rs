@@ -10,12 +10,14 @@ use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::{Place, Sealer};
 use crate::crypto::signing::SigningKey;
 use crate::db::factor::Sealed;
+use crate::db::session::Which;
 use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Event, Origin};
 use crate::domain::factor::OpenFactor;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::time::Timestamp;
+use crate::domain::token::{Revocation, RevocationKind};
 use crate::error::Fault;
 
 /// Why a use case did not do what was asked: refused on purpose, or broken.
@@ -66,13 +68,32 @@ pub struct Tx<'a> {
     pub conn: &'a mut Conn,
     /// The time of the request.
     pub now: Timestamp,
+    /// Where it came from.
+    pub origin: Origin,
     events: Vec<Event>,
+    revocations: Vec<Revocation>,
 }
 
 impl Tx<'_> {
     /// Notes an event for the audit log.
     pub fn note(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Ends sessions, and with them their tokens; returns how many were live.
+    pub fn end_sessions(&mut self, which: Which) -> Result<usize, Fault> {
+        let ended = db::session::end(self.conn, which, self.now)?;
+        for session in &ended {
+            if let Some(expires_at) = db::token::last_jwt_of_session(self.conn, *session, self.now)? {
+                self.revoked(RevocationKind::Session, session.to_string(), expires_at);
+            }
+        }
+        Ok(ended.len())
+    }
+
+    /// Puts something on the list of revocations, for whoever checks JWTs alone.
+    pub fn revoked(&mut self, kind: RevocationKind, id: String, expires_at: Timestamp) {
+        self.revocations.push(Revocation { kind, id, expires_at });
     }
 }
 
@@ -82,6 +103,8 @@ pub struct Service {
     pub issuer: String,
     /// What phones show beside the account.
     pub issuer_name: String,
+    /// How long a signing key signs before the next one takes over, in seconds; none: only by command.
+    pub key_age_s: Option<i64>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Hashes tokens and names.
@@ -91,10 +114,11 @@ pub struct Service {
 
 impl Service {
     /// Derives all keys from the master key.
-    pub fn new(master: &MasterKey, issuer: String, issuer_name: String) -> Self {
+    pub fn new(master: &MasterKey, issuer: String, issuer_name: String, key_age_s: Option<i64>) -> Self {
         Self {
             issuer,
             issuer_name,
+            key_age_s,
             sealer: Sealer::new(master),
             hasher: KeyedHasher::new(master),
             signing_keys: RwLock::default(),
@@ -109,16 +133,23 @@ impl Service {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let outcome = conn.write(|conn| {
-            let mut tx = Tx { conn, now: at.now, events: Vec::new() };
+            let mut tx =
+                Tx { conn, now: at.now, origin: at.origin, events: Vec::new(), revocations: Vec::new() };
             let outcome = match body(&mut tx) {
                 Ok(value) => Ok(value),
                 Err(Stop::Refused(refusal)) => Err(refusal),
                 Err(Stop::Broken(fault)) => return Err(fault),
             };
-            let events = tx.events;
-            db::audit::append(tx.conn, &events, at.origin, at.now, |parts| {
-                self.hasher.hash(Purpose::Audit, parts)
-            })?;
+            let Tx { conn, events, revocations, .. } = tx;
+            if !events.is_empty() {
+                let seq = db::audit::append(conn, &events, at.origin, at.now, |parts| {
+                    self.hasher.hash(Purpose::Audit, parts)
+                })?;
+                db::revocation::append(conn, seq, &revocations)?;
+            } else if !revocations.is_empty() {
+                // Their place in the list is that of the event which says who revoked, and why.
+                return Err(Fault::Corrupt { what: "revocation without an event" });
+            }
             Ok(outcome)
         })?;
         outcome.map_err(Stop::Refused)
@@ -131,8 +162,8 @@ impl Service {
         if let Some(key) = known {
             return Ok(key);
         }
-        let seed = self.sealer.open(Place::signing_key(&stored.kid), &stored.sealed)?;
-        let key = Arc::new(SigningKey::new(&stored.kid, &seed)?);
+        let private = self.sealer.open(Place::signing_key(&stored.kid), &stored.sealed)?;
+        let key = Arc::new(SigningKey::new(&stored.kid, stored.algorithm, &private)?);
         let mut keys = self.signing_keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.clear();
         keys.insert(stored.kid.clone(), Arc::clone(&key));

@@ -4,9 +4,11 @@ use mobile_core::{Code, Counter, KeyUri, Kind, Secret, Totp};
 
 use crate::app::bearer::{Bearer, authenticate};
 use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::recovery_code::renew_in;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
 use crate::db::lockout::Gate;
+use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::factor::{
@@ -14,6 +16,7 @@ use crate::domain::factor::{
 };
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout::{self, ENROLMENTS_OF_USER};
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{User, UserName, UserState};
 use crate::error::Fault;
@@ -51,6 +54,8 @@ pub struct Enrolled {
     pub state: FactorState,
     /// The secret with all that a phone must know.
     pub uri: KeyUri,
+    /// With the first enrolment, for whoever will lose the phone.
+    pub recovery_codes: Vec<RecoveryCode>,
 }
 
 /// The operator enrols a factor for a user.
@@ -135,7 +140,10 @@ fn add(
     db::factor::insert(tx.conn, &summary, &sealed, last)?;
     let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);
     tx.note(Event::done(actor, Action::FactorEnrolled, Subject::User(user.id)).with(detail));
-    Ok(Enrolled { id, state: new.state, uri })
+    // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
+    let has_active = existing.iter().any(|factor| factor.state == FactorState::Active);
+    let recovery_codes = if has_active { Vec::new() } else { renew_in(service, tx, actor, user.id)? };
+    Ok(Enrolled { id, state: new.state, uri, recovery_codes })
 }
 
 /// The operator confirms a user's pending factor with a code that the user reads out.
@@ -237,7 +245,7 @@ pub fn remove_own(
             bearer.must_reach_active_factors(tx, &user)?;
         }
         if db::factor::revoke(tx.conn, factor, tx.now)? {
-            let ended = db::session::end_all_of_factor(tx.conn, factor, tx.now)?;
+            let ended = tx.end_sessions(Which::OfFactor(factor))?;
             let detail = format!("sessions={ended}");
             tx.note(
                 Event::done(Actor::User(user.id), Action::FactorRemoved, Subject::Factor(factor))
@@ -265,7 +273,8 @@ pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Res
             factors += usize::from(db::factor::revoke(tx.conn, factor.id, tx.now)?);
         }
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
-        let sessions = db::session::end_all_of_user(tx.conn, user.id, tx.now)?;
+        db::recovery_code::remove_all(tx.conn, user.id)?;
+        let sessions = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("factors={factors} sessions={sessions}");
         tx.note(Event::done(Actor::Operator, Action::FactorsReset, Subject::User(user.id)).with(detail));
         Ok(ResetReport { factors, sessions })
@@ -294,12 +303,18 @@ impl Bearer {
     /// A password alone, or a login without a code, may not touch the factors of a user who has an active one: else the second factor
     /// would be worth no more than the first.
     fn must_reach_active_factors(&self, tx: &mut Tx<'_>, user: &User) -> Result<(), Stop> {
-        let used_code = match self {
+        let used_second_factor = match self {
             Self::Password(_) => false,
-            Self::LoggedIn(login) => login.used_code(),
+            Self::LoggedIn(login) => login.used_second_factor(),
         };
         let has_active =
             db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
-        if has_active && !used_code { Err(Refusal::FactorNeeded.into()) } else { Ok(()) }
+        if has_active && !used_second_factor {
+            return Err(Refusal::FactorNeeded.into());
+        }
+        if let Self::LoggedIn(login) = self {
+            login.must_be_fresh(tx.now)?;
+        }
+        Ok(())
     }
 }

@@ -8,10 +8,15 @@ use crate::app::context::{Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db;
 use crate::db::factor::Spent;
+use crate::db::recovery_code::SpentRecoveryCode;
+use crate::db::session::Rotated;
+use crate::db::token::Kind;
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{FactorId, SessionId, TokenId, UserId};
-use crate::domain::token::{AccessClaims, Amr, KeyState};
+use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
+use crate::domain::token::{AccessClaims, Amr, KeyState, acr};
 use crate::error::Fault;
 use crate::random;
 
@@ -19,8 +24,12 @@ use crate::random;
 pub enum Ground {
     /// A code was spent; with or without a password before it.
     Code(Spent, WithPassword),
+    /// A recovery code was spent, after a password.
+    RecoveryCode(SpentRecoveryCode),
     /// A password was right and the client's policy asks for no more.
     PasswordAlone(UserId),
+    /// A refresh token was exchanged: the login goes on.
+    Refreshed(Rotated),
     /// The client acts for itself.
     ClientItself,
 }
@@ -36,8 +45,8 @@ pub enum WithPassword {
 
 /// What a token is good for.
 pub struct Extent {
-    /// What it may do, separated by blanks.
-    pub scope: String,
+    /// What it may do.
+    pub scope: Scopes,
     /// Who it is for.
     pub audience: String,
 }
@@ -48,92 +57,218 @@ pub struct Issued {
     pub access_token: Zeroizing<String>,
     /// Its lifetime in seconds.
     pub expires_in: i64,
+    /// The token for the next one, where the client may have one.
+    pub refresh_token: Option<Zeroizing<String>>,
     /// What it may do.
     pub scope: String,
 }
 
-/// Starts the session, records the token and writes it out. It is good once the transaction has committed.
+/// The login that a token stands on: a new one, or one that goes on.
+struct Standing {
+    session: SessionId,
+    user: UserId,
+    factor: Option<FactorId>,
+    amr: String,
+    authenticated_at: Timestamp,
+    limit_at: Timestamp,
+    /// The refresh token that the session's row names as the good one, and what it may ask for.
+    refresh: Option<(TokenId, String)>,
+}
+
+/// Starts the session or goes on with one, records the token and writes it out. It is good once the transaction has committed.
 pub fn issue(
     service: &Service,
     tx: &mut Tx<'_>,
     client: &Client,
     ground: Ground,
-    extent: Extent,
+    extent: &Extent,
 ) -> Result<Issued, Stop> {
-    let now = tx.now;
-    let policy = &client.policy;
-    let expires_at = now.plus_seconds(policy.ttl_s());
-    let login = match ground {
+    let action = match ground {
+        Ground::Refreshed(_) => Action::TokenRefreshed,
+        _ => Action::TokenIssued,
+    };
+    let standing = match ground {
         Ground::Code(spent, WithPassword::Seen) => {
-            Some((spent.user(), Some(spent.factor()), Amr::PasswordAndOtp))
+            Some(log_in(tx, client, extent, spent.user(), Some(spent.factor()), Amr::PasswordAndOtp)?)
         }
-        Ground::Code(spent, WithPassword::Vouched) => Some((spent.user(), Some(spent.factor()), Amr::Otp)),
-        Ground::PasswordAlone(user) => Some((user, None, Amr::Password)),
+        Ground::Code(spent, WithPassword::Vouched) => {
+            Some(log_in(tx, client, extent, spent.user(), Some(spent.factor()), Amr::Otp)?)
+        }
+        Ground::RecoveryCode(spent) => {
+            Some(log_in(tx, client, extent, spent.user(), None, Amr::PasswordAndRecovery)?)
+        }
+        Ground::PasswordAlone(user) => Some(log_in(tx, client, extent, user, None, Amr::Password)?),
+        Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
-    let session = login.as_ref().map(|_| SessionId::new(random::id(now)));
-    if let (Some((user, factor, amr)), Some(id)) = (login, session) {
-        let (client, ends_at) = (client.id, expires_at);
-        db::session::insert(
-            tx.conn,
-            &db::session::New { id, user, client, factor, amr, started_at: now, ends_at },
-        )?;
-    }
-
-    let id = TokenId::new(random::id(now));
-    let (access_token, hash) = match policy.format() {
+    let ttl_s = access_ttl_s(client, tx.now, standing.as_ref().map(|standing| standing.limit_at));
+    let expires_at = tx.now.plus_seconds(ttl_s);
+    let id = TokenId::new(random::id(tx.now));
+    let (access_token, hash) = match client.policy.format() {
         TokenFormat::Jwt => {
-            let stored = db::signing_key::find_in_state(tx.conn, KeyState::Current)?
-                .ok_or(Fault::Corrupt { what: "current signing key" })?;
-            let claims = AccessClaims {
-                iss: service.issuer.clone(),
-                sub: login.map_or_else(|| client.id.to_string(), |(user, _, _)| user.to_string()),
-                aud: extent.audience.clone(),
-                client_id: client.id.to_string(),
-                iat: now.unix_seconds(),
-                exp: expires_at.unix_seconds(),
-                jti: id.to_string(),
-                scope: extent.scope.clone(),
-                auth_time: login.map(|_| now.unix_seconds()),
-                amr: login.map(|(_, _, amr)| amr.as_str().split(' ').map(str::to_owned).collect()),
-                sid: session.map(|session| session.to_string()),
-            };
-            (Zeroizing::new(service.signing_key(&stored)?.sign(&claims)?), None)
+            let claims = claims(service, tx.now, client, standing.as_ref(), extent, id, expires_at);
+            (sign(service, tx, &claims)?, None)
         }
         TokenFormat::Opaque => {
-            let token =
-                Zeroizing::new(format!("cst_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-            let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
+            let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
             (token, Some(hash))
         }
     };
-    db::token::insert(
-        tx.conn,
-        &db::token::New {
-            id,
-            session,
-            client: client.id,
-            hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-            audience: &extent.audience,
-            scope: &extent.scope,
-            issued_at: now,
-            expires_at,
-            one_use: policy.one_use(),
-        },
-    )?;
-    tx.note(issued_event(client, login, id));
-    Ok(Issued { access_token, expires_in: policy.ttl_s(), scope: extent.scope })
+    let scope = extent.scope.to_string();
+    let record = db::token::New {
+        id,
+        session: standing.as_ref().map(|standing| standing.session),
+        client: client.id,
+        kind: Kind::Access,
+        hash: hash.as_ref().map(<[u8; 32]>::as_slice),
+        audience: &extent.audience,
+        scope: &scope,
+        issued_at: tx.now,
+        expires_at,
+        one_use: client.policy.one_use(),
+    };
+    db::token::insert(tx.conn, &record)?;
+    let event = issued_event(client, action, standing.as_ref(), id);
+    tx.note(event);
+    let refresh_token =
+        match standing.as_ref().and_then(|standing| standing.refresh.as_ref().zip(Some(standing))) {
+            None => None,
+            Some(((id, scope), standing)) => {
+                let (token, hash) = opaque(service, "csr_", Purpose::RefreshToken);
+                let refresh = db::token::New {
+                    id: *id,
+                    kind: Kind::Refresh,
+                    hash: Some(&hash),
+                    scope,
+                    expires_at: standing.limit_at,
+                    one_use: false,
+                    ..record
+                };
+                db::token::insert(tx.conn, &refresh)?;
+                Some(token)
+            }
+        };
+    Ok(Issued { access_token, expires_in: ttl_s, refresh_token, scope })
 }
 
-fn issued_event(client: &Client, login: Option<(UserId, Option<FactorId>, Amr)>, id: TokenId) -> Event {
-    let subject = login.map(|(user, _, _)| Subject::User(user));
-    let detail = match login {
+/// Starts a session: every login is one.
+fn log_in(
+    tx: &mut Tx<'_>,
+    client: &Client,
+    extent: &Extent,
+    user: UserId,
+    factor: Option<FactorId>,
+    amr: Amr,
+) -> Result<Standing, Fault> {
+    let now = tx.now;
+    let session = SessionId::new(random::id(now));
+    let refresh = client.may_refresh(&extent.scope).then(|| TokenId::new(random::id(now)));
+    let limit_at = match refresh {
+        Some(_) => now.plus_seconds(client.sessions.ttl_s()),
+        // Nothing can make it go on.
+        None => now.plus_seconds(client.policy.ttl_s()),
+    };
+    let ends_at = session_end(client, now, limit_at);
+    let address = tx.origin.address.map(|address| address.to_string());
+    let new = db::session::New {
+        id: session,
+        user,
+        client: client.id,
+        factor,
+        amr,
+        address: address.as_deref(),
+        started_at: now,
+        ends_at,
+        limit_at,
+        refresh,
+    };
+    db::session::insert(tx.conn, &new)?;
+    Ok(Standing {
+        session,
+        user,
+        factor,
+        amr: amr.as_str().to_owned(),
+        authenticated_at: now,
+        limit_at,
+        refresh: refresh.map(|id| (id, extent.scope.to_string())),
+    })
+}
+
+impl Standing {
+    fn going_on(rotated: &Rotated) -> Self {
+        let login = rotated.login();
+        Self {
+            session: login.session,
+            user: login.user,
+            factor: None,
+            amr: login.amr.clone(),
+            authenticated_at: login.started_at,
+            limit_at: login.limit_at,
+            refresh: Some((rotated.successor(), rotated.scope().to_owned())),
+        }
+    }
+}
+
+/// When a session ends unless it is refreshed: after the idle time, not before its token, and never after its limit.
+pub fn session_end(client: &Client, now: Timestamp, limit_at: Timestamp) -> Timestamp {
+    now.plus_seconds(client.sessions.idle_s().max(client.policy.ttl_s())).min(limit_at)
+}
+
+/// An access token does not outlive its session.
+fn access_ttl_s(client: &Client, now: Timestamp, limit_at: Option<Timestamp>) -> i64 {
+    let left_s =
+        limit_at.map_or(i64::MAX, |limit| limit.millis().saturating_sub(now.millis()).div_euclid(1000));
+    client.policy.ttl_s().min(left_s)
+}
+
+/// A random token, and the keyed hash under which it is kept.
+fn opaque(service: &Service, prefix: &str, purpose: Purpose) -> (Zeroizing<String>, [u8; 32]) {
+    let token =
+        Zeroizing::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
+    let hash = service.hasher.hash(purpose, &[token.as_bytes()]);
+    (token, hash)
+}
+
+fn claims(
+    service: &Service,
+    now: Timestamp,
+    client: &Client,
+    standing: Option<&Standing>,
+    extent: &Extent,
+    id: TokenId,
+    expires_at: Timestamp,
+) -> AccessClaims {
+    AccessClaims {
+        iss: service.issuer.clone(),
+        sub: standing.map_or_else(|| client.id.to_string(), |standing| standing.user.to_string()),
+        aud: extent.audience.clone(),
+        client_id: client.id.to_string(),
+        iat: now.unix_seconds(),
+        exp: expires_at.unix_seconds(),
+        jti: id.to_string(),
+        scope: extent.scope.to_string(),
+        auth_time: standing.map(|standing| standing.authenticated_at.unix_seconds()),
+        acr: standing.map(|standing| acr(&standing.amr).to_owned()),
+        amr: standing.map(|standing| standing.amr.split(' ').map(str::to_owned).collect()),
+        sid: standing.map(|standing| standing.session.to_string()),
+    }
+}
+
+fn sign(service: &Service, tx: &mut Tx<'_>, claims: &AccessClaims) -> Result<Zeroizing<String>, Fault> {
+    let stored = db::signing_key::find_in_state(tx.conn, KeyState::Current)?
+        .ok_or(Fault::Corrupt { what: "current signing key" })?;
+    service.signing_key(&stored)?.sign(claims).map(Zeroizing::new)
+}
+
+fn issued_event(client: &Client, action: Action, standing: Option<&Standing>, id: TokenId) -> Event {
+    let subject = standing.map(|standing| Subject::User(standing.user));
+    let detail = match standing {
         None => format!("token={id}"),
-        Some((_, factor, amr)) => {
-            let amr = amr.as_str().replace(' ', ",");
-            let factor = factor.map_or_else(String::new, |factor| format!(" factor={factor}"));
+        Some(standing) => {
+            let amr = standing.amr.replace(' ', ",");
+            let factor = standing.factor.map_or_else(String::new, |factor| format!(" factor={factor}"));
             format!("token={id} amr={amr}{factor}")
         }
     };
-    Event::done(Actor::Client(client.id), Action::TokenIssued, subject).with(detail)
+    Event::done(Actor::Client(client.id), action, subject).with(detail)
 }

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::jwk::JwkSet;
 
-use crate::app::context::{At, Service, Stop};
+use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::seal::Place;
 use crate::crypto::signing;
 use crate::db::signing_key::StoredKey;
@@ -10,8 +10,11 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::MAX_TOKEN_TTL_S;
 use crate::domain::time::Timestamp;
-use crate::domain::token::KeyState;
+use crate::domain::token::{KeyState, RevocationKind, SigningAlgorithm};
 use crate::error::Fault;
+
+/// How long a key is listed before it signs on schedule, in seconds: twice as long as anybody may keep the list.
+const PUBLISHED_BEFORE_USE_S: i64 = 600;
 
 /// Makes sure that there is a key to sign with and one to follow it. Servers that start at once make one pair.
 pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
@@ -30,7 +33,7 @@ pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
         for state in missing(tx.conn)? {
-            let kid = add(service, tx.conn, state, tx.now)?;
+            let kid = add(service, tx.conn, state, SigningAlgorithm::EdDsa, tx.now)?;
             let event = Event::done(Actor::System, Action::SigningKeyMade, Subject::SigningKey(kid));
             tx.note(event.with(format!("state={state}")));
         }
@@ -43,43 +46,106 @@ pub fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, Stop> {
     Ok(db::signing_key::list(conn)?)
 }
 
-/// What `/.well-known/jwks.json` says: every key that may sign soon, signs, or has signed a token that may still live.
+/// What `/.well-known/jwks.json` says: every key that may sign soon, signs, or has signed a token that may still live; none that was
+/// revoked.
 pub fn published(conn: &mut Conn, now: Timestamp) -> Result<JwkSet, Stop> {
     let mut keys = Vec::new();
     for key in db::signing_key::list(conn)? {
-        if key.retired_at.is_none_or(|at| now < at.plus_seconds(MAX_TOKEN_TTL_S)) {
-            keys.push(signing::public_jwk(&key.public_key, Some(&key.kid))?);
+        let over = key.retired_at.is_some_and(|at| at.plus_seconds(MAX_TOKEN_TTL_S) <= now);
+        if key.state != KeyState::Revoked && !over {
+            keys.push(signing::public_jwk(key.algorithm, &key.public_key, Some(&key.kid))?);
         }
     }
     Ok(JwkSet { keys })
 }
 
-/// The next key becomes current, the current one is retired, and a new next one is made. Tokens that the retired key has signed stay
-/// valid. Returns the name of the key that signs now.
-pub fn rotate(service: &Service, conn: &mut Conn, at: At) -> Result<String, Stop> {
+/// The next key becomes current, the current one is retired, and a new next one is made, by `algorithm` or else by that of the one
+/// before it. Tokens that the retired key has signed stay valid. Returns the name of the key that signs now.
+pub fn rotate(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    algorithm: Option<SigningAlgorithm>,
+) -> Result<String, Stop> {
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
-        db::signing_key::advance(tx.conn, tx.now)?;
-        let next = add(service, tx.conn, KeyState::Next, tx.now)?;
-        let current = match db::signing_key::find_in_state(tx.conn, KeyState::Current)? {
-            Some(key) => key.kid,
-            None => add(service, tx.conn, KeyState::Current, tx.now)?,
-        };
-        let subject = Subject::SigningKey(current.clone());
-        let detail = format!("next={next}");
-        tx.note(Event::done(Actor::Operator, Action::SigningKeyRotated, subject).with(detail));
-        Ok(current)
+        advance(service, tx, Actor::Operator, algorithm)
     })
 }
 
+/// In an emergency: the current key and everything that it signed is good no more, on every server at once, and whoever checks alone
+/// learns it from the list of revocations. The next key signs from now on. Returns its name and those of the revoked.
+pub fn revoke_current(service: &Service, conn: &mut Conn, at: At) -> Result<(String, Vec<String>), Stop> {
+    service.write(conn, at, |tx| {
+        db::signing_key::lock(tx.conn)?;
+        let algorithm = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
+        let revoked = db::signing_key::revoke_in_state(tx.conn, KeyState::Current, tx.now)?;
+        for kid in &revoked {
+            tx.revoked(RevocationKind::Key, kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
+            let subject = Subject::SigningKey(kid.clone());
+            tx.note(Event::done(Actor::Operator, Action::SigningKeyRevoked, subject));
+        }
+        Ok((advance(service, tx, Actor::Operator, algorithm)?, revoked))
+    })
+}
+
+/// Rotates where the current key has signed for long enough, and everybody had the time to learn of the next one.
+pub fn rotate_if_due(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
+    let Some(age_s) = service.key_age_s else { return Ok(()) };
+    let due = |conn: &mut Conn| -> Result<bool, Fault> {
+        let current = db::signing_key::find_in_state(conn, KeyState::Current)?;
+        let next = db::signing_key::find_in_state(conn, KeyState::Next)?;
+        let old = |since: Timestamp, age_s: i64| since.plus_seconds(age_s) <= at.now;
+        Ok(current.and_then(|key| key.activated_at).is_some_and(|since| old(since, age_s))
+            && next.is_some_and(|key| old(key.created_at, PUBLISHED_BEFORE_USE_S)))
+    };
+    if !due(conn)? {
+        return Ok(());
+    }
+    service.write(conn, at, |tx| {
+        db::signing_key::lock(tx.conn)?;
+        // Once more behind the lock: another server may have been faster.
+        if due(tx.conn)? {
+            advance(service, tx, Actor::System, None)?;
+        }
+        Ok(())
+    })
+}
+
+fn advance(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    algorithm: Option<SigningAlgorithm>,
+) -> Result<String, Stop> {
+    let before = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
+    let algorithm = algorithm.or(before).unwrap_or(SigningAlgorithm::EdDsa);
+    db::signing_key::advance(tx.conn, tx.now)?;
+    let next = add(service, tx.conn, KeyState::Next, algorithm, tx.now)?;
+    let current = match db::signing_key::find_in_state(tx.conn, KeyState::Current)? {
+        Some(key) => key.kid,
+        None => add(service, tx.conn, KeyState::Current, algorithm, tx.now)?,
+    };
+    let subject = Subject::SigningKey(current.clone());
+    tx.note(Event::done(actor, Action::SigningKeyRotated, subject).with(format!("next={next}")));
+    Ok(current)
+}
+
 /// Makes, seals and stores a signing key; returns its name.
-fn add(service: &Service, conn: &mut Conn, state: KeyState, now: Timestamp) -> Result<String, Fault> {
-    let new = signing::generate()?;
-    let sealed = service.sealer.seal(Place::signing_key(&new.kid), new.seed.as_slice())?;
+fn add(
+    service: &Service,
+    conn: &mut Conn,
+    state: KeyState,
+    algorithm: SigningAlgorithm,
+    now: Timestamp,
+) -> Result<String, Fault> {
+    let new = signing::generate(algorithm)?;
+    let sealed = service.sealer.seal(Place::signing_key(&new.kid), &new.private)?;
     db::signing_key::insert(
         conn,
         &StoredKey {
             kid: new.kid.clone(),
+            algorithm,
             sealed,
             public_key: new.public,
             state,

@@ -85,7 +85,7 @@ fn begin(
     request: &PasswordRequest,
 ) -> Result<Attempt, Stop> {
     let extent = Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?.to_string(),
+        scope: client.scopes.for_user(request.scope.as_ref())?,
         audience: client.audience(request.audience.as_deref(), &service.issuer)?,
     };
     service.write(conn, at, |tx| {
@@ -140,7 +140,7 @@ fn finish(
             db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
         tx.note(Event::done(actor, Action::PasswordChecked, subject));
         if client.second_factor == SecondFactor::Optional && !has_factor {
-            return issue(service, tx, &client, Ground::PasswordAlone(user.id), extent).map(Entry::Token);
+            return issue(service, tx, &client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
         }
         let token =
             Zeroizing::new(format!("csm_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
@@ -151,7 +151,7 @@ fn finish(
                 user: user.id,
                 client: client.id,
                 audience: extent.audience,
-                scope: extent.scope,
+                scope: extent.scope.to_string(),
                 expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
             },
         )?;

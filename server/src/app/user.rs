@@ -3,6 +3,7 @@
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::password;
 use crate::db::lockout::Standing;
+use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::factor::Summary;
@@ -84,9 +85,29 @@ pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Resu
         let user = require_user(tx, name)?;
         db::user::set_state(tx.conn, user.id, UserState::Locked)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
-        let ended = db::session::end_all_of_user(tx.conn, user.id, tx.now)?;
+        let ended = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("sessions={ended}");
         tx.note(Event::done(Actor::Operator, Action::UserLocked, Subject::User(user.id)).with(detail));
+        Ok(())
+    })
+}
+
+/// Gives a user a new password, and ends all sessions: whoever knew the old one is out.
+pub fn set_password(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    new: &Password,
+) -> Result<(), Stop> {
+    let hash = password::hash(new)?;
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, name)?;
+        db::user::set_password_hash(tx.conn, user.id, &hash)?;
+        db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        let ended = tx.end_sessions(Which::OfUser(user.id))?;
+        let event = Event::done(Actor::Operator, Action::PasswordChanged, Subject::User(user.id));
+        tx.note(event.with(format!("sessions={ended}")));
         Ok(())
     })
 }
@@ -106,6 +127,7 @@ pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
 pub fn remove(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = require_user(tx, name)?;
+        tx.end_sessions(Which::OfUser(user.id))?;
         db::user::remove(tx.conn, user.id)?;
         let detail = format!("name={}", user.name);
         tx.note(Event::done(Actor::Operator, Action::UserRemoved, Subject::User(user.id)).with(detail));

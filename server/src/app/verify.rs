@@ -50,7 +50,7 @@ pub fn otp(
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::Otp)?;
     let extent = Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?.to_string(),
+        scope: client.scopes.for_user(request.scope.as_ref())?,
         audience: client.audience(request.audience.as_deref(), &service.issuer)?,
     };
     service.write(conn, at, |tx| {
@@ -59,7 +59,7 @@ pub fn otp(
             None => Who::stranger(service, &request.username),
         };
         let spent = check_and_spend(service, tx, &client, &who, &request.otp, Pending::StayPending)?;
-        issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), extent)
+        issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
     })
 }
 
@@ -85,9 +85,14 @@ pub fn mfa_otp(
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
-        let extent = Extent { scope: pass.scope, audience: pass.audience };
-        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), extent)
+        let extent = Extent { scope: kept_scope(&pass.scope)?, audience: pass.audience };
+        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
     })
+}
+
+/// The scope that was asked for with the password.
+fn kept_scope(stored: &str) -> Result<Scopes, Fault> {
+    Scopes::parse(stored).map_err(|_| Fault::Corrupt { what: "scope" })
 }
 
 /// Whose code is checked.

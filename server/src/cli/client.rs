@@ -8,8 +8,9 @@ use crate::app::client::NewClient;
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
 use crate::domain::client::{
-    Client, ClientName, ClientState, DEFAULT_TOKEN_TTL_S, Grant, MAX_TOKEN_TTL_S, SecondFactor, TokenFormat,
-    TokenPolicy, parse_absolute_uri,
+    Client, ClientName, ClientState, DEFAULT_SESSION_IDLE_S, DEFAULT_SESSION_TTL_S, DEFAULT_TOKEN_TTL_S,
+    Grant, MAX_SESSION_TTL_S, MAX_TOKEN_TTL_S, SecondFactor, SessionLimits, TokenFormat, TokenPolicy,
+    parse_absolute_uri,
 };
 use crate::domain::scope::Scopes;
 use crate::settings::Settings;
@@ -39,6 +40,14 @@ pub(super) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_TOKEN_TTL_S,
               value_parser = clap::value_parser!(i64).range(1..=MAX_TOKEN_TTL_S))]
         token_ttl: i64,
+        /// How long a login lasts without a refresh
+        #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SESSION_IDLE_S,
+              value_parser = clap::value_parser!(i64).range(1..=MAX_SESSION_TTL_S))]
+        session_idle: i64,
+        /// How long a login lasts, however often it is refreshed
+        #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SESSION_TTL_S,
+              value_parser = clap::value_parser!(i64).range(1..=MAX_SESSION_TTL_S))]
+        session_ttl: i64,
         /// The first introspection of a token spends it
         #[arg(long)]
         one_use: bool,
@@ -48,7 +57,7 @@ pub(super) enum Command {
     },
     /// List all clients
     List,
-    /// Disable a client: its secret counts as wrong, its tokens as dead
+    /// Disable a client: its secret counts as wrong, its sessions and tokens are over
     Disable {
         /// Name or id
         client: String,
@@ -75,6 +84,8 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             scopes,
             token_format,
             token_ttl,
+            session_idle,
+            session_ttl,
             one_use,
             second_factor,
         } => {
@@ -89,6 +100,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 audiences: uris("audience", audiences)?,
                 scopes: Scopes::parse(&scopes.join(" "))?,
                 policy: TokenPolicy::new(format, token_ttl, one_use)?,
+                sessions: SessionLimits::new(session_idle, session_ttl)?,
                 second_factor: second_factor.parse::<SecondFactor>()?,
             };
             let opened = open(settings)?;
@@ -146,6 +158,8 @@ fn client_json(client: &Client) -> Value {
         "scope": client.scopes.to_string(),
         "token_format": client.policy.format().as_str(),
         "token_ttl": client.policy.ttl_s(),
+        "session_idle": client.sessions.idle_s(),
+        "session_ttl": client.sessions.ttl_s(),
         "one_use": client.policy.one_use(),
         "second_factor": client.second_factor.as_str(),
         "created_at": client.created_at.to_string(),

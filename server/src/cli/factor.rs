@@ -180,13 +180,21 @@ fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {
 }
 
 fn enrolled_json(enrolled: &Enrolled) -> Value {
-    json!({
+    let mut document = json!({
         "factor_id": enrolled.id.to_string(),
         "kind": kind(enrolled),
         "secret": enrolled.uri.secret().to_base32().as_str(),
         "uri": enrolled.uri.to_uri().as_str(),
         "state": enrolled.state.as_str(),
-    })
+    });
+    if !enrolled.recovery_codes.is_empty() {
+        document["recovery_codes"] = recovery_codes(enrolled).collect();
+    }
+    document
+}
+
+fn recovery_codes(enrolled: &Enrolled) -> impl Iterator<Item = String> {
+    enrolled.recovery_codes.iter().map(|code| code.shown().to_string())
 }
 
 fn kind(enrolled: &Enrolled) -> &'static str {
@@ -206,8 +214,16 @@ fn enrolled_text(enrolled: &Enrolled, name: &UserName) -> Result<String, Failure
         ),
         _ => "It is active.".to_owned(),
     };
+    let codes: Vec<String> = recovery_codes(enrolled).collect();
+    let codes = match codes.as_slice() {
+        [] => String::new(),
+        codes => format!(
+            "\n\nRecovery codes, each good for one login without the phone. They are not shown again either:\n\n  {}",
+            codes.join("\n  ")
+        ),
+    };
     Ok(format!(
-        "{}\nScan this with an authenticator app, or open or type:\n\n  {}\n  secret {}\n\nThe secret is not shown again. {next}",
+        "{}\nScan this with an authenticator app, or open or type:\n\n  {}\n  secret {}\n\nThe secret is not shown again. {next}{codes}",
         drawn(&code, std::io::stdout().is_terminal()),
         uri.as_str(),
         enrolled.uri.secret().to_base32().as_str(),

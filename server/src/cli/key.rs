@@ -8,6 +8,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
 use crate::db::signing_key::StoredKey;
 use crate::domain::time::Timestamp;
+use crate::domain::token::SigningAlgorithm;
 use crate::settings::Settings;
 
 #[derive(Subcommand)]
@@ -15,7 +16,14 @@ pub(super) enum Command {
     /// List signing keys, the youngest first
     List,
     /// Sign with the next key from now on; tokens of the current one stay valid
-    Rotate,
+    Rotate {
+        /// How the new next key shall sign [default: as the one before it]
+        #[arg(long, value_parser = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))]
+        algorithm: Option<String>,
+        /// In an emergency: the current key and everything that it signed is good no more
+        #[arg(long, conflicts_with = "algorithm")]
+        revoke: bool,
+    },
 }
 
 pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Result<(), Failure> {
@@ -28,7 +36,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
             let document = |key: &StoredKey| {
                 json!({
                     "kid": key.kid,
-                    "alg": "EdDSA",
+                    "alg": key.algorithm.as_str(),
                     "state": key.state.as_str(),
                     "created_at": key.created_at.to_string(),
                     "activated_at": text(key.activated_at),
@@ -39,17 +47,25 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
                 let row = |key: &StoredKey| {
                     [
                         key.kid.clone(),
+                        key.algorithm.to_string(),
                         key.state.to_string(),
                         key.created_at.to_string(),
                         text(key.activated_at).unwrap_or_default(),
                         text(key.retired_at).unwrap_or_default(),
                     ]
                 };
-                table(["KEY", "STATE", "MADE", "SIGNS SINCE", "RETIRED"], keys.iter().map(row))
+                table(["KEY", "ALGORITHM", "STATE", "MADE", "SIGNS SINCE", "RETIRED"], keys.iter().map(row))
             });
         }
-        Command::Rotate => {
-            let kid = app::key::rotate(&opened.service, &mut conn, opened.at())?;
+        Command::Rotate { revoke: true, .. } => {
+            let (kid, revoked) = app::key::revoke_current(&opened.service, &mut conn, opened.at())?;
+            output.print(&json!({ "kid": kid, "state": "current", "revoked": revoked }), || {
+                format!("{} is revoked with all that it signed\n{kid} signs from now on", revoked.join(" "))
+            });
+        }
+        Command::Rotate { algorithm, .. } => {
+            let algorithm = algorithm.as_deref().map(str::parse::<SigningAlgorithm>).transpose()?;
+            let kid = app::key::rotate(&opened.service, &mut conn, opened.at(), algorithm)?;
             output.print(&json!({ "kid": kid, "state": "current" }), || format!("{kid} signs from now on"));
         }
     }

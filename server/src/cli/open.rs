@@ -43,7 +43,8 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let mut conn = database.connection()?;
     let now = clock.now();
     let master = app::start::unlock(&mut conn, &settings.database, &settings.master_key_file, now)?;
-    let service = Service::new(&master, settings.public_url.clone(), settings.issuer_name.clone());
+    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
+    let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
     app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE })?;
     drop(conn);
     Ok(Opened { service, database, clock })

@@ -34,6 +34,8 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(|error| Failure::new("listen", error))?;
     let opened = open(settings)?;
     password::warm_up()?;
+    let at = opened.at();
+    app::key::rotate_if_due(&opened.service, &mut *opened.database.connection()?, at)?;
     if app::user::none_exist(&mut *opened.database.connection()?)? {
         tracing::info!("there are no users yet: `countersign user add NAME` adds one");
     }

@@ -51,6 +51,11 @@ pub(super) enum Command {
         /// The user
         name: String,
     },
+    /// Give a user a new password from standard input, and end all sessions
+    Password {
+        /// The user
+        name: String,
+    },
     /// Remove a user with all factors, sessions and tokens
     Remove {
         /// The user
@@ -109,6 +114,15 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             app::user::unlock(&opened.service, &mut *opened.database.connection()?, opened.at(), &name)?;
             output.print(&json!({ "name": name.shown(), "state": "active" }), || {
                 format!("unlocked {}", name.shown())
+            });
+        }
+        Command::Password { name } => {
+            let (name, password) = (UserName::parse(&name)?, read_password()?);
+            let opened = open(settings)?;
+            let (service, at) = (&opened.service, opened.at());
+            app::user::set_password(service, &mut *opened.database.connection()?, at, &name, &password)?;
+            output.print(&json!({ "name": name.shown(), "has_password": true }), || {
+                format!("{} has a new password; all sessions are over", name.shown())
             });
         }
         Command::Remove { name } => {

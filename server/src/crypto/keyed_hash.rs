@@ -12,6 +12,12 @@ use crate::crypto::master_key::MasterKey;
 pub enum Purpose {
     /// An opaque access token.
     AccessToken,
+    /// A refresh token.
+    RefreshToken,
+    /// A recovery code.
+    RecoveryCode,
+    /// A bucket of failed recovery codes of one user.
+    RecoveryBucket,
     /// An `mfa_token`.
     MfaToken,
     /// A client's secret.
@@ -29,8 +35,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::AccessToken,
+        Self::RefreshToken,
+        Self::RecoveryCode,
+        Self::RecoveryBucket,
         Self::MfaToken,
         Self::ClientSecret,
         Self::Stranger,
@@ -43,6 +52,9 @@ impl Purpose {
     const fn label(self) -> &'static str {
         match self {
             Self::AccessToken => "access token hash",
+            Self::RefreshToken => "refresh token hash",
+            Self::RecoveryCode => "recovery code hash",
+            Self::RecoveryBucket => "recovery bucket hash",
             Self::MfaToken => "mfa token hash",
             Self::ClientSecret => "client secret hash",
             Self::Stranger => "stranger hash",

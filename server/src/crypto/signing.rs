@@ -1,11 +1,12 @@
-//! Signing keys: Ed25519, named by their RFC 7638 thumbprint. JWTs are written and read by `jsonwebtoken`.
+//! Signing keys: Ed25519 or ECDSA on P-256, named by their RFC 7638 thumbprint. JWTs are written and read by `jsonwebtoken`.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::domain::token::AccessClaims;
+use crate::domain::token::{AccessClaims, SigningAlgorithm};
 use crate::error::Fault;
 use crate::random;
 
@@ -19,49 +20,80 @@ const PKCS8_V1_PREFIX: [u8; 16] =
 
 /// A new key: what is sealed, and what everybody may know.
 pub struct NewKey {
-    /// The 32-byte seed.
-    pub seed: Zeroizing<[u8; 32]>,
-    /// The 32-byte public key.
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
+    /// Ed25519: the 32-byte seed. P-256: a PKCS#8 v1 document.
+    pub private: Zeroizing<Vec<u8>>,
+    /// Ed25519: 32 bytes. P-256: the uncompressed point, 65 bytes.
     pub public: Vec<u8>,
     /// The thumbprint.
     pub kid: String,
 }
 
 /// Makes a new key.
-pub fn generate() -> Result<NewKey, Fault> {
-    let seed = random::bytes::<32>();
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
-        .map_err(|_| Fault::Crypto("a signing key could not be made"))?;
-    let public = pair.public_key().as_ref().to_vec();
-    let kid = public_jwk(&public, None)?
+pub fn generate(algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
+    let failed = |_| Fault::Crypto("a signing key could not be made");
+    let (private, public) = match algorithm {
+        SigningAlgorithm::EdDsa => {
+            let seed = random::bytes::<32>();
+            let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
+                .map_err(|_| Fault::Crypto("a signing key could not be made"))?;
+            (Zeroizing::new(seed.to_vec()), pair.public_key().as_ref().to_vec())
+        }
+        SigningAlgorithm::Es256 => {
+            // The library draws the scalar by itself: P-256 has no seed that any 32 bytes would be good for.
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            let document = pair.to_pkcs8v1().map_err(failed)?;
+            (Zeroizing::new(document.as_ref().to_vec()), pair.public_key().as_ref().to_vec())
+        }
+    };
+    let kid = public_jwk(algorithm, &public, None)?
         .thumbprint(ThumbprintHash::SHA256)
         .map_err(|_| Fault::Crypto("a signing key could not be named"))?;
-    Ok(NewKey { seed, public, kid })
+    Ok(NewKey { algorithm, private, public, kid })
 }
 
-/// The public half as JWKS lists it (RFC 7517, RFC 8037).
-pub fn public_jwk(public: &[u8], kid: Option<&str>) -> Result<Jwk, Fault> {
-    let mut jwk = Jwk::from_decoding_key(&DecodingKey::from_ed_der(public), Some(Algorithm::EdDSA))
+/// The public half as JWKS lists it (RFC 7517, RFC 7518 s6.2, RFC 8037).
+pub fn public_jwk(algorithm: SigningAlgorithm, public: &[u8], kid: Option<&str>) -> Result<Jwk, Fault> {
+    let mut jwk = Jwk::from_decoding_key(&decoding_key(algorithm, public), Some(jws(algorithm)))
         .map_err(|_| Fault::Corrupt { what: "public key" })?;
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
     jwk.common.key_id = kid.map(str::to_owned);
     Ok(jwk)
 }
 
+fn decoding_key(algorithm: SigningAlgorithm, public: &[u8]) -> DecodingKey {
+    match algorithm {
+        SigningAlgorithm::EdDsa => DecodingKey::from_ed_der(public),
+        SigningAlgorithm::Es256 => DecodingKey::from_ec_der(public),
+    }
+}
+
+const fn jws(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+    }
+}
+
 /// A key that signs.
 pub struct SigningKey {
     kid: String,
+    algorithm: SigningAlgorithm,
     key: EncodingKey,
 }
 
 impl SigningKey {
-    /// From the opened seed.
-    pub fn new(kid: &str, seed: &[u8]) -> Result<Self, Fault> {
-        if seed.len() != 32 {
-            return Err(Fault::Corrupt { what: "signing key" });
-        }
-        let pkcs8 = Zeroizing::new([PKCS8_V1_PREFIX.as_slice(), seed].concat());
-        Ok(Self { kid: kid.to_owned(), key: EncodingKey::from_ed_der(&pkcs8) })
+    /// From the opened private key.
+    pub fn new(kid: &str, algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
+        let key = match algorithm {
+            SigningAlgorithm::EdDsa if private.len() == 32 => {
+                EncodingKey::from_ed_der(&Zeroizing::new([PKCS8_V1_PREFIX.as_slice(), private].concat()))
+            }
+            SigningAlgorithm::EdDsa => return Err(Fault::Corrupt { what: "signing key" }),
+            SigningAlgorithm::Es256 => EncodingKey::from_ec_der(private),
+        };
+        Ok(Self { kid: kid.to_owned(), algorithm, key })
     }
 
     /// The key's name.
@@ -71,8 +103,13 @@ impl SigningKey {
 
     /// Signs an access token.
     pub fn sign(&self, claims: &AccessClaims) -> Result<String, Fault> {
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
+        self.sign_as(ACCESS_TOKEN_TYPE, claims)
+    }
+
+    /// Signs any claims under a media type of their own, so that none is taken for another (RFC 8725 s3.11).
+    pub fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, Fault> {
+        let mut header = Header::new(jws(self.algorithm));
+        header.typ = Some(typ.to_owned());
         header.kid = Some(self.kid.clone());
         encode(&header, claims, &self.key).map_err(|_| Fault::Crypto("a token could not be signed"))
     }
@@ -89,14 +126,21 @@ pub fn named_kid(token: &str) -> Option<String> {
     header.kid.filter(|kid| is_access_token && is_thumbprint(kid))
 }
 
-/// The claims of a token that `public` signed for `issuer`. Times are not checked here: the token's record decides.
-pub fn verified_claims(token: &str, public: &[u8], issuer: &str) -> Option<AccessClaims> {
-    let mut validation = Validation::new(Algorithm::EdDSA);
+/// The claims of a token that `public` signed for `issuer`, by that key's own algorithm whatever the token says. Times are not checked
+/// here: the token's record decides.
+pub fn verified_claims(
+    token: &str,
+    algorithm: SigningAlgorithm,
+    public: &[u8],
+    issuer: &str,
+) -> Option<AccessClaims> {
+    let mut validation = Validation::new(jws(algorithm));
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
     validation.set_issuer(&[issuer]);
-    decode::<AccessClaims>(token, &DecodingKey::from_ed_der(public), &validation).ok().map(|data| data.claims)
+    let key = decoding_key(algorithm, public);
+    decode::<AccessClaims>(token, &key, &validation).ok().map(|data| data.claims)
 }
 
 #[cfg(test)]
@@ -110,35 +154,42 @@ mod tests {
             0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
             0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
         ];
-        let jwk = public_jwk(&public, None).expect("a key");
+        let jwk = public_jwk(SigningAlgorithm::EdDsa, &public, None).expect("a key");
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).expect("a thumbprint");
         assert_eq!(kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
-    fn a_token_verifies_under_its_own_key_and_issuer_only() {
-        let new = generate().expect("a key");
-        let key = SigningKey::new(&new.kid, new.seed.as_slice()).expect("a key");
-        let claims = AccessClaims {
-            iss: "https://issuer.example".into(),
-            sub: "s".into(),
-            aud: "a".into(),
-            client_id: "c".into(),
-            iat: 1,
-            exp: 2,
-            jti: "j".into(),
-            scope: String::new(),
-            auth_time: None,
-            amr: None,
-            sid: None,
-        };
-        let token = key.sign(&claims).expect("signed");
-        assert_eq!(named_kid(&token), Some(new.kid));
-        assert_eq!(verified_claims(&token, &new.public, "https://issuer.example"), Some(claims));
-        assert_eq!(verified_claims(&token, &new.public, "https://other.example"), None);
-        assert_eq!(
-            verified_claims(&token, &generate().expect("a key").public, "https://issuer.example"),
-            None
-        );
+    fn a_token_verifies_under_its_own_key_algorithm_and_issuer_only() {
+        for algorithm in SigningAlgorithm::ALL {
+            let new = generate(algorithm).expect("a key");
+            let key = SigningKey::new(&new.kid, algorithm, &new.private).expect("a key");
+            let claims = AccessClaims {
+                iss: "https://issuer.example".into(),
+                sub: "s".into(),
+                aud: "a".into(),
+                client_id: "c".into(),
+                iat: 1,
+                exp: 2,
+                jti: "j".into(),
+                scope: String::new(),
+                auth_time: None,
+                acr: None,
+                amr: None,
+                sid: None,
+            };
+            let token = key.sign(&claims).expect("signed");
+            assert_eq!(named_kid(&token), Some(new.kid));
+            let verified = |issuer| verified_claims(&token, algorithm, &new.public, issuer);
+            assert_eq!(verified("https://issuer.example"), Some(claims));
+            assert_eq!(verified("https://other.example"), None);
+            for other in SigningAlgorithm::ALL {
+                let foreign = generate(other).expect("a key").public;
+                assert_eq!(verified_claims(&token, other, &foreign, "https://issuer.example"), None);
+                if other != algorithm {
+                    assert_eq!(verified_claims(&token, other, &new.public, "https://issuer.example"), None);
+                }
+            }
+        }
     }
 }

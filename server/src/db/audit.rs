@@ -8,18 +8,16 @@ use crate::domain::audit::{Entry, Event, Origin, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
-/// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit.
+/// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
+/// number of the last one.
 pub fn append(
     conn: &mut Conn,
     events: &[Event],
     origin: Origin,
     now: Timestamp,
     hash: impl Fn(&[&[u8]]) -> [u8; 32],
-) -> Result<(), Fault> {
-    let Ok(count) = i64::try_from(events.len()) else { return Ok(()) };
-    if count == 0 {
-        return Ok(());
-    }
+) -> Result<i64, Fault> {
+    let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let (last, mut previous): (i64, Vec<u8>) = diesel::update(audit_head::table.find(1))
         .set(audit_head::seq.eq(audit_head::seq + count))
         .returning((audit_head::seq, audit_head::hash))
@@ -41,7 +39,7 @@ pub fn append(
         previous = entry.hash;
     }
     diesel::update(audit_head::table.find(1)).set(audit_head::hash.eq(previous)).execute(conn)?;
-    Ok(())
+    Ok(last)
 }
 
 fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::client;
 use crate::db::{Conn, id, unless_taken, word};
-use crate::domain::client::{Client, ClientName, ClientState, TokenPolicy};
+use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
 use crate::domain::id::ClientId;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
@@ -22,6 +22,8 @@ struct Row {
     token_format: String,
     token_ttl_s: i64,
     one_use: bool,
+    session_idle_s: i64,
+    session_ttl_s: i64,
     second_factor: String,
     state: String,
     created_at: i64,
@@ -40,6 +42,7 @@ impl Row {
             audiences: list(&self.audiences),
             scopes: Scopes::parse(&self.scopes).map_err(|_| corrupt())?,
             policy: TokenPolicy::new(Some(format), self.token_ttl_s, self.one_use).map_err(|_| corrupt())?,
+            sessions: SessionLimits::new(self.session_idle_s, self.session_ttl_s).map_err(|_| corrupt())?,
             second_factor: word("second factor", &self.second_factor)?,
             state: word("client state", &self.state)?,
             created_at: Timestamp::from_millis(self.created_at),
@@ -63,6 +66,8 @@ pub fn insert(conn: &mut Conn, new: &Client, secret_hash: &[u8]) -> Result<bool,
                 client::token_format.eq(new.policy.format().as_str()),
                 client::token_ttl_s.eq(new.policy.ttl_s()),
                 client::one_use.eq(new.policy.one_use()),
+                client::session_idle_s.eq(new.sessions.idle_s()),
+                client::session_ttl_s.eq(new.sessions.ttl_s()),
                 client::second_factor.eq(new.second_factor.as_str()),
                 client::state.eq(new.state.as_str()),
                 client::created_at.eq(new.created_at.millis()),

@@ -69,6 +69,8 @@ table! {
         token_format -> Text,
         token_ttl_s -> BigInt,
         one_use -> Bool,
+        session_idle_s -> BigInt,
+        session_ttl_s -> BigInt,
         second_factor -> Text,
         state -> Text,
         created_at -> BigInt,
@@ -82,8 +84,12 @@ table! {
         client_id -> Binary,
         factor_id -> Nullable<Binary>,
         amr -> Text,
+        address -> Nullable<Text>,
         started_at -> BigInt,
+        used_at -> BigInt,
         ends_at -> BigInt,
+        limit_at -> BigInt,
+        refresh_id -> Nullable<Binary>,
         revoked_at -> Nullable<BigInt>,
     }
 }
@@ -101,7 +107,25 @@ table! {
         expires_at -> BigInt,
         one_use -> Bool,
         used_at -> Nullable<BigInt>,
+        replaced_by -> Nullable<Binary>,
         revoked_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    recovery_code (hash) {
+        hash -> Binary,
+        user_id -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    revocation (seq, kind, id) {
+        seq -> BigInt,
+        kind -> Text,
+        id -> Text,
+        expires_at -> BigInt,
     }
 }
 
@@ -163,6 +187,7 @@ table! {
 joinable!(factor_secret -> factor (factor_id));
 joinable!(factor_step -> factor (factor_id));
 joinable!(session -> user (user_id));
+joinable!(session -> client (client_id));
 joinable!(token -> session (session_id));
 joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));

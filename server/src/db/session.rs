@@ -2,15 +2,15 @@
 
 use diesel::prelude::*;
 
-use crate::db::Conn;
-use crate::db::schema::session;
-use crate::domain::id::{ClientId, FactorId, SessionId, UserId};
+use crate::db::schema::{client, session};
+use crate::db::{Conn, id};
+use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
-use crate::domain::token::Amr;
+use crate::domain::token::{Amr, Login, RefreshToken, SessionSummary};
 use crate::error::Fault;
 
 /// A login that just happened.
-pub struct New {
+pub struct New<'a> {
     /// Its id.
     pub id: SessionId,
     /// Who logged in.
@@ -21,14 +21,20 @@ pub struct New {
     pub factor: Option<FactorId>,
     /// By which methods.
     pub amr: Amr,
+    /// From which network address.
+    pub address: Option<&'a str>,
     /// When.
     pub started_at: Timestamp,
-    /// When it ends by itself.
+    /// When it ends unless it is refreshed.
     pub ends_at: Timestamp,
+    /// When it ends however often it is refreshed.
+    pub limit_at: Timestamp,
+    /// The refresh token that is good, if there is one.
+    pub refresh: Option<TokenId>,
 }
 
 /// Records a login.
-pub fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
+pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
     diesel::insert_into(session::table)
         .values((
             session::id.eq(new.id.bytes()),
@@ -36,28 +42,148 @@ pub fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
             session::client_id.eq(new.client.bytes()),
             session::factor_id.eq(new.factor.as_ref().map(FactorId::bytes)),
             session::amr.eq(new.amr.as_str()),
+            session::address.eq(new.address),
             session::started_at.eq(new.started_at.millis()),
+            session::used_at.eq(new.started_at.millis()),
             session::ends_at.eq(new.ends_at.millis()),
+            session::limit_at.eq(new.limit_at.millis()),
+            session::refresh_id.eq(new.refresh.as_ref().map(TokenId::bytes)),
         ))
         .execute(conn)?;
     Ok(())
 }
 
-/// Ends all sessions of a user; returns how many were live.
-pub fn end_all_of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<usize, Fault> {
-    let ended = diesel::update(session::table.filter(session::user_id.eq(user.bytes())))
-        .filter(session::revoked_at.is_null())
-        .filter(session::ends_at.gt(now.millis()))
-        .set(session::revoked_at.eq(now.millis()))
+/// Waits until no other transaction has this session's row, and keeps it until this one ends: refreshes of one session follow one
+/// another, on every server.
+pub fn hold(conn: &mut Conn, session: SessionId) -> Result<(), Fault> {
+    diesel::update(session::table.find(session.bytes()))
+        .set(session::used_at.eq(session::used_at))
         .execute(conn)?;
-    Ok(ended)
+    Ok(())
 }
 
-/// Ends all sessions that were started with a factor.
-pub fn end_all_of_factor(conn: &mut Conn, factor: FactorId, now: Timestamp) -> Result<usize, Fault> {
-    let ended = diesel::update(session::table.filter(session::factor_id.eq(factor.bytes())))
+/// A refresh token that was exchanged for its successor. Only [`rotate`] makes it; only tokens of the same login can be made of it.
+#[must_use]
+#[derive(Debug)]
+pub struct Rotated {
+    login: Login,
+    successor: TokenId,
+    scope: String,
+}
+
+impl Rotated {
+    /// The login that goes on.
+    pub const fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// What the login may do at most, separated by blanks: a narrower token does not narrow the login.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The refresh token that is good from now on.
+    pub const fn successor(&self) -> TokenId {
+        self.successor
+    }
+}
+
+/// Makes `successor` the session's one good refresh token in the place of the one that `shown` was or led to, and moves the session's end.
+/// The database decides: of two that show the same token, the second finds it replaced. `None`: another one is good by now, or
+/// the session is over.
+pub fn rotate(
+    conn: &mut Conn,
+    shown: &RefreshToken,
+    successor: TokenId,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Rotated>, Fault> {
+    let Some(expected) = shown.expected(now) else { return Ok(None) };
+    let rotated = diesel::update(session::table.find(shown.login.session.bytes()))
+        .filter(session::refresh_id.eq(expected.bytes()))
         .filter(session::revoked_at.is_null())
-        .set(session::revoked_at.eq(now.millis()))
+        .filter(session::ends_at.gt(now.millis()))
+        .set((
+            session::refresh_id.eq(successor.bytes()),
+            session::used_at.eq(now.millis()),
+            session::ends_at.eq(ends_at.millis()),
+        ))
         .execute(conn)?;
-    Ok(ended)
+    Ok((rotated == 1).then(|| Rotated {
+        login: Login { ends_at, ..shown.login.clone() },
+        successor,
+        scope: shown.scope.clone(),
+    }))
+}
+
+/// Which sessions to end.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    /// All of a user.
+    OfUser(UserId),
+    /// All that were started with a factor.
+    OfFactor(FactorId),
+    /// All at a client.
+    OfClient(ClientId),
+    /// One.
+    One(SessionId),
+    /// One, if it is this user's.
+    OneOf(UserId, SessionId),
+}
+
+/// Ends sessions; returns those that were live.
+pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
+    let live = || {
+        diesel::update(session::table)
+            .filter(session::revoked_at.is_null())
+            .filter(session::ends_at.gt(now.millis()))
+            .set(session::revoked_at.eq(now.millis()))
+            .returning(session::id)
+    };
+    let ended: Vec<Vec<u8>> = match which {
+        Which::OfUser(user) => live().filter(session::user_id.eq(user.bytes())).get_results(conn)?,
+        Which::OfFactor(factor) => live().filter(session::factor_id.eq(factor.bytes())).get_results(conn)?,
+        Which::OfClient(client) => live().filter(session::client_id.eq(client.bytes())).get_results(conn)?,
+        Which::One(one) => live().filter(session::id.eq(one.bytes())).get_results(conn)?,
+        Which::OneOf(user, one) => live()
+            .filter(session::user_id.eq(user.bytes()))
+            .filter(session::id.eq(one.bytes()))
+            .get_results(conn)?,
+    };
+    ended.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
+}
+
+/// A user's live sessions, the youngest first; a thousand at most.
+pub fn list_live(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<SessionSummary>, Fault> {
+    type Row = (Vec<u8>, String, String, Option<String>, i64, i64, i64);
+    let rows: Vec<Row> = session::table
+        .inner_join(client::table)
+        .filter(session::user_id.eq(user.bytes()))
+        .filter(session::revoked_at.is_null())
+        .filter(session::ends_at.gt(now.millis()))
+        .order(session::id.desc())
+        .limit(1000)
+        .select((
+            session::id,
+            client::name,
+            session::amr,
+            session::address,
+            session::started_at,
+            session::used_at,
+            session::ends_at,
+        ))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(bytes, client_name, amr, address, started_at, used_at, ends_at)| {
+            Ok(SessionSummary {
+                id: id("session id", SessionId::from_bytes(&bytes))?,
+                client_name,
+                amr,
+                address,
+                started_at: Timestamp::from_millis(started_at),
+                used_at: Timestamp::from_millis(used_at),
+                ends_at: Timestamp::from_millis(ends_at),
+            })
+        })
+        .collect()
 }

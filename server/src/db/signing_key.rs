@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::db::schema::signing_key;
 use crate::db::{Conn, time, word};
 use crate::domain::time::Timestamp;
-use crate::domain::token::KeyState;
+use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::error::Fault;
 
 /// A signing key as stored.
@@ -13,7 +13,9 @@ use crate::error::Fault;
 pub struct StoredKey {
     /// The thumbprint.
     pub kid: String,
-    /// The sealed seed.
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
+    /// The sealed private key.
     pub sealed: Vec<u8>,
     /// The public key.
     pub public_key: Vec<u8>,
@@ -27,10 +29,11 @@ pub struct StoredKey {
     pub retired_at: Option<Timestamp>,
 }
 
-type Row = (String, Vec<u8>, Vec<u8>, String, i64, Option<i64>, Option<i64>);
+type Row = (String, String, Vec<u8>, Vec<u8>, String, i64, Option<i64>, Option<i64>);
 
 const COLUMNS: (
     signing_key::kid,
+    signing_key::alg,
     signing_key::sealed,
     signing_key::public_key,
     signing_key::state,
@@ -39,6 +42,7 @@ const COLUMNS: (
     signing_key::retired_at,
 ) = (
     signing_key::kid,
+    signing_key::alg,
     signing_key::sealed,
     signing_key::public_key,
     signing_key::state,
@@ -48,9 +52,10 @@ const COLUMNS: (
 );
 
 fn read(row: Row) -> Result<StoredKey, Fault> {
-    let (kid, sealed, public_key, state, created_at, activated_at, retired_at) = row;
+    let (kid, algorithm, sealed, public_key, state, created_at, activated_at, retired_at) = row;
     Ok(StoredKey {
         kid,
+        algorithm: word("signing algorithm", &algorithm)?,
         sealed,
         public_key,
         state: word("signing key state", &state)?,
@@ -90,7 +95,7 @@ pub fn insert(conn: &mut Conn, new: &StoredKey) -> Result<(), Fault> {
     diesel::insert_into(signing_key::table)
         .values((
             signing_key::kid.eq(&new.kid),
-            signing_key::alg.eq("EdDSA"),
+            signing_key::alg.eq(new.algorithm.as_str()),
             signing_key::sealed.eq(&new.sealed),
             signing_key::public_key.eq(&new.public_key),
             signing_key::state.eq(new.state.as_str()),
@@ -112,6 +117,15 @@ pub fn advance(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
         .set((signing_key::state.eq(KeyState::Current.as_str()), signing_key::activated_at.eq(now.millis())))
         .execute(conn)?;
     Ok(())
+}
+
+/// Revokes all keys in a state; returns their names.
+pub fn revoke_in_state(conn: &mut Conn, state: KeyState, now: Timestamp) -> Result<Vec<String>, Fault> {
+    let revoked = diesel::update(signing_key::table.filter(signing_key::state.eq(state.as_str())))
+        .set((signing_key::state.eq(KeyState::Revoked.as_str()), signing_key::retired_at.eq(now.millis())))
+        .returning(signing_key::kid)
+        .get_results(conn)?;
+    Ok(revoked)
 }
 
 /// Lets no other transaction change keys until this one ends. On SQLite a writing transaction is alone anyway.

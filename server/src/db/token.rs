@@ -1,4 +1,4 @@
-//! Access tokens. A JWT is found by its `jti`, an opaque token by its keyed hash.
+//! Access tokens and refresh tokens. A JWT is found by its `jti`, the others by their keyed hash.
 
 use diesel::prelude::*;
 
@@ -7,9 +7,27 @@ use crate::db::{Conn, id, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Login, TokenRecord};
+use crate::domain::token::{Login, RefreshToken, TokenRecord};
 use crate::domain::user::UserState;
 use crate::error::Fault;
+
+/// What a token is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// For resources.
+    Access,
+    /// For the next access token.
+    Refresh,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+        }
+    }
+}
 
 /// A token about to be answered.
 pub struct New<'a> {
@@ -19,6 +37,8 @@ pub struct New<'a> {
     pub session: Option<SessionId>,
     /// The client it goes to.
     pub client: ClientId,
+    /// What it is for.
+    pub kind: Kind,
     /// Opaque tokens: the keyed hash.
     pub hash: Option<&'a [u8]>,
     /// Who it is for.
@@ -40,7 +60,7 @@ pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
             token::id.eq(new.id.bytes()),
             token::session_id.eq(new.session.as_ref().map(SessionId::bytes)),
             token::client_id.eq(new.client.bytes()),
-            token::kind.eq("access"),
+            token::kind.eq(new.kind.as_str()),
             token::hash.eq(new.hash),
             token::audience.eq(new.audience),
             token::scope.eq(new.scope),
@@ -71,6 +91,7 @@ struct TokenRow {
     issued_at: i64,
     expires_at: i64,
     one_use: bool,
+    hash: Option<Vec<u8>>,
     used_at: Option<i64>,
     revoked_at: Option<i64>,
 }
@@ -83,14 +104,46 @@ struct SessionRow {
     amr: String,
     started_at: i64,
     ends_at: i64,
+    limit_at: i64,
+    refresh_id: Option<Vec<u8>>,
     revoked_at: Option<i64>,
 }
 
-/// The token with all that its life hangs on, live or not.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = token)]
+struct RefreshRow {
+    id: Vec<u8>,
+    client_id: Vec<u8>,
+    audience: String,
+    scope: String,
+    used_at: Option<i64>,
+    replaced_by: Option<Vec<u8>>,
+}
+
+impl SessionRow {
+    fn read(self, user_name: String, user_state: &str) -> Result<Login, Fault> {
+        Ok(Login {
+            session: id("session id", SessionId::from_bytes(&self.id))?,
+            user: id("user id", UserId::from_bytes(&self.user_id))?,
+            user_name,
+            user_active: user_state == UserState::Active.as_str(),
+            amr: self.amr,
+            started_at: Timestamp::from_millis(self.started_at),
+            ends_at: Timestamp::from_millis(self.ends_at),
+            limit_at: Timestamp::from_millis(self.limit_at),
+            revoked_at: time(self.revoked_at),
+        })
+    }
+}
+
+/// The access token with all that its life hangs on, live or not.
 pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault> {
     type Found = (TokenRow, String, Option<SessionRow>, Option<(String, String)>);
-    let query =
-        token::table.inner_join(client::table).left_join(session::table.inner_join(user::table)).select((
+    let query = token::table
+        .inner_join(client::table)
+        .left_join(session::table.inner_join(user::table))
+        .filter(token::kind.eq(Kind::Access.as_str()))
+        .select((
             TokenRow::as_select(),
             client::state,
             Option::<SessionRow>::as_select(),
@@ -102,16 +155,7 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
     };
     let Some((row, client_state, session, user)) = found else { return Ok(None) };
     let login = match (session, user) {
-        (Some(session), Some((user_name, user_state))) => Some(Login {
-            session: id("session id", SessionId::from_bytes(&session.id))?,
-            user: id("user id", UserId::from_bytes(&session.user_id))?,
-            user_name,
-            user_active: user_state == UserState::Active.as_str(),
-            amr: session.amr,
-            started_at: Timestamp::from_millis(session.started_at),
-            ends_at: Timestamp::from_millis(session.ends_at),
-            revoked_at: time(session.revoked_at),
-        }),
+        (Some(session), Some((user_name, user_state))) => Some(session.read(user_name, &user_state)?),
         _ => None,
     };
     Ok(Some(TokenRecord {
@@ -123,10 +167,63 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
         issued_at: Timestamp::from_millis(row.issued_at),
         expires_at: Timestamp::from_millis(row.expires_at),
         one_use: row.one_use,
+        is_jwt: row.hash.is_none(),
         used_at: time(row.used_at),
         revoked_at: time(row.revoked_at),
         client_active: client_state == ClientState::Active.as_str(),
     }))
+}
+
+/// The refresh token with this keyed hash, used before or not.
+pub fn find_refresh(conn: &mut Conn, hash: &[u8]) -> Result<Option<RefreshToken>, Fault> {
+    type Found = (RefreshRow, SessionRow, (String, String));
+    let found: Option<Found> = token::table
+        .inner_join(session::table.inner_join(user::table))
+        .filter(token::hash.eq(hash))
+        .filter(token::kind.eq(Kind::Refresh.as_str()))
+        .select((RefreshRow::as_select(), SessionRow::as_select(), (user::name, user::state)))
+        .first(conn)
+        .optional()?;
+    let Some((row, mut session, (user_name, user_state))) = found else { return Ok(None) };
+    let current = session.refresh_id.take();
+    let optional =
+        |bytes: Option<Vec<u8>>| bytes.map(|bytes| id("token id", TokenId::from_bytes(&bytes))).transpose();
+    Ok(Some(RefreshToken {
+        id: id("token id", TokenId::from_bytes(&row.id))?,
+        client: id("client id", ClientId::from_bytes(&row.client_id))?,
+        login: session.read(user_name, &user_state)?,
+        current: optional(current)?,
+        audience: row.audience,
+        scope: row.scope,
+        replaced: time(row.used_at).zip(optional(row.replaced_by)?),
+    }))
+}
+
+/// Notes that a refresh token was exchanged. The time of the first exchange stays: the grace counts from there.
+pub fn replace(conn: &mut Conn, id: TokenId, successor: TokenId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(token::table.find(id.bytes()))
+        .set(token::replaced_by.eq(successor.bytes()))
+        .execute(conn)?;
+    diesel::update(token::table.find(id.bytes()).filter(token::used_at.is_null()))
+        .set(token::used_at.eq(now.millis()))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// When the last JWT of a session ends; none where all have ended or were revoked one by one.
+pub fn last_jwt_of_session(
+    conn: &mut Conn,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    let last: Option<i64> = token::table
+        .filter(token::session_id.eq(session.bytes()))
+        .filter(token::hash.is_null())
+        .filter(token::revoked_at.is_null())
+        .filter(token::expires_at.gt(now.millis()))
+        .select(diesel::dsl::max(token::expires_at))
+        .first(conn)?;
+    Ok(time(last))
 }
 
 /// Spends a one-use token; of any number of callers one gets `true`.
@@ -137,6 +234,27 @@ pub fn spend(conn: &mut Conn, id: TokenId, now: Timestamp) -> Result<bool, Fault
         .set(token::used_at.eq(now.millis()))
         .execute(conn)?;
     Ok(spent == 1)
+}
+
+/// Revokes all tokens that a client got for itself; returns the JWTs among them that had not ended, and when they end.
+pub fn revoke_clients_own(
+    conn: &mut Conn,
+    client: ClientId,
+    now: Timestamp,
+) -> Result<Vec<(TokenId, Timestamp)>, Fault> {
+    let revoked: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = diesel::update(token::table)
+        .filter(token::client_id.eq(client.bytes()))
+        .filter(token::session_id.is_null())
+        .filter(token::revoked_at.is_null())
+        .filter(token::expires_at.gt(now.millis()))
+        .set(token::revoked_at.eq(now.millis()))
+        .returning((token::id, token::expires_at, token::hash))
+        .get_results(conn)?;
+    revoked
+        .into_iter()
+        .filter(|(_, _, hash)| hash.is_none())
+        .map(|(bytes, at, _)| Ok((id("token id", TokenId::from_bytes(&bytes))?, Timestamp::from_millis(at))))
+        .collect()
 }
 
 /// Revokes a token; `false` where it was revoked already.

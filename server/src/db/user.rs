@@ -88,6 +88,12 @@ pub fn set_state(conn: &mut Conn, id: UserId, state: UserState) -> Result<(), Fa
     Ok(())
 }
 
+/// Stores a new password's hash.
+pub fn set_password_hash(conn: &mut Conn, id: UserId, hash: &str) -> Result<(), Fault> {
+    diesel::update(user::table.find(id.bytes())).set(user::password_hash.eq(hash)).execute(conn)?;
+    Ok(())
+}
+
 /// Removes a user and all that hangs on it. The steps go first: a code being spent at this moment holds the step's row, and
 /// then wants the user's, so that taking them the other way round would lock up.
 pub fn remove(conn: &mut Conn, id: UserId) -> Result<(), Fault> {

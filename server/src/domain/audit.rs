@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::domain::id::{ClientId, FactorId, UserId};
+use crate::domain::id::{ClientId, FactorId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
@@ -43,6 +43,8 @@ pub enum Subject {
     Factor(FactorId),
     /// A client.
     Client(ClientId),
+    /// A session.
+    Session(SessionId),
     /// A signing key, by `kid`.
     SigningKey(String),
 }
@@ -54,6 +56,7 @@ impl Subject {
             Self::User(id) => format!("user:{id}"),
             Self::Factor(id) => format!("factor:{id}"),
             Self::Client(id) => format!("client:{id}"),
+            Self::Session(id) => format!("session:{id}"),
             Self::SigningKey(kid) => format!("signing_key:{kid}"),
         }
     }
@@ -86,6 +89,18 @@ words! {
         FactorsReset = "factors.reset",
         /// A token was issued.
         TokenIssued = "token.issued",
+        /// A token was issued for a refresh token.
+        TokenRefreshed = "token.refreshed",
+        /// A spent refresh token was shown again: somebody has a copy, and the session was ended.
+        RefreshTokenReused = "refresh_token.reused",
+        /// A session was ended.
+        SessionEnded = "session.ended",
+        /// A recovery code was checked.
+        RecoveryCodeChecked = "recovery_code.checked",
+        /// A user's recovery codes were made anew.
+        RecoveryCodesMade = "recovery_codes.made",
+        /// A password was changed.
+        PasswordChanged = "password.changed",
         /// A token was revoked.
         TokenRevoked = "token.revoked",
         /// A one-use token was spent.
@@ -102,6 +117,8 @@ words! {
         ClientRemoved = "client.removed",
         /// A signing key was made where one was missing.
         SigningKeyMade = "signing_key.made",
+        /// A signing key and all that it signed was revoked.
+        SigningKeyRevoked = "signing_key.revoked",
         /// Signing keys moved on by one.
         SigningKeyRotated = "signing_key.rotated",
     }

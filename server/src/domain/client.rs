@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{OFFLINE_ACCESS, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
@@ -17,6 +17,10 @@ words! {
         MfaOtp = "http://auth0.com/oauth/grant-type/mfa-otp",
         /// A name and a code, from a client that has checked the first factor itself.
         Otp = "urn:countersign:params:oauth:grant-type:otp",
+        /// An `mfa_token` and a recovery code.
+        MfaRecoveryCode = "http://auth0.com/oauth/grant-type/mfa-recovery-code",
+        /// A refresh token (RFC 6749 s6).
+        RefreshToken = "refresh_token",
         /// The client for itself (RFC 6749 s4.4).
         ClientCredentials = "client_credentials",
     }
@@ -87,6 +91,44 @@ pub const MAX_TOKEN_TTL_S: i64 = 30 * 86_400;
 /// How long access tokens live when nobody says otherwise, in seconds.
 pub const DEFAULT_TOKEN_TTL_S: i64 = 900;
 
+/// How long a session may last in all when nobody says otherwise, in seconds: thirty days.
+pub const DEFAULT_SESSION_TTL_S: i64 = 30 * 86_400;
+
+/// How long a session may go without a refresh when nobody says otherwise, in seconds: seven days.
+pub const DEFAULT_SESSION_IDLE_S: i64 = 7 * 86_400;
+
+/// The longest that a session may last, in seconds: a year.
+pub const MAX_SESSION_TTL_S: i64 = 365 * 86_400;
+
+/// How long the logins at a client last where they are refreshed. Without a refresh a session ends with its token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionLimits {
+    idle_s: i64,
+    ttl_s: i64,
+}
+
+impl SessionLimits {
+    /// `idle_s` without a refresh, `ttl_s` in all; each from 1 second to 365 days.
+    pub fn new(idle_s: i64, ttl_s: i64) -> Result<Self, Invalid> {
+        for (field, value) in [("session_idle", idle_s), ("session_ttl", ttl_s)] {
+            if !(1..=MAX_SESSION_TTL_S).contains(&value) {
+                return Err(Invalid::new(field, "must be 1 to 31536000 seconds"));
+            }
+        }
+        Ok(Self { idle_s, ttl_s })
+    }
+
+    /// Seconds without a refresh after which a session ends.
+    pub const fn idle_s(self) -> i64 {
+        self.idle_s
+    }
+
+    /// Seconds after the login when a session ends, however often it was refreshed.
+    pub const fn ttl_s(self) -> i64 {
+        self.ttl_s
+    }
+}
+
 /// The limits of the tokens that a client gets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TokenPolicy {
@@ -145,6 +187,8 @@ pub struct Client {
     pub scopes: Scopes,
     /// Limits of its tokens.
     pub policy: TokenPolicy,
+    /// Limits of its sessions.
+    pub sessions: SessionLimits,
     /// Whether its users need a second factor.
     pub second_factor: SecondFactor,
     /// Whether it may ask for anything.
@@ -157,6 +201,11 @@ impl Client {
     /// Refuses a grant that the client was not registered for.
     pub fn must_have(&self, grant: Grant) -> Result<(), Refusal> {
         if self.grants.contains(&grant) { Ok(()) } else { Err(Refusal::UnauthorizedClient) }
+    }
+
+    /// Whether a login with this scope gets a refresh token (`OpenID` Connect Core s11).
+    pub fn may_refresh(&self, scope: &Scopes) -> bool {
+        self.grants.contains(&Grant::RefreshToken) && scope.contains(OFFLINE_ACCESS)
     }
 
     /// The audience of a token: the one asked for, if the client has it, or the issuer.

@@ -60,6 +60,11 @@ pub enum Refusal {
         /// The scope that would.
         needed: &'static str,
     },
+    /// The login behind the bearer token is too old, or too weak, for this (RFC 9470 s3).
+    InsufficientAuthentication {
+        /// How old it may be, in seconds.
+        max_age_s: i64,
+    },
     /// Whoever has only a password may not add or remove factors beside an active one.
     FactorNeeded,
     /// No more factors fit.
@@ -91,6 +96,7 @@ impl Refusal {
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InsufficientAuthentication { .. } => "insufficient_user_authentication",
             Self::FactorNeeded => "factor_needed",
             Self::TooManyFactors => "too_many_factors",
             Self::NotFound { .. } => "not_found",
@@ -116,6 +122,9 @@ impl fmt::Display for Refusal {
             Self::InvalidAuthorizationDetails => f.write_str("authorization_details are not supported yet"),
             Self::InvalidToken => f.write_str("the bearer token is missing, unknown or no longer valid"),
             Self::InsufficientScope { needed } => write!(f, "the token lacks the scope {needed}"),
+            Self::InsufficientAuthentication { max_age_s } => {
+                write!(f, "this wants a login of the last {max_age_s} s: log in again")
+            }
             Self::FactorNeeded => {
                 f.write_str("this user has an active factor: use a token that was obtained with it")
             }

@@ -8,6 +8,15 @@ use crate::domain::refusal::{Invalid, Refusal};
 /// The user's own factors: list, add, remove.
 pub const FACTORS: &str = "factors";
 
+/// The user's own sessions: list, end.
+pub const SESSIONS: &str = "sessions";
+
+/// A refresh token (`OpenID` Connect Core s11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// Scopes that only make sense for a user.
+const OF_USERS: [&str; 3] = [FACTORS, SESSIONS, OFFLINE_ACCESS];
+
 /// Scopes of the management API, each also as `NAME:read`. They go to clients acting for themselves,
 /// never to a user's token.
 const MANAGEMENT: [&str; 3] = ["users", "clients", "audit"];
@@ -46,8 +55,14 @@ impl Scopes {
 
     /// What a token gets for a client acting for itself.
     pub fn for_client(&self, asked: Option<&Self>) -> Result<Self, Refusal> {
-        let usable = Self(self.0.iter().filter(|scope| *scope != FACTORS).cloned().collect());
+        let usable =
+            Self(self.0.iter().filter(|scope| !OF_USERS.contains(&scope.as_str())).cloned().collect());
         usable.narrowed_to(asked)
+    }
+
+    /// What a refreshed token gets: what the login has and the client still may, narrowed to what is asked for (RFC 6749 s6).
+    pub fn refreshed(&self, client: &Self, asked: Option<&Self>) -> Result<Self, Refusal> {
+        Self(self.0.intersection(&client.0).cloned().collect()).narrowed_to(asked)
     }
 
     fn narrowed_to(self, asked: Option<&Self>) -> Result<Self, Refusal> {
@@ -97,6 +112,17 @@ mod tests {
         assert_eq!(has.for_user(None), Ok(scopes("read factors")));
         assert_eq!(has.for_user(Some(&scopes("users"))), Err(Refusal::InvalidScope));
         assert_eq!(has.for_client(None), Ok(scopes("read users audit:read")));
+    }
+
+    #[test]
+    fn a_refresh_never_widens_and_follows_the_client() {
+        let login = scopes("read write");
+        assert_eq!(login.refreshed(&scopes("read write admin"), None), Ok(scopes("read write")));
+        assert_eq!(login.refreshed(&scopes("read"), None), Ok(scopes("read")));
+        assert_eq!(
+            login.refreshed(&scopes("read write admin"), Some(&scopes("admin"))),
+            Err(Refusal::InvalidScope)
+        );
     }
 
     #[test]

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
+use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
 /// How long a password alone keeps the door open for a code.
 pub const MFA_TOKEN_TTL_S: i64 = 600;
+
+/// How old a login may be that changes factors or recovery codes, in seconds.
+pub const FRESH_LOGIN_S: i64 = 900;
 
 /// How a user was authenticated (RFC 8176).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +22,8 @@ pub enum Amr {
     PasswordAndOtp,
     /// A code; the client vouches for the first factor.
     Otp,
+    /// A password and a recovery code.
+    PasswordAndRecovery,
 }
 
 impl Amr {
@@ -27,7 +33,20 @@ impl Amr {
             Self::Password => "pwd",
             Self::PasswordAndOtp => "pwd otp mfa",
             Self::Otp => "otp",
+            Self::PasswordAndRecovery => "pwd recovery mfa",
         }
+    }
+}
+
+/// The authentication context class of a login by its methods: what a resource asks for by `acr_values` (RFC 9470).
+pub fn acr(amr: &str) -> &'static str {
+    let used = |method| amr.split(' ').any(|used| used == method);
+    if used("otp") {
+        "urn:countersign:acr:otp"
+    } else if used("recovery") {
+        "urn:countersign:acr:recovery"
+    } else {
+        "urn:countersign:acr:pwd"
     }
 }
 
@@ -53,12 +72,100 @@ pub struct AccessClaims {
     /// When the user was authenticated, unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub auth_time: Option<u64>,
+    /// The class of that authentication, as [`acr`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acr: Option<String>,
     /// How the user was authenticated.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amr: Option<Vec<String>>,
     /// The session: every login is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sid: Option<String>,
+}
+
+/// The type of a signed list of revocations.
+pub const REVOCATIONS_TYPE: &str = "revocations+jwt";
+
+/// How long a list of revocations may be believed, in seconds.
+pub const REVOCATIONS_TTL_S: i64 = 300;
+
+/// The claims of a signed list of revocations. Every entry is an id, and when it may be forgotten in unix seconds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RevocationClaims {
+    /// The issuer's URL.
+    pub iss: String,
+    /// When the list was made, unix seconds.
+    pub iat: u64,
+    /// When it is too old to be believed, unix seconds.
+    pub exp: u64,
+    /// The cursor after which it begins; 0 for a whole list.
+    pub since: i64,
+    /// The cursor to ask with next.
+    pub until: i64,
+    /// Revoked tokens, by `jti`.
+    pub tokens: Vec<(String, u64)>,
+    /// Ended sessions, by `sid`.
+    pub sessions: Vec<(String, u64)>,
+    /// Revoked signing keys, by `kid`.
+    pub keys: Vec<(String, u64)>,
+}
+
+words! {
+    /// What was revoked.
+    RevocationKind, "kind" {
+        /// One token.
+        Token = "token",
+        /// A session with all its tokens.
+        Session = "session",
+        /// A signing key with all that it signed.
+        Key = "key",
+    }
+}
+
+/// Something revoked while JWTs of it could still be verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revocation {
+    /// What.
+    pub kind: RevocationKind,
+    /// Its `jti`, `sid` or `kid`.
+    pub id: String,
+    /// When the last of those JWTs ends.
+    pub expires_at: Timestamp,
+}
+
+/// How long a spent refresh token is answered once more, in seconds: the first reply may have been lost.
+pub const REFRESH_GRACE_S: i64 = 10;
+
+/// A refresh token that was shown, with the login behind it.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// The id.
+    pub id: TokenId,
+    /// The client that got it.
+    pub client: ClientId,
+    /// The login.
+    pub login: Login,
+    /// Which refresh token of the login is the good one.
+    pub current: Option<TokenId>,
+    /// Who its access tokens are for.
+    pub audience: String,
+    /// What they may do at most, separated by blanks.
+    pub scope: String,
+    /// When it was exchanged, and for which.
+    pub replaced: Option<(Timestamp, TokenId)>,
+}
+
+impl RefreshToken {
+    /// The refresh token that must still be the good one for this one to be exchanged: itself, or, where its reply may have been
+    /// lost, the one that it was exchanged for. `None`: it was used before, so somebody has a copy.
+    pub fn expected(&self, now: Timestamp) -> Option<TokenId> {
+        match self.replaced {
+            None => Some(self.id),
+            Some((at, successor)) if now < at.plus_seconds(REFRESH_GRACE_S) => Some(successor),
+            Some(_) => None,
+        }
+        .filter(|expected| self.current == Some(*expected))
+    }
 }
 
 /// A token that was found, with everything its life hangs on.
@@ -80,6 +187,8 @@ pub struct TokenRecord {
     pub expires_at: Timestamp,
     /// Whether its first introspection spends it.
     pub one_use: bool,
+    /// Whether it is signed, so that others can check it without asking.
+    pub is_jwt: bool,
     /// When it was spent.
     pub used_at: Option<Timestamp>,
     /// When it was revoked.
@@ -103,26 +212,39 @@ pub struct Login {
     pub amr: String,
     /// When.
     pub started_at: Timestamp,
-    /// When the session ends by itself.
+    /// When the session ends unless it is refreshed.
     pub ends_at: Timestamp,
+    /// When it ends however often it is refreshed.
+    pub limit_at: Timestamp,
     /// When it was ended.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl Login {
-    /// Whether a code was part of it.
-    pub fn used_code(&self) -> bool {
-        self.amr.split(' ').any(|method| method == "otp")
+    /// Whether a second factor was part of it: a code, or a recovery code in its place.
+    pub fn used_second_factor(&self) -> bool {
+        self.amr.split(' ').any(|method| matches!(method, "otp" | "recovery"))
+    }
+
+    /// Refuses a login that is too old to change what protects the account (RFC 9470): refreshing makes no login younger.
+    pub fn must_be_fresh(&self, now: Timestamp) -> Result<(), Refusal> {
+        if now < self.started_at.plus_seconds(FRESH_LOGIN_S + 1) {
+            Ok(())
+        } else {
+            Err(Refusal::InsufficientAuthentication { max_age_s: FRESH_LOGIN_S })
+        }
+    }
+
+    /// Whether it is good at `now`, and its user may log in.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.user_active && self.revoked_at.is_none() && now < self.ends_at
     }
 }
 
 impl TokenRecord {
     /// Whether the token is good at `now`: it, its session, its user and its client.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        let login_live = self
-            .login
-            .as_ref()
-            .is_none_or(|login| login.user_active && login.revoked_at.is_none() && now < login.ends_at);
+        let login_live = self.login.as_ref().is_none_or(|login| login.is_live(now));
         self.client_active
             && self.revoked_at.is_none()
             && self.used_at.is_none()
@@ -136,6 +258,35 @@ impl TokenRecord {
     }
 }
 
+/// A session as lists show it.
+#[derive(Clone, Debug)]
+pub struct SessionSummary {
+    /// The id; the `sid` of its tokens.
+    pub id: SessionId,
+    /// The application's name.
+    pub client_name: String,
+    /// How the user was authenticated.
+    pub amr: String,
+    /// From which network address.
+    pub address: Option<String>,
+    /// When.
+    pub started_at: Timestamp,
+    /// When it was last refreshed.
+    pub used_at: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub ends_at: Timestamp,
+}
+
+words! {
+    /// How a signing key signs.
+    SigningAlgorithm, "algorithm" {
+        /// Ed25519 (RFC 8037).
+        EdDsa = "EdDSA",
+        /// ECDSA on P-256 with SHA-256 (RFC 7518 s3.4).
+        Es256 = "ES256",
+    }
+}
+
 words! {
     /// Where a signing key is in its life. JWKS lists all that a live token may need.
     KeyState, "state" {
@@ -145,5 +296,7 @@ words! {
         Current = "current",
         /// Signs no more; listed until its last token has ended.
         Retired = "retired",
+        /// Somebody else may know it: not listed, and nothing that it signed is good.
+        Revoked = "revoked",
     }
 }

@@ -61,6 +61,8 @@ struct AssociateReply {
     barcode_uri: String,
     /// The same as a picture, so that nobody sends the secret to a QR service.
     barcode_svg: String,
+    /// With the first enrolment only.
+    recovery_codes: Vec<String>,
 }
 
 impl AssociateReply {
@@ -78,6 +80,7 @@ impl AssociateReply {
                 .light_color(svg::Color("#fff"))
                 .build(),
             barcode_uri: uri.to_string(),
+            recovery_codes: enrolled.recovery_codes.iter().map(|code| code.shown().to_string()).collect(),
         })
     }
 }

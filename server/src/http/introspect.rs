@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::context::Stop;
-use crate::domain::token::TokenRecord;
+use crate::domain::token::{TokenRecord, acr};
 use crate::http::extract::{Fields, credentials};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
@@ -58,6 +58,8 @@ struct Active<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     amr: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
@@ -79,6 +81,7 @@ impl<'a> Active<'a> {
             iss: issuer,
             jti: record.id.to_string(),
             auth_time: login.map(|login| login.started_at.unix_seconds()),
+            acr: login.map(|login| acr(&login.amr)),
             amr: login.map(|login| login.amr.split(' ').collect()),
             sid: login.map(|login| login.session.to_string()),
         }

@@ -77,7 +77,9 @@ fn refused(refusal: &Refusal) -> Answer {
         | Refusal::InvalidScope
         | Refusal::InvalidTarget
         | Refusal::InvalidAuthorizationDetails => StatusCode::BAD_REQUEST,
-        Refusal::InvalidClient | Refusal::InvalidToken => StatusCode::UNAUTHORIZED,
+        Refusal::InvalidClient | Refusal::InvalidToken | Refusal::InsufficientAuthentication { .. } => {
+            StatusCode::UNAUTHORIZED
+        }
         Refusal::InsufficientScope { .. } | Refusal::FactorNeeded => StatusCode::FORBIDDEN,
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::AlreadyExists { .. } | Refusal::TooManyFactors => StatusCode::CONFLICT,
@@ -88,6 +90,10 @@ fn refused(refusal: &Refusal) -> Answer {
         Refusal::TooManyAttempts { retry_after_s } => answer.retry_after_s = Some(*retry_after_s),
         Refusal::InvalidClient => answer.authenticate = Some("Basic realm=\"countersign\"".to_owned()),
         Refusal::InvalidToken => answer.authenticate = Some("Bearer error=\"invalid_token\"".to_owned()),
+        Refusal::InsufficientAuthentication { max_age_s } => {
+            let challenge = format!("Bearer error=\"insufficient_user_authentication\", max_age={max_age_s}");
+            answer.authenticate = Some(challenge);
+        }
         Refusal::InsufficientScope { needed } => {
             answer.authenticate = Some(format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\""));
         }

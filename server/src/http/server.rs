@@ -61,10 +61,11 @@ async fn sweep_now_and_then(state: Arc<State>) {
         let swept = web::block(move || {
             let mut conn = state.database.connection()?;
             let at = At { now: state.clock.now(), origin: Origin::COMMAND_LINE };
+            app::key::rotate_if_due(&state.service, &mut conn, at)?;
             app::sweep::sweep(&state.service, &mut conn, at)
         });
         if !matches!(swept.await, Ok(Ok(()))) {
-            tracing::warn!("what is over could not be deleted; the next sweep tries again");
+            tracing::warn!("housekeeping failed; it is tried again in ten minutes");
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::app::login::{Entry, PasswordRequest};
 use crate::app::verify::OtpRequest;
 use crate::domain::client::Grant;
 use crate::domain::password::Password;
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::user::UserName;
@@ -27,8 +28,18 @@ use crate::http::state::State;
 enum Exchange {
     Otp(OtpRequest),
     MfaOtp { mfa_token: Zeroizing<String>, otp: Code },
+    MfaRecoveryCode { mfa_token: Zeroizing<String>, code: RecoveryCode },
     Password(PasswordRequest),
+    RefreshToken { token: Zeroizing<String>, scope: Option<Scopes> },
     ClientCredentials { scope: Option<Scopes>, audience: Option<String> },
+}
+
+/// What a request leads to.
+enum Success {
+    /// Tokens, and a fresh recovery code for one that was used up.
+    Tokens(Issued, Option<RecoveryCode>),
+    /// Next a code.
+    MfaRequired(Zeroizing<String>),
 }
 
 /// The handler.
@@ -47,8 +58,11 @@ pub(super) async fn exchange(
         Err(refusal) => Err(refusal.into()),
     };
     match outcome {
-        Ok(Entry::Token(issued)) => HttpResponse::Ok().json(TokenReply::from(&issued)),
-        Ok(Entry::MfaRequired(mfa_token)) => {
+        Ok(Success::Tokens(issued, fresh)) => {
+            let fresh = fresh.map(|code| code.shown());
+            HttpResponse::Ok().json(TokenReply::new(&issued, fresh.as_ref().map(|code| code.as_str())))
+        }
+        Ok(Success::MfaRequired(mfa_token)) => {
             HttpResponse::build(StatusCode::FORBIDDEN).json(MfaRequiredReply::from(mfa_token.as_str()))
         }
         Err(stop) => answer(stop, Style::OAuth),
@@ -75,6 +89,14 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
             mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
             otp: code(fields)?,
         },
+        Grant::MfaRecoveryCode => Exchange::MfaRecoveryCode {
+            mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
+            code: RecoveryCode::parse(fields.required("recovery_code")?)?,
+        },
+        Grant::RefreshToken => Exchange::RefreshToken {
+            token: Zeroizing::new(fields.required("refresh_token")?.to_owned()),
+            scope: scope()?,
+        },
         Grant::Password => Exchange::Password(PasswordRequest {
             username: UserName::parse(fields.required("username")?)?,
             password: Password::typed(fields.required("password")?)?,
@@ -95,7 +117,7 @@ async fn run(
     request: &HttpRequest,
     shown: Credentials,
     exchange: Exchange,
-) -> Result<Entry, Stop> {
+) -> Result<Success, Stop> {
     match exchange {
         Exchange::Otp(wanted) => {
             state
@@ -106,6 +128,21 @@ async fn run(
             state
                 .run(request, move |service, conn, at| {
                     app::verify::mfa_otp(service, conn, at, &shown, &mfa_token, &otp)
+                })
+                .await
+        }
+        Exchange::MfaRecoveryCode { mfa_token, code } => {
+            return state
+                .run(request, move |service, conn, at| {
+                    app::recovery_code::mfa_recovery_code(service, conn, at, &shown, &mfa_token, &code)
+                })
+                .await
+                .map(|(issued, fresh)| Success::Tokens(issued, Some(fresh)));
+        }
+        Exchange::RefreshToken { token, scope } => {
+            state
+                .run(request, move |service, conn, at| {
+                    app::refresh::refresh(service, conn, at, &shown, &token, scope.as_ref())
                 })
                 .await
         }
@@ -122,10 +159,14 @@ async fn run(
                 .run_with_password(request, move |service, conn, at| {
                     app::login::password(service, conn, at, &shown, &wanted)
                 })
-                .await;
+                .await
+                .map(|entry| match entry {
+                    Entry::Token(issued) => Success::Tokens(issued, None),
+                    Entry::MfaRequired(mfa_token) => Success::MfaRequired(mfa_token),
+                });
         }
     }
-    .map(Entry::Token)
+    .map(|issued| Success::Tokens(issued, None))
 }
 
 /// RFC 6749 s5.1.
@@ -134,15 +175,21 @@ struct TokenReply<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
     scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_code: Option<&'a str>,
 }
 
-impl<'a> From<&'a Issued> for TokenReply<'a> {
-    fn from(issued: &'a Issued) -> Self {
+impl<'a> TokenReply<'a> {
+    fn new(issued: &'a Issued, recovery_code: Option<&'a str>) -> Self {
         Self {
             access_token: &issued.access_token,
             token_type: "Bearer",
             expires_in: issued.expires_in,
+            refresh_token: issued.refresh_token.as_ref().map(|token| token.as_str()),
+            recovery_code,
             scope: &issued.scope,
         }
     }

@@ -36,6 +36,7 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "introspection_endpoint_auth_methods_supported": client_authentication,
         "revocation_endpoint": at("/oauth/revoke"),
         "revocation_endpoint_auth_methods_supported": client_authentication,
+        "revocations_endpoint": at("/oauth/revocations"),
         "jwks_uri": at("/.well-known/jwks.json"),
         "grant_types_supported": Grant::ALL.map(Grant::as_str),
         // RFC 8414 s2 requires it; there is no authorization endpoint yet.

@@ -16,7 +16,7 @@ use countersign::clock::Clock;
 use countersign::crypto::master_key::MasterKey;
 use countersign::db::{Conn, Database};
 use countersign::domain::audit::Origin;
-use countersign::domain::client::{ClientName, Grant, SecondFactor, TokenFormat, TokenPolicy};
+use countersign::domain::client::{ClientName, Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy};
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::password::Password;
 use countersign::domain::scope::Scopes;
@@ -99,7 +99,7 @@ impl App {
         let mut conn = database.connection().unwrap();
         let now = clock.now();
         let master = app::start::unlock(&mut conn, &place.target, &place.master, now).unwrap();
-        let service = Service::new(&master, ISSUER.to_owned(), "Countersign".to_owned());
+        let service = Service::new(&master, ISSUER.to_owned(), "Countersign".to_owned(), Some(90 * 86_400));
         app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE }).unwrap();
         drop(conn);
         let state = State::new(service, database, clock.clone(), false);
@@ -223,6 +223,7 @@ impl App {
             audiences: spec.audiences.iter().map(|audience| (*audience).to_owned()).collect(),
             scopes: Scopes::parse(spec.scopes).unwrap(),
             policy: TokenPolicy::new(format, 900, spec.one_use).unwrap(),
+            sessions: spec.sessions,
             second_factor: spec.second_factor,
         };
         let added = self.operate(|service, conn, at| app::client::add(service, conn, at, new)).unwrap();
@@ -281,18 +282,27 @@ pub struct ClientSpec {
     pub scopes: &'static str,
     pub format: TokenFormat,
     pub one_use: bool,
+    pub sessions: SessionLimits,
     pub second_factor: SecondFactor,
 }
 
 impl Default for ClientSpec {
     fn default() -> Self {
+        Self::with_scopes("")
+    }
+}
+
+impl ClientSpec {
+    /// With every grant.
+    pub fn with_scopes(scopes: &'static str) -> Self {
         Self {
             name: "shop",
             grants: Grant::ALL.to_vec(),
             audiences: &[],
-            scopes: "",
+            scopes,
             format: TokenFormat::Jwt,
             one_use: false,
+            sessions: SessionLimits::new(7 * 86_400, 30 * 86_400).unwrap(),
             second_factor: SecondFactor::Required,
         }
     }
@@ -347,6 +357,15 @@ impl<'a> Client<'a> {
         self.token(&[("grant_type", Grant::MfaOtp.as_str()), ("mfa_token", mfa_token), ("otp", otp)])
     }
 
+    pub fn refresh(&self, refresh_token: &str) -> Reply {
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+    }
+
+    pub fn recover(&self, mfa_token: &str, code: &str) -> Reply {
+        let grant = Grant::MfaRecoveryCode.as_str();
+        self.token(&[("grant_type", grant), ("mfa_token", mfa_token), ("recovery_code", code)])
+    }
+
     pub fn introspect(&self, token: &str) -> Reply {
         self.post("/oauth/introspect", &[("token", token)])
     }
@@ -373,7 +392,7 @@ pub fn form_urlencoded(fields: &[(&str, &str)]) -> String {
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    /// JSON, or null where there was none.
+    /// JSON; a JWT as a string; null where there was nothing.
     pub body: Value,
 }
 
@@ -386,7 +405,12 @@ impl Reply {
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
             .collect();
         let text = response.body_mut().read_to_string().unwrap();
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        let is_jwt = response.headers().get("content-type").is_some_and(|kind| kind == "application/jwt");
+        let body = match text.as_str() {
+            "" => Value::Null,
+            jwt if is_jwt => Value::from(jwt),
+            json => serde_json::from_str(json).unwrap(),
+        };
         Self { status, headers, body }
     }
 

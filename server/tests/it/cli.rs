@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::process::Installation;
+use crate::process::{Installation, Story};
 use crate::{Backend, tests};
 
 tests![
@@ -13,6 +13,10 @@ tests![
     factors_are_enrolled_confirmed_listed_and_reset,
     clients_are_added_listed_and_removed,
     keys_are_rotated,
+    keys_are_rotated_to_another_algorithm_and_revoked,
+    sessions_are_listed_and_ended,
+    recovery_codes_are_printed_once,
+    a_password_is_changed,
     the_qr_code_is_drawn_for_people,
     every_refusal_is_one_line_that_names_the_field,
     bad_usage_exits_with_2,
@@ -111,6 +115,10 @@ fn clients_are_added_listed_and_removed(on: Backend) {
     assert_eq!(listed[0]["client_id"], added["client_id"]);
     assert_eq!(listed[0]["scope"], "read users");
     assert_eq!(
+        (listed[0]["session_idle"].as_i64(), listed[0]["session_ttl"].as_i64()),
+        (Some(604_800), Some(2_592_000))
+    );
+    assert_eq!(
         (listed[0]["token_format"].as_str(), listed[0]["one_use"].as_bool()),
         (Some("opaque"), Some(true))
     );
@@ -139,6 +147,73 @@ fn keys_are_rotated(on: Backend) {
     let next = before.as_array().unwrap().iter().find(|key| key["state"] == "next").unwrap();
     assert_eq!(rotated["kid"], next["kid"]);
     assert_eq!(states(&installation.json(&["key", "list"])), ["current", "next", "retired"]);
+}
+
+fn keys_are_rotated_to_another_algorithm_and_revoked(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["key", "rotate", "--algorithm", "ES256"]);
+    let keys = installation.json(&["key", "list"]);
+    let in_state = |state: &str| {
+        keys.as_array()
+            .unwrap()
+            .iter()
+            .find(|key| key["state"] == state)
+            .unwrap_or_else(|| panic!("{state}: {keys}"))
+    };
+    assert_eq!(
+        (in_state("next")["alg"].as_str(), in_state("current")["alg"].as_str()),
+        (Some("ES256"), Some("EdDSA"))
+    );
+    let revoked = installation.json(&["key", "rotate", "--revoke"]);
+    assert_eq!(revoked["revoked"], serde_json::json!([in_state("current")["kid"]]));
+    assert_eq!(revoked["kid"], in_state("next")["kid"]);
+    let table = installation.run(&["key", "list"]);
+    assert!(table.contains("revoked") && table.contains("ES256"), "{table}");
+}
+
+fn sessions_are_listed_and_ended(on: Backend) {
+    let installation = Installation::new(on);
+    let story = Story::begin(&installation);
+    let server = installation.serve();
+    assert_eq!(server.otp(&story.client, "alice", &story.code(0)).0, 200);
+    let sessions = installation.json(&["session", "list", "alice"]);
+    assert_eq!(sessions.as_array().unwrap().len(), 1, "{sessions}");
+    assert_eq!(
+        (sessions[0]["amr"][0].as_str(), sessions[0]["address"].as_str()),
+        (Some("otp"), Some("127.0.0.1"))
+    );
+    let id = sessions[0]["id"].as_str().unwrap();
+    assert!(installation.run(&["session", "list", "alice"]).contains(id));
+    assert_eq!(installation.json(&["session", "end", id])["ended"], true);
+    assert!(installation.refused(&["session", "end", id]).contains("no such session"));
+    assert!(installation.refused(&["session", "end", "nonsense"]).contains("id is not a UUID"));
+    assert_eq!(installation.json(&["session", "end-all", "alice"])["sessions"], 0);
+    assert!(installation.refused(&["session", "list", "nobody"]).contains("no such user"));
+}
+
+fn recovery_codes_are_printed_once(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let first = installation.json(&["factor", "enrol", "alice", "--kind", "totp", "--active"]);
+    assert_eq!(first["recovery_codes"].as_array().unwrap().len(), 10);
+    let second = installation.json(&["factor", "enrol", "alice", "--kind", "totp", "--active"]);
+    assert!(second.get("recovery_codes").is_none());
+    let renewed = installation.json(&["recovery-code", "renew", "alice"]);
+    assert_eq!(renewed["recovery_codes"].as_array().unwrap().len(), 10);
+    assert_ne!(renewed["recovery_codes"], first["recovery_codes"]);
+    assert!(installation.run(&["recovery-code", "renew", "alice"]).contains("not shown again"));
+    assert!(installation.refused(&["recovery-code", "renew", "nobody"]).contains("no such user"));
+}
+
+fn a_password_is_changed(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    assert!(!installation.json(&["user", "show", "alice"])["has_password"].as_bool().unwrap());
+    let mut command = installation.command(&["user", "password", "alice"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(installation.json(&["user", "show", "alice"])["has_password"].as_bool().unwrap());
 }
 
 fn the_qr_code_is_drawn_for_people(on: Backend) {

@@ -1,7 +1,9 @@
 //! Signing keys and what is published of them.
 
 use countersign::app;
-use jsonwebtoken::decode_header;
+use countersign::domain::token::{KeyState, SigningAlgorithm};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
 use crate::actors::{App, ISSUER};
@@ -12,6 +14,9 @@ tests![
     rotation_refuses_no_valid_token,
     a_retired_key_leaves_when_its_last_token_has_ended,
     only_public_halves_are_published,
+    es256_by_choice_signs_what_any_library_verifies,
+    a_revoked_key_and_all_that_it_signed_are_good_no_more,
+    keys_rotate_on_schedule_once_for_all_servers,
     servers_that_start_at_once_make_one_pair_of_keys,
     the_metadata_names_the_endpoints,
 ];
@@ -24,7 +29,7 @@ fn kids(app: &App) -> Vec<String> {
 }
 
 fn rotate(app: &App) -> String {
-    app.operate(app::key::rotate).unwrap()
+    app.operate(|service, conn, at| app::key::rotate(service, conn, at, None)).unwrap()
 }
 
 fn a_key_is_published_before_it_signs_and_after(on: Backend) {
@@ -83,6 +88,83 @@ fn only_public_halves_are_published(on: Backend) {
     }
 }
 
+fn es256_by_choice_signs_what_any_library_verifies(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let es256 = Some(SigningAlgorithm::Es256);
+    app.operate(|service, conn, at| app::key::rotate(service, conn, at, es256)).unwrap();
+    let before = client.otp("alice", &phone.code()).access_token();
+    assert_eq!(decode_header(&before).unwrap().alg, Algorithm::EdDSA, "the next key was made before");
+    rotate(&app);
+    app.next_step();
+    let token = client.otp("alice", &phone.code()).access_token();
+    let header = decode_header(&token).unwrap();
+    assert_eq!(header.alg, Algorithm::ES256);
+    let keys: JwkSet = serde_json::from_value(app.get("/.well-known/jwks.json").body).unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[ISSUER]);
+    validation.validate_exp = false;
+    let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();
+    decode::<Value>(&token, &key, &validation).unwrap();
+    assert!(client.is_active(&token) && client.is_active(&before));
+    // The one after it signs the same way.
+    let listed = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+    let next = listed.iter().find(|key| key.state == KeyState::Next).unwrap();
+    assert_eq!(next.algorithm, SigningAlgorithm::Es256);
+}
+
+fn a_revoked_key_and_all_that_it_signed_are_good_no_more(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let token = client.otp("alice", &phone.code()).access_token();
+    let kid = decode_header(&token).unwrap().kid.unwrap();
+    let (current, revoked) = app.operate(app::key::revoke_current).unwrap();
+    assert_eq!((revoked.as_slice(), current == kid), ([kid.clone()].as_slice(), false));
+    assert!(!client.is_active(&token) && !client.at(&other).is_active(&token));
+    assert!(!kids(&app).contains(&kid));
+    app.next_step();
+    let fresh = client.at(&other).otp("alice", &phone.code()).access_token();
+    assert_eq!(decode_header(&fresh).unwrap().kid, Some(current));
+    assert!(client.is_active(&fresh));
+    let list = app.get("/oauth/revocations").body.as_str().unwrap().to_owned();
+    let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&list).unwrap().claims;
+    assert_eq!(claims["keys"][0][0], kid);
+    let until = app.clock.now().unix_seconds() + 30 * 86_400;
+    assert!(claims["keys"][0][1].as_u64().unwrap() >= until - 30);
+}
+
+fn keys_rotate_on_schedule_once_for_all_servers(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    let current = |app: &App| {
+        let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+        keys.into_iter().find(|key| key.state == KeyState::Current).unwrap().kid
+    };
+    let first = current(&app);
+    app.pass(90 * 86_400 - 1);
+    app.operate(app::key::rotate_if_due).unwrap();
+    assert_eq!(current(&app), first);
+    app.pass(1);
+    crate::actors::at_once(4, |index| {
+        let server = if index % 2 == 0 { &app } else { &other };
+        server.operate(app::key::rotate_if_due).unwrap();
+    });
+    let second = current(&app);
+    assert_ne!(second, first);
+    let rotations = app.operate(|_, conn, _| app::audit::last(conn, 100)).unwrap();
+    let rotations = rotations.iter().filter(|entry| entry.action == "signing_key.rotated");
+    assert_eq!(rotations.map(|entry| entry.actor.as_str()).collect::<Vec<_>>(), ["system"]);
+    // A next key that nobody can know yet does not sign, however old the current one is.
+    rotate(&app);
+    let third = current(&app);
+    app.operate(app::key::rotate_if_due).unwrap();
+    assert_eq!(current(&app), third);
+}
+
 fn servers_that_start_at_once_make_one_pair_of_keys(on: Backend) {
     let place = std::sync::Arc::new(crate::actors::Place::new(on));
     let clock = App::start(on).clock.clone();
@@ -100,11 +182,12 @@ fn the_metadata_names_the_endpoints(on: Backend) {
         ("token_endpoint", "/oauth/token"),
         ("introspection_endpoint", "/oauth/introspect"),
         ("revocation_endpoint", "/oauth/revoke"),
+        ("revocations_endpoint", "/oauth/revocations"),
         ("jwks_uri", "/.well-known/jwks.json"),
     ] {
         assert_eq!(metadata[name], format!("{ISSUER}{path}"));
         // It is there: never a 404.
         assert_ne!(app.get(path).status, 404);
     }
-    assert_eq!(metadata["grant_types_supported"].as_array().unwrap().len(), 4);
+    assert_eq!(metadata["grant_types_supported"].as_array().unwrap().len(), 6);
 }

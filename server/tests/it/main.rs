@@ -25,6 +25,9 @@ mod lockout;
 mod observability;
 mod passwords;
 mod races;
+mod recovery;
+mod refresh;
+mod sessions;
 mod startup;
 mod tls;
 mod tokens;
@@ -78,6 +81,9 @@ fn main() -> ExitCode {
         ("observability", observability::tests()),
         ("passwords", passwords::tests()),
         ("races", races::tests()),
+        ("recovery", recovery::tests()),
+        ("refresh", refresh::tests()),
+        ("sessions", sessions::tests()),
         ("startup", startup::tests()),
         ("tls", tls::tests()),
         ("tokens", tokens::tests()),

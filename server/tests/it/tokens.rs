@@ -46,7 +46,9 @@ fn any_jwt_library_verifies_a_token_by_the_published_keys(on: Backend) {
     assert_eq!(claims["client_id"], client.id);
     assert_eq!(claims["amr"], json!(["otp"]));
     let introspected = client.introspect(&token).body;
-    for claim in ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "amr", "sid"] {
+    for claim in
+        ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "acr", "amr", "sid"]
+    {
         assert!(claims.get(claim).is_some(), "{claim}");
         assert_eq!(claims[claim], introspected[claim], "{claim}");
     }

@@ -43,6 +43,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
     ("app::client_auth", "which application is asking"),
     ("app::bearer", "whose token was shown"),
+    ("app::recovery_code", "made with the first enrolment"),
     ("app::issue", "the only place where tokens are made"),
 ];
 

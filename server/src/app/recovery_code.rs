@@ -1,0 +1,131 @@
+//! Recovery codes: made with the first enrolment, shown once, each good for one login without the phone.
+
+use crate::app::bearer::logged_in;
+use crate::app::client_auth::{Credentials, require};
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::issue::{Extent, Ground, Issued, issue};
+use crate::crypto::keyed_hash::Purpose;
+use crate::db::lockout::Gate;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::Grant;
+use crate::domain::factor::FactorState;
+use crate::domain::id::UserId;
+use crate::domain::lockout;
+use crate::domain::recovery_code::{COUNT, RecoveryCode};
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::{FACTORS, Scopes};
+use crate::domain::user::{UserName, UserState};
+use crate::error::Fault;
+use crate::random;
+
+/// `http://auth0.com/oauth/grant-type/mfa-recovery-code`: a password was right before, now a recovery code in the place of the phone's
+/// code. Returns the tokens and a fresh code for the one that is used up.
+///
+/// It works for a user whose codes are locked, too: that is what it is for. Wrong ones bring waits of their own, which always end.
+pub fn mfa_recovery_code(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    mfa_token: &str,
+    code: &RecoveryCode,
+) -> Result<(Issued, RecoveryCode), Stop> {
+    let client = require(service, conn, at, credentials)?;
+    client.must_have(Grant::MfaRecoveryCode)?;
+    service.write(conn, at, |tx| {
+        let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
+        let pass = match db::mfa_token::find_live(tx.conn, &hash, tx.now)? {
+            Some(pass) if pass.client == client.id => pass,
+            _ => return Err(Refusal::InvalidGrant.into()),
+        };
+        let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
+        db::lockout::hold(tx.conn, user, now)?;
+        let bucket = service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()]);
+        if let Gate::Closed(until) = db::lockout::pass(tx.conn, &bucket, now)? {
+            return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
+        }
+        let refused = |why| Event::refused(actor, Action::RecoveryCodeChecked, Subject::User(user), why);
+        if db::user::find(tx.conn, user)?.is_none_or(|user| user.state == UserState::Locked) {
+            tx.note(refused("user locked"));
+            return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
+        }
+        // Codes that came with an enrolment which nobody confirmed stand for no phone.
+        let has_factor =
+            db::factor::list(tx.conn, user)?.iter().any(|factor| factor.state == FactorState::Active);
+        let spent = if has_factor {
+            db::recovery_code::spend(tx.conn, user, &hashed(service, user, code))?
+        } else {
+            None
+        };
+        let Some(spent) = spent else {
+            let standing = db::lockout::fail(tx.conn, &bucket, |failures| {
+                lockout::passwords_blocked_until(failures, now)
+            })?;
+            tx.note(refused("wrong").with(format!("failures={}", standing.failures)));
+            return Err(Refusal::InvalidGrant.into());
+        };
+        if !db::mfa_token::consume(tx.conn, &hash, now)? {
+            return Err(Refusal::InvalidGrant.into());
+        }
+        db::lockout::clear(tx.conn, &bucket)?;
+        db::lockout::clear(tx.conn, user.bytes())?;
+        let fresh = add(service, tx, user)?;
+        tx.note(Event::done(actor, Action::RecoveryCodeChecked, Subject::User(user)));
+        let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+        let extent = Extent { scope, audience: pass.audience };
+        Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
+    })
+}
+
+/// How many codes the user of this token has left.
+pub fn count_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<i64, Stop> {
+    let login = logged_in(service, conn, at.now, token, FACTORS)?;
+    Ok(db::recovery_code::count(conn, login.user)?)
+}
+
+/// A user makes the own codes anew; the old ones are void. Wants a fresh login with a second factor, like every change of factors.
+pub fn renew_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Vec<RecoveryCode>, Stop> {
+    logged_in(service, conn, at.now, token, FACTORS)?;
+    service.write(conn, at, |tx| {
+        let login = logged_in(service, tx.conn, tx.now, token, FACTORS)?;
+        login.must_be_fresh(tx.now)?;
+        if !login.used_second_factor() {
+            return Err(Refusal::FactorNeeded.into());
+        }
+        db::lockout::hold(tx.conn, login.user, tx.now)?;
+        renew_in(service, tx, Actor::User(login.user), login.user)
+    })
+}
+
+/// The operator makes a user's codes anew; the old ones are void.
+pub fn renew(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<RecoveryCode>, Stop> {
+    service.write(conn, at, |tx| {
+        let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+        db::lockout::hold(tx.conn, user.id, tx.now)?;
+        renew_in(service, tx, Actor::Operator, user.id)
+    })
+}
+
+/// A new set for a user who is held by this transaction.
+pub fn renew_in(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    user: UserId,
+) -> Result<Vec<RecoveryCode>, Stop> {
+    db::recovery_code::remove_all(tx.conn, user)?;
+    let codes = (0..COUNT).map(|_| add(service, tx, user)).collect::<Result<_, _>>()?;
+    tx.note(Event::done(actor, Action::RecoveryCodesMade, Subject::User(user)));
+    Ok(codes)
+}
+
+fn add(service: &Service, tx: &mut Tx<'_>, user: UserId) -> Result<RecoveryCode, Fault> {
+    let code = RecoveryCode::new(random::bytes());
+    db::recovery_code::insert(tx.conn, user, &hashed(service, user, &code), tx.now)?;
+    Ok(code)
+}
+
+fn hashed(service: &Service, user: UserId, code: &RecoveryCode) -> [u8; 32] {
+    service.hasher.hash(Purpose::RecoveryCode, &[user.bytes(), code.bytes()])
+}

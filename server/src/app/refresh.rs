@@ -1,0 +1,74 @@
+//! A refresh token for the next tokens (RFC 6749 s6, RFC 9700 s4.14).
+//!
+//! Every exchange replaces the refresh token. Whoever shows a replaced one has a copy, or lost the reply: for ten seconds the
+//! second is assumed, and the successor is replaced in its turn, so that there is never a second good one. After that, or when the
+//! successor was used, the session ends.
+
+use crate::app::client_auth::{Credentials, require};
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::issue::{Extent, Ground, Issued, issue, session_end};
+use crate::crypto::keyed_hash::Purpose;
+use crate::db::session::Which;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::client::{Client, Grant};
+use crate::domain::id::TokenId;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scopes;
+use crate::domain::token::RefreshToken;
+use crate::error::Fault;
+use crate::random;
+
+/// `refresh_token`.
+pub fn refresh(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    credentials: &Credentials,
+    refresh_token: &str,
+    scope: Option<&Scopes>,
+) -> Result<Issued, Stop> {
+    let client = require(service, conn, at, credentials)?;
+    client.must_have(Grant::RefreshToken)?;
+    let hash = service.hasher.hash(Purpose::RefreshToken, &[refresh_token.as_bytes()]);
+    // First without a transaction, so that whoever has no token never takes a writer's place.
+    let session = of_client(conn, &hash, &client)?.login.session;
+    service.write(conn, at, |tx| {
+        db::session::hold(tx.conn, session)?;
+        // Read behind the hold: another request may have exchanged it meanwhile.
+        let shown = of_client(tx.conn, &hash, &client)?;
+        if !shown.login.is_live(tx.now) {
+            return Err(Refusal::InvalidGrant.into());
+        }
+        let login_scope = Scopes::parse(&shown.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+        // Before the exchange: what is refused here costs no token.
+        let extent = Extent {
+            scope: login_scope.refreshed(&client.scopes, scope)?,
+            audience: client.audience(Some(&shown.audience), &service.issuer)?,
+        };
+        let successor = TokenId::new(random::id(tx.now));
+        let ends_at = session_end(&client, tx.now, shown.login.limit_at);
+        match db::session::rotate(tx.conn, &shown, successor, ends_at, tx.now)? {
+            Some(rotated) => {
+                db::token::replace(tx.conn, shown.id, successor, tx.now)?;
+                issue(service, tx, &client, Ground::Refreshed(rotated), &extent)
+            }
+            None => reused(tx, &client, &shown),
+        }
+    })
+}
+
+/// The refresh token, if it is this client's.
+fn of_client(conn: &mut Conn, hash: &[u8], client: &Client) -> Result<RefreshToken, Stop> {
+    let found = db::token::find_refresh(conn, hash)?.filter(|shown| shown.client == client.id);
+    Ok(found.ok_or(Refusal::InvalidGrant)?)
+}
+
+/// Two have the token, and nobody knows which of them is the thief: both are out.
+fn reused(tx: &mut Tx<'_>, client: &Client, shown: &RefreshToken) -> Result<Issued, Stop> {
+    tx.end_sessions(Which::One(shown.login.session))?;
+    let subject = Subject::User(shown.login.user);
+    let event = Event::refused(Actor::Client(client.id), Action::RefreshTokenReused, subject, "reused");
+    tx.note(event.with(format!("session={} token={}", shown.login.session, shown.id)));
+    Err(Refusal::InvalidGrant.into())
+}

@@ -1,0 +1,36 @@
+//! The signed list of what was revoked, for whoever checks JWTs without asking.
+
+use crate::app::context::{Service, Stop};
+use crate::db::{self, Conn};
+use crate::domain::time::Timestamp;
+use crate::domain::token::{KeyState, REVOCATIONS_TTL_S, REVOCATIONS_TYPE, RevocationClaims, RevocationKind};
+use crate::error::Fault;
+
+/// What was revoked after the cursor `since`, as a JWS. A cursor that this database never gave, as after a restore, gets the whole list.
+pub fn list(service: &Service, conn: &mut Conn, now: Timestamp, since: i64) -> Result<String, Stop> {
+    // The head first: whatever is committed after it has a higher number.
+    let (until, _) = db::audit::head(conn)?;
+    let since = if since > until { 0 } else { since };
+    let mut claims = RevocationClaims {
+        iss: service.issuer.clone(),
+        iat: now.unix_seconds(),
+        exp: now.plus_seconds(REVOCATIONS_TTL_S).unix_seconds(),
+        since,
+        until,
+        tokens: Vec::new(),
+        sessions: Vec::new(),
+        keys: Vec::new(),
+    };
+    for one in db::revocation::between(conn, since, until, now)? {
+        let entries = match one.kind {
+            RevocationKind::Token => &mut claims.tokens,
+            RevocationKind::Session => &mut claims.sessions,
+            RevocationKind::Key => &mut claims.keys,
+        };
+        // Rounded up: a token must not come back to life in its last second.
+        entries.push((one.id, one.expires_at.plus_seconds(1).unix_seconds()));
+    }
+    let key = db::signing_key::find_in_state(conn, KeyState::Current)?
+        .ok_or(Fault::Corrupt { what: "current signing key" })?;
+    Ok(service.signing_key(&key)?.sign_as(REVOCATIONS_TYPE, &claims)?)
+}

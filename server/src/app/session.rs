@@ -1,0 +1,81 @@
+//! Sessions: every login is one. Listing and ending them, by the user and by the operator.
+
+use crate::app::bearer::logged_in;
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::db::session::Which;
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::SESSIONS;
+use crate::domain::token::SessionSummary;
+use crate::domain::user::{User, UserName};
+
+/// A user's live sessions, as the operator sees them.
+pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<SessionSummary>, Stop> {
+    let user = find(conn, name)?;
+    Ok(db::session::list_live(conn, user.id, at.now)?)
+}
+
+/// The operator ends one session.
+pub fn end(service: &Service, conn: &mut Conn, at: At, session: SessionId) -> Result<(), Stop> {
+    service.write(conn, at, |tx| end_one(tx, Actor::Operator, Which::One(session), session))
+}
+
+/// The operator ends all sessions of a user; returns how many were live.
+pub fn end_all(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<usize, Stop> {
+    service.write(conn, at, |tx| {
+        let user = find(tx.conn, name)?;
+        end_of_user(tx, Actor::Operator, user.id)
+    })
+}
+
+/// A user's own live sessions.
+pub fn list_own(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    token: &str,
+) -> Result<Vec<SessionSummary>, Stop> {
+    let login = logged_in(service, conn, at.now, token, SESSIONS)?;
+    Ok(db::session::list_live(conn, login.user, at.now)?)
+}
+
+/// A user ends one of the own sessions; it may be the one that the token belongs to.
+pub fn end_own(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    token: &str,
+    session: SessionId,
+) -> Result<(), Stop> {
+    let login = logged_in(service, conn, at.now, token, SESSIONS)?;
+    service.write(conn, at, |tx| {
+        end_one(tx, Actor::User(login.user), Which::OneOf(login.user, session), session)
+    })
+}
+
+/// A user ends all of the own sessions, this one too.
+pub fn end_all_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
+    let login = logged_in(service, conn, at.now, token, SESSIONS)?;
+    service.write(conn, at, |tx| end_of_user(tx, Actor::User(login.user), login.user).map(|_| ()))
+}
+
+fn find(conn: &mut Conn, name: &UserName) -> Result<User, Stop> {
+    Ok(db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?)
+}
+
+fn end_one(tx: &mut Tx<'_>, actor: Actor, which: Which, session: SessionId) -> Result<(), Stop> {
+    if tx.end_sessions(which)? == 0 {
+        return Err(Refusal::NotFound { what: "session" }.into());
+    }
+    tx.note(Event::done(actor, Action::SessionEnded, Subject::Session(session)));
+    Ok(())
+}
+
+fn end_of_user(tx: &mut Tx<'_>, actor: Actor, user: UserId) -> Result<usize, Stop> {
+    let ended = tx.end_sessions(Which::OfUser(user))?;
+    let event = Event::done(actor, Action::SessionEnded, Subject::User(user));
+    tx.note(event.with(format!("sessions={ended}")));
+    Ok(ended)
+}

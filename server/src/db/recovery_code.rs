@@ -1,0 +1,54 @@
+//! Recovery codes, by keyed hash. A used one is deleted, so it cannot be used again.
+
+use diesel::prelude::*;
+
+use crate::db::Conn;
+use crate::db::schema::recovery_code;
+use crate::domain::id::UserId;
+use crate::domain::time::Timestamp;
+use crate::error::Fault;
+
+/// A recovery code that was right and is now used up. Only [`spend`] makes it; only a token can be made of it, for its user.
+#[must_use]
+#[derive(Debug)]
+pub struct SpentRecoveryCode {
+    user: UserId,
+}
+
+impl SpentRecoveryCode {
+    /// Whose code it was.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// Uses up a code of this user; of any number of callers one gets `Some`.
+pub fn spend(conn: &mut Conn, user: UserId, hash: &[u8]) -> Result<Option<SpentRecoveryCode>, Fault> {
+    let spent =
+        diesel::delete(recovery_code::table.find(hash).filter(recovery_code::user_id.eq(user.bytes())))
+            .execute(conn)?;
+    Ok((spent == 1).then_some(SpentRecoveryCode { user }))
+}
+
+/// Adds a code.
+pub fn insert(conn: &mut Conn, user: UserId, hash: &[u8], now: Timestamp) -> Result<(), Fault> {
+    diesel::insert_into(recovery_code::table)
+        .values((
+            recovery_code::hash.eq(hash),
+            recovery_code::user_id.eq(user.bytes()),
+            recovery_code::created_at.eq(now.millis()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// How many codes a user has left.
+pub fn count(conn: &mut Conn, user: UserId) -> Result<i64, Fault> {
+    Ok(recovery_code::table.filter(recovery_code::user_id.eq(user.bytes())).count().get_result(conn)?)
+}
+
+/// Takes all codes of a user away.
+pub fn remove_all(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
+    diesel::delete(recovery_code::table.filter(recovery_code::user_id.eq(user.bytes()))).execute(conn)?;
+    Ok(())
+}
