@@ -2,6 +2,7 @@
 //!
 //! `context`, `client_auth`, `bearer` and `issue` are the ground that the others stand on.
 
+pub mod access;
 pub mod audit;
 pub mod bearer;
 pub mod client;

@@ -4,11 +4,14 @@
 mod audit;
 mod client;
 mod factor;
+mod grant;
+mod group;
 mod key;
 mod master_key;
 mod open;
 mod output;
 mod recovery_code;
+mod scope;
 mod serve;
 mod session;
 mod user;
@@ -52,6 +55,15 @@ enum Command {
     /// Register applications
     #[command(subcommand)]
     Client(client::Command),
+    /// Give scopes rules of their own
+    #[command(subcommand)]
+    Scope(scope::Command),
+    /// Put users into groups
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Give users and groups access for a time
+    #[command(subcommand)]
+    Grant(grant::Command),
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -87,6 +99,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::RecoveryCode(command) => recovery_code::run(&command, &settings, output),
         Command::Session(command) => session::run(&command, &settings, output),
         Command::Client(command) => client::run(command, &settings, output),
+        Command::Scope(command) => scope::run(command, &settings, output),
+        Command::Group(command) => group::run(&command, &settings, output),
+        Command::Grant(command) => grant::run(&command, &settings, output),
         Command::Key(command) => key::run(&command, &settings, output),
         Command::MasterKey(command) => master_key::run(&command, output),
         Command::Audit(command) => audit::run(&command, &settings, output),

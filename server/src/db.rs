@@ -5,6 +5,8 @@ pub mod audit;
 pub mod client;
 mod conn;
 pub mod factor;
+pub mod grant;
+pub mod group;
 pub mod lockout;
 pub mod master_key;
 pub mod mfa_token;
@@ -13,6 +15,7 @@ mod pool;
 pub mod recovery_code;
 pub mod revocation;
 pub mod schema;
+pub mod scope_rule;
 pub mod session;
 pub mod signing_key;
 pub mod sweep;
@@ -25,6 +28,7 @@ pub use pool::Database;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
+use crate::domain::authorization::Details;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
@@ -45,6 +49,11 @@ fn word<T: std::str::FromStr>(what: &'static str, stored: &str) -> Result<T, Fau
 /// Reads back an id.
 fn id<T>(what: &'static str, read: Option<T>) -> Result<T, Fault> {
     read.ok_or(Fault::Corrupt { what })
+}
+
+/// Reads back `authorization_details`.
+fn read_details(stored: Option<&str>) -> Result<Details, Fault> {
+    Details::from_stored(stored).ok_or(Fault::Corrupt { what: "authorization details" })
 }
 
 fn time(stored: Option<i64>) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! What there is: ids, states, rules and refusals. Pure: no I/O, no clock, no database.
 
 pub mod audit;
+pub mod authorization;
 pub mod client;
 pub mod factor;
 pub mod id;

@@ -1,3 +1,7 @@
+DROP TABLE access_grant;
+DROP TABLE group_member;
+DROP TABLE user_group;
+DROP TABLE scope_rule;
 DROP TABLE revocation;
 DROP TABLE recovery_code;
 DROP TABLE master_key;

@@ -60,6 +60,7 @@ CREATE TABLE client (
     redirect_uris TEXT NOT NULL,
     audiences     TEXT NOT NULL,
     scopes        TEXT NOT NULL,
+    detail_types  TEXT NOT NULL,
     token_format  TEXT NOT NULL CHECK (token_format IN ('jwt', 'opaque')),
     token_ttl_s   BIGINT NOT NULL,
     one_use       BOOLEAN NOT NULL,
@@ -101,6 +102,7 @@ CREATE TABLE token (
     hash       BLOB UNIQUE,
     audience   TEXT NOT NULL,
     scope      TEXT NOT NULL,
+    details    TEXT,
     issued_at  BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     one_use    BOOLEAN NOT NULL,
@@ -118,6 +120,7 @@ CREATE TABLE mfa_token (
     client_id   BLOB NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     audience    TEXT NOT NULL,
     scope       TEXT NOT NULL,
+    details     TEXT,
     expires_at  BIGINT NOT NULL,
     consumed_at BIGINT
 ) WITHOUT ROWID;
@@ -155,6 +158,48 @@ CREATE TABLE revocation (
     PRIMARY KEY (seq, kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX revocation_by_expiry ON revocation (expires_at);
+
+-- Scopes that tighten the policy of the client that asks for them. A scope without a row is ruled by the client alone.
+CREATE TABLE scope_rule (
+    name        TEXT NOT NULL PRIMARY KEY,
+    description TEXT NOT NULL,
+    audience    TEXT,
+    token_ttl_s BIGINT,
+    max_age_s   BIGINT,
+    acr         TEXT,
+    one_use     BOOLEAN NOT NULL,
+    by_grant    BOOLEAN NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE user_group (
+    id         BLOB NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE group_member (
+    group_id BLOB NOT NULL REFERENCES user_group (id) ON DELETE CASCADE,
+    user_id  BLOB NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
+    PRIMARY KEY (group_id, user_id)
+) WITHOUT ROWID;
+CREATE INDEX group_member_by_user ON group_member (user_id);
+
+-- Access given to a user or to a group for a time: a scope, or an entry of authorization_details as JSON.
+CREATE TABLE access_grant (
+    id         BLOB NOT NULL PRIMARY KEY,
+    user_id    BLOB REFERENCES "user" (id) ON DELETE CASCADE,
+    group_id   BLOB REFERENCES user_group (id) ON DELETE CASCADE,
+    scope      TEXT,
+    detail     TEXT,
+    starts_at  BIGINT NOT NULL,
+    ends_at    BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CHECK ((user_id IS NULL) <> (group_id IS NULL)),
+    CHECK ((scope IS NULL) <> (detail IS NULL))
+);
+CREATE INDEX access_grant_by_user ON access_grant (user_id);
+CREATE INDEX access_grant_by_group ON access_grant (group_id);
+CREATE INDEX access_grant_by_end ON access_grant (ends_at);
 
 -- Append only; `hash` chains every row to the one before it (docs/SECURITY.md).
 CREATE TABLE audit (

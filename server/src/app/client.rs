@@ -31,6 +31,8 @@ pub struct NewClient {
     pub audiences: Vec<String>,
     /// The scopes it may ask for.
     pub scopes: Scopes,
+    /// The types of `authorization_details` that it may ask for.
+    pub detail_types: Vec<String>,
     /// Limits of its tokens.
     pub policy: TokenPolicy,
     /// Limits of its sessions.
@@ -62,6 +64,7 @@ pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Re
             redirect_uris: new.redirect_uris,
             audiences: new.audiences,
             scopes: new.scopes,
+            detail_types: new.detail_types,
             policy: new.policy,
             sessions: new.sessions,
             second_factor: new.second_factor,

@@ -4,6 +4,7 @@ use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::{Extent, Ground, Issued, issue};
 use crate::db::Conn;
+use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
 use crate::domain::scope::Scopes;
 
@@ -20,6 +21,8 @@ pub fn client_credentials(
     client.must_have(Grant::ClientCredentials)?;
     let extent = Extent {
         scope: client.scopes.for_client(scope)?,
+        // They say what a user may do; a client's own reach is its scopes.
+        details: Details::default(),
         audience: client.audience(audience, &service.issuer)?,
     };
     service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, &extent))

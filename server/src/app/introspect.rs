@@ -5,8 +5,12 @@ use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::still_held;
 use crate::domain::client::Client;
+use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
 use crate::domain::token::TokenRecord;
+use crate::error::Fault;
 
 /// The record of a live token that concerns this client: its own, or one for an audience that it serves. `None` says no more than
 /// that the token is not good for anything here. The first look at a one-use token spends it.
@@ -21,6 +25,7 @@ pub fn introspect(
     let record = find_access_token(service, conn, token)?
         .filter(|record| record.is_live(at.now) && concerns(&client, record));
     let Some(record) = record else { return Ok(None) };
+    let record = narrowed(conn, at.now, record)?;
     if !record.one_use {
         return Ok(Some(record));
     }
@@ -33,6 +38,20 @@ pub fn introspect(
         tx.note(Event::done(Actor::Client(client.id), Action::TokenSpent, subject).with(detail));
         Ok(Some(record))
     })
+}
+
+/// What is left of a token by the grants that its user still holds: a grant that ended or was taken back is over here at once.
+fn narrowed(conn: &mut Conn, now: Timestamp, record: TokenRecord) -> Result<TokenRecord, Fault> {
+    let Some(login) = &record.login else { return Ok(record) };
+    let rules = db::scope_rule::list(conn)?;
+    let by_grant = |scope: &str| rules.iter().any(|rule| rule.by_grant && rule.name == scope);
+    if record.details.is_empty() && !record.scope.split(' ').any(by_grant) {
+        return Ok(record);
+    }
+    let held = db::grant::held(conn, login.user, now)?;
+    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+    let left = still_held(&scope, &record.details, &rules, &held);
+    Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 
 fn concerns(client: &Client, record: &TokenRecord) -> bool {

@@ -12,6 +12,7 @@ use crate::db::recovery_code::SpentRecoveryCode;
 use crate::db::session::Rotated;
 use crate::db::token::Kind;
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::{self, Details, Reach, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{FactorId, SessionId, TokenId, UserId};
 use crate::domain::scope::Scopes;
@@ -43,10 +44,12 @@ pub enum WithPassword {
     Vouched,
 }
 
-/// What a token is good for.
+/// What a token is asked to be good for, within what its client may ask. The rules of scopes and the user's grants narrow it further.
 pub struct Extent {
     /// What it may do.
     pub scope: Scopes,
+    /// In detail.
+    pub details: Details,
     /// Who it is for.
     pub audience: String,
 }
@@ -61,6 +64,8 @@ pub struct Issued {
     pub refresh_token: Option<Zeroizing<String>>,
     /// What it may do.
     pub scope: String,
+    /// In detail.
+    pub details: Details,
 }
 
 /// The login that a token stands on: a new one, or one that goes on.
@@ -72,7 +77,14 @@ struct Standing {
     authenticated_at: Timestamp,
     limit_at: Timestamp,
     /// The refresh token that the session's row names as the good one, and what it may ask for.
-    refresh: Option<(TokenId, String)>,
+    refresh: Option<Refresh>,
+}
+
+/// A refresh token that shall be recorded.
+struct Refresh {
+    id: TokenId,
+    scope: String,
+    details: Option<String>,
 }
 
 /// Starts the session or goes on with one, records the token and writes it out. It is good once the transaction has committed.
@@ -101,20 +113,25 @@ pub fn issue(
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
-    let ttl_s = access_ttl_s(client, tx.now, standing.as_ref().map(|standing| standing.limit_at));
+    let reach = reach_of(tx, extent, standing.as_ref())?;
+    let limit_at =
+        standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);
+    let ttl_s = access_ttl_s(client, tx.now, limit_at);
     let expires_at = tx.now.plus_seconds(ttl_s);
+    let one_use = client.policy.one_use() || reach.one_use;
     let id = TokenId::new(random::id(tx.now));
     let (access_token, hash) = match client.policy.format() {
-        TokenFormat::Jwt => {
-            let claims = claims(service, tx.now, client, standing.as_ref(), extent, id, expires_at);
+        // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
+        TokenFormat::Jwt if !one_use => {
+            let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
             (sign(service, tx, &claims)?, None)
         }
-        TokenFormat::Opaque => {
+        TokenFormat::Jwt | TokenFormat::Opaque => {
             let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
             (token, Some(hash))
         }
     };
-    let scope = extent.scope.to_string();
+    let (scope, details) = (reach.scope.to_string(), reach.details.stored());
     let record = db::token::New {
         id,
         session: standing.as_ref().map(|standing| standing.session),
@@ -123,32 +140,33 @@ pub fn issue(
         hash: hash.as_ref().map(<[u8; 32]>::as_slice),
         audience: &extent.audience,
         scope: &scope,
+        details: details.as_deref(),
         issued_at: tx.now,
         expires_at,
-        one_use: client.policy.one_use(),
+        one_use,
     };
     db::token::insert(tx.conn, &record)?;
     let event = issued_event(client, action, standing.as_ref(), id);
     tx.note(event);
-    let refresh_token =
-        match standing.as_ref().and_then(|standing| standing.refresh.as_ref().zip(Some(standing))) {
-            None => None,
-            Some(((id, scope), standing)) => {
-                let (token, hash) = opaque(service, "csr_", Purpose::RefreshToken);
-                let refresh = db::token::New {
-                    id: *id,
-                    kind: Kind::Refresh,
-                    hash: Some(&hash),
-                    scope,
-                    expires_at: standing.limit_at,
-                    one_use: false,
-                    ..record
-                };
-                db::token::insert(tx.conn, &refresh)?;
-                Some(token)
-            }
-        };
-    Ok(Issued { access_token, expires_in: ttl_s, refresh_token, scope })
+    let refresh_token = match &standing {
+        Some(Standing { refresh: Some(refresh), limit_at, .. }) => {
+            let (token, hash) = opaque(service, "csr_", Purpose::RefreshToken);
+            let record = db::token::New {
+                id: refresh.id,
+                kind: Kind::Refresh,
+                hash: Some(&hash),
+                scope: &refresh.scope,
+                details: refresh.details.as_deref(),
+                expires_at: *limit_at,
+                one_use: false,
+                ..record
+            };
+            db::token::insert(tx.conn, &record)?;
+            Some(token)
+        }
+        _ => None,
+    };
+    Ok(Issued { access_token, expires_in: ttl_s, refresh_token, scope, details: reach.details })
 }
 
 /// Starts a session: every login is one.
@@ -190,7 +208,11 @@ fn log_in(
         amr: amr.as_str().to_owned(),
         authenticated_at: now,
         limit_at,
-        refresh: refresh.map(|id| (id, extent.scope.to_string())),
+        refresh: refresh.map(|id| Refresh {
+            id,
+            scope: extent.scope.to_string(),
+            details: extent.details.stored(),
+        }),
     })
 }
 
@@ -204,9 +226,29 @@ impl Standing {
             amr: login.amr.clone(),
             authenticated_at: login.started_at,
             limit_at: login.limit_at,
-            refresh: Some((rotated.successor(), rotated.scope().to_owned())),
+            refresh: Some(Refresh {
+                id: rotated.successor(),
+                scope: rotated.scope().to_owned(),
+                details: rotated.details().stored(),
+            }),
         }
     }
+}
+
+/// What is left of an extent by the rules of its scopes and by what the user holds now.
+fn reach_of(tx: &mut Tx<'_>, extent: &Extent, standing: Option<&Standing>) -> Result<Reach, Fault> {
+    let rules = db::scope_rule::list(tx.conn)?;
+    let by_grant = !extent.details.is_empty() || rules.iter().any(|rule| rule.by_grant);
+    let held = match standing {
+        Some(standing) if by_grant => db::grant::held(tx.conn, standing.user, tx.now)?,
+        _ => Vec::new(),
+    };
+    let login = standing.map(|standing| authorization::Standing {
+        acr: acr(&standing.amr),
+        authenticated_at: standing.authenticated_at,
+        held: &held,
+    });
+    Ok(reach(&extent.scope, &extent.details, &extent.audience, &rules, login, tx.now))
 }
 
 /// When a session ends unless it is refreshed: after the idle time, not before its token, and never after its limit.
@@ -215,9 +257,8 @@ pub fn session_end(client: &Client, now: Timestamp, limit_at: Timestamp) -> Time
 }
 
 /// An access token does not outlive its session.
-fn access_ttl_s(client: &Client, now: Timestamp, limit_at: Option<Timestamp>) -> i64 {
-    let left_s =
-        limit_at.map_or(i64::MAX, |limit| limit.millis().saturating_sub(now.millis()).div_euclid(1000));
+fn access_ttl_s(client: &Client, now: Timestamp, limit_at: Timestamp) -> i64 {
+    let left_s = limit_at.millis().saturating_sub(now.millis()).div_euclid(1000);
     client.policy.ttl_s().min(left_s)
 }
 
@@ -234,19 +275,20 @@ fn claims(
     now: Timestamp,
     client: &Client,
     standing: Option<&Standing>,
-    extent: &Extent,
+    reach: &Reach,
     id: TokenId,
     expires_at: Timestamp,
 ) -> AccessClaims {
     AccessClaims {
         iss: service.issuer.clone(),
         sub: standing.map_or_else(|| client.id.to_string(), |standing| standing.user.to_string()),
-        aud: extent.audience.clone(),
+        aud: reach.audience.clone(),
         client_id: client.id.to_string(),
         iat: now.unix_seconds(),
         exp: expires_at.unix_seconds(),
         jti: id.to_string(),
-        scope: extent.scope.to_string(),
+        scope: reach.scope.to_string(),
+        authorization_details: reach.details.clone(),
         auth_time: standing.map(|standing| standing.authenticated_at.unix_seconds()),
         acr: standing.map(|standing| acr(&standing.amr).to_owned()),
         amr: standing.map(|standing| standing.amr.split(' ').map(str::to_owned).collect()),

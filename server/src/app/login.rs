@@ -17,6 +17,7 @@ use crate::db::lockout::Gate;
 use crate::db::mfa_token::MfaToken;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::Details;
 use crate::domain::client::{Client, Grant, SecondFactor};
 use crate::domain::factor::FactorState;
 use crate::domain::lockout::{self, PASSWORDS_OF_ADDRESS};
@@ -37,6 +38,8 @@ pub struct PasswordRequest {
     pub scope: Option<Scopes>,
     /// Who it shall be for.
     pub audience: Option<String>,
+    /// What it shall do in detail.
+    pub details: Details,
 }
 
 /// What a right password leads to.
@@ -84,8 +87,10 @@ fn begin(
     client: Client,
     request: &PasswordRequest,
 ) -> Result<Attempt, Stop> {
+    request.details.must_be_of(&client.detail_types)?;
     let extent = Extent {
         scope: client.scopes.for_user(request.scope.as_ref())?,
+        details: request.details.clone(),
         audience: client.audience(request.audience.as_deref(), &service.issuer)?,
     };
     service.write(conn, at, |tx| {
@@ -152,6 +157,7 @@ fn finish(
                 client: client.id,
                 audience: extent.audience,
                 scope: extent.scope.to_string(),
+                details: extent.details,
                 expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
             },
         )?;

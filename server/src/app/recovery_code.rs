@@ -73,7 +73,7 @@ pub fn mfa_recovery_code(
         let fresh = add(service, tx, user)?;
         tx.note(Event::done(actor, Action::RecoveryCodeChecked, Subject::User(user)));
         let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-        let extent = Extent { scope, audience: pass.audience };
+        let extent = Extent { scope, details: pass.details, audience: pass.audience };
         Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
     })
 }

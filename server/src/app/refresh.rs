@@ -11,6 +11,7 @@ use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::Details;
 use crate::domain::client::{Client, Grant};
 use crate::domain::id::TokenId;
 use crate::domain::refusal::Refusal;
@@ -27,6 +28,7 @@ pub fn refresh(
     credentials: &Credentials,
     refresh_token: &str,
     scope: Option<&Scopes>,
+    details: Option<Details>,
 ) -> Result<Issued, Stop> {
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::RefreshToken)?;
@@ -44,6 +46,7 @@ pub fn refresh(
         // Before the exchange: what is refused here costs no token.
         let extent = Extent {
             scope: login_scope.refreshed(&client.scopes, scope)?,
+            details: shown.details.clone().narrowed_to(details)?,
             audience: client.audience(Some(&shown.audience), &service.issuer)?,
         };
         let successor = TokenId::new(random::id(tx.now));

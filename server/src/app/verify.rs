@@ -18,6 +18,7 @@ use crate::db::factor::{Sealed, Spent};
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::Details;
 use crate::domain::client::{Client, Grant};
 use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
 use crate::domain::id::{FactorId, UserId};
@@ -37,6 +38,8 @@ pub struct OtpRequest {
     pub scope: Option<Scopes>,
     /// Who it shall be for.
     pub audience: Option<String>,
+    /// What it shall do in detail.
+    pub details: Details,
 }
 
 /// `urn:countersign:params:oauth:grant-type:otp`.
@@ -49,8 +52,10 @@ pub fn otp(
 ) -> Result<Issued, Stop> {
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::Otp)?;
+    request.details.must_be_of(&client.detail_types)?;
     let extent = Extent {
         scope: client.scopes.for_user(request.scope.as_ref())?,
+        details: request.details.clone(),
         audience: client.audience(request.audience.as_deref(), &service.issuer)?,
     };
     service.write(conn, at, |tx| {
@@ -85,7 +90,8 @@ pub fn mfa_otp(
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
-        let extent = Extent { scope: kept_scope(&pass.scope)?, audience: pass.audience };
+        let extent =
+            Extent { scope: kept_scope(&pass.scope)?, details: pass.details, audience: pass.audience };
         issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
     })
 }

@@ -7,6 +7,7 @@ use crate::app;
 use crate::app::client::NewClient;
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
+use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
     Client, ClientName, ClientState, DEFAULT_SESSION_IDLE_S, DEFAULT_SESSION_TTL_S, DEFAULT_TOKEN_TTL_S,
     Grant, MAX_SESSION_TTL_S, MAX_TOKEN_TTL_S, SecondFactor, SessionLimits, TokenFormat, TokenPolicy,
@@ -33,6 +34,9 @@ pub(super) enum Command {
         /// What its tokens may do; give it once for each
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// Type of authorization details that it may ask for (RFC 9396); give it once for each
+        #[arg(long = "detail-type", value_name = "TYPE")]
+        detail_types: Vec<String>,
         /// What its tokens look like [default: jwt; opaque with --one-use]
         #[arg(long, value_parser = TokenFormat::ALL.map(TokenFormat::as_str))]
         token_format: Option<String>,
@@ -82,6 +86,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             redirect_uris,
             audiences,
             scopes,
+            detail_types,
             token_format,
             token_ttl,
             session_idle,
@@ -99,6 +104,10 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 redirect_uris: uris("redirect_uri", redirect_uris)?,
                 audiences: uris("audience", audiences)?,
                 scopes: Scopes::parse(&scopes.join(" "))?,
+                detail_types: detail_types
+                    .iter()
+                    .map(|text| parse_detail_type(text))
+                    .collect::<Result<_, _>>()?,
                 policy: TokenPolicy::new(format, token_ttl, one_use)?,
                 sessions: SessionLimits::new(session_idle, session_ttl)?,
                 second_factor: second_factor.parse::<SecondFactor>()?,
@@ -156,6 +165,7 @@ fn client_json(client: &Client) -> Value {
         "redirect_uris": client.redirect_uris,
         "audiences": client.audiences,
         "scope": client.scopes.to_string(),
+        "detail_types": client.detail_types,
         "token_format": client.policy.format().as_str(),
         "token_ttl": client.policy.ttl_s(),
         "session_idle": client.sessions.idle_s(),

@@ -173,6 +173,7 @@ mod tests {
                 exp: 2,
                 jti: "j".into(),
                 scope: String::new(),
+                authorization_details: crate::domain::authorization::Details::default(),
                 auth_time: None,
                 acr: None,
                 amr: None,

@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use crate::db::schema::{client, mfa_token};
-use crate::db::{Conn, id};
+use crate::db::{Conn, id, read_details};
+use crate::domain::authorization::Details;
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, UserId};
 use crate::domain::time::Timestamp;
@@ -20,6 +21,8 @@ pub struct MfaToken {
     pub audience: String,
     /// What they shall do.
     pub scope: String,
+    /// The `authorization_details`.
+    pub details: Details,
     /// When this ends.
     pub expires_at: Timestamp,
 }
@@ -33,6 +36,7 @@ pub fn insert(conn: &mut Conn, hash: &[u8], new: &MfaToken) -> Result<(), Fault>
             mfa_token::client_id.eq(new.client.bytes()),
             mfa_token::audience.eq(&new.audience),
             mfa_token::scope.eq(&new.scope),
+            mfa_token::details.eq(new.details.stored()),
             mfa_token::expires_at.eq(new.expires_at.millis()),
         ))
         .execute(conn)?;
@@ -41,7 +45,7 @@ pub fn insert(conn: &mut Conn, hash: &[u8], new: &MfaToken) -> Result<(), Fault>
 
 /// The one with this keyed hash, unless it is over or its client is disabled.
 pub fn find_live(conn: &mut Conn, hash: &[u8], now: Timestamp) -> Result<Option<MfaToken>, Fault> {
-    type Row = (Vec<u8>, Vec<u8>, String, String, i64);
+    type Row = (Vec<u8>, Vec<u8>, String, String, Option<String>, i64);
     let row: Option<Row> = mfa_token::table
         .inner_join(client::table)
         .filter(mfa_token::hash.eq(hash))
@@ -53,16 +57,18 @@ pub fn find_live(conn: &mut Conn, hash: &[u8], now: Timestamp) -> Result<Option<
             mfa_token::client_id,
             mfa_token::audience,
             mfa_token::scope,
+            mfa_token::details,
             mfa_token::expires_at,
         ))
         .first(conn)
         .optional()?;
-    row.map(|(user, client, audience, scope, expires_at)| {
+    row.map(|(user, client, audience, scope, details, expires_at)| {
         Ok(MfaToken {
             user: id("user id", UserId::from_bytes(&user))?,
             client: id("client id", ClientId::from_bytes(&client))?,
             audience,
             scope,
+            details: read_details(details.as_deref())?,
             expires_at: Timestamp::from_millis(expires_at),
         })
     })

@@ -66,6 +66,7 @@ table! {
         redirect_uris -> Text,
         audiences -> Text,
         scopes -> Text,
+        detail_types -> Text,
         token_format -> Text,
         token_ttl_s -> BigInt,
         one_use -> Bool,
@@ -103,6 +104,7 @@ table! {
         hash -> Nullable<Binary>,
         audience -> Text,
         scope -> Text,
+        details -> Nullable<Text>,
         issued_at -> BigInt,
         expires_at -> BigInt,
         one_use -> Bool,
@@ -116,6 +118,47 @@ table! {
     recovery_code (hash) {
         hash -> Binary,
         user_id -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    scope_rule (name) {
+        name -> Text,
+        description -> Text,
+        audience -> Nullable<Text>,
+        token_ttl_s -> Nullable<BigInt>,
+        max_age_s -> Nullable<BigInt>,
+        acr -> Nullable<Text>,
+        one_use -> Bool,
+        by_grant -> Bool,
+    }
+}
+
+table! {
+    user_group (id) {
+        id -> Binary,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    group_member (group_id, user_id) {
+        group_id -> Binary,
+        user_id -> Binary,
+    }
+}
+
+table! {
+    access_grant (id) {
+        id -> Binary,
+        user_id -> Nullable<Binary>,
+        group_id -> Nullable<Binary>,
+        scope -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        starts_at -> BigInt,
+        ends_at -> BigInt,
         created_at -> BigInt,
     }
 }
@@ -136,6 +179,7 @@ table! {
         client_id -> Binary,
         audience -> Text,
         scope -> Text,
+        details -> Nullable<Text>,
         expires_at -> BigInt,
         consumed_at -> Nullable<BigInt>,
     }
@@ -186,11 +230,16 @@ table! {
 
 joinable!(factor_secret -> factor (factor_id));
 joinable!(factor_step -> factor (factor_id));
+joinable!(group_member -> user_group (group_id));
+joinable!(group_member -> user (user_id));
+joinable!(access_grant -> user_group (group_id));
+joinable!(access_grant -> user (user_id));
 joinable!(session -> user (user_id));
 joinable!(session -> client (client_id));
 joinable!(token -> session (session_id));
 joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));
 allow_tables_to_appear_in_same_query!(factor, factor_secret, factor_step);
+allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
 allow_tables_to_appear_in_same_query!(token, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{client, session};
 use crate::db::{Conn, id};
+use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Amr, Login, RefreshToken, SessionSummary};
@@ -69,6 +70,7 @@ pub struct Rotated {
     login: Login,
     successor: TokenId,
     scope: String,
+    details: Details,
 }
 
 impl Rotated {
@@ -80,6 +82,11 @@ impl Rotated {
     /// What the login may do at most, separated by blanks: a narrower token does not narrow the login.
     pub fn scope(&self) -> &str {
         &self.scope
+    }
+
+    /// The login's `authorization_details`, in the same way.
+    pub const fn details(&self) -> &Details {
+        &self.details
     }
 
     /// The refresh token that is good from now on.
@@ -113,6 +120,7 @@ pub fn rotate(
         login: Login { ends_at, ..shown.login.clone() },
         successor,
         scope: shown.scope.clone(),
+        details: shown.details.clone(),
     }))
 }
 

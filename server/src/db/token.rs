@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::db::schema::{client, session, token, user};
-use crate::db::{Conn, id, time};
+use crate::db::{Conn, id, read_details, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
@@ -45,6 +45,8 @@ pub struct New<'a> {
     pub audience: &'a str,
     /// What it may do.
     pub scope: &'a str,
+    /// In detail, as [`Details::stored`].
+    pub details: Option<&'a str>,
     /// Now.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -64,6 +66,7 @@ pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
             token::hash.eq(new.hash),
             token::audience.eq(new.audience),
             token::scope.eq(new.scope),
+            token::details.eq(new.details),
             token::issued_at.eq(new.issued_at.millis()),
             token::expires_at.eq(new.expires_at.millis()),
             token::one_use.eq(new.one_use),
@@ -88,6 +91,7 @@ struct TokenRow {
     client_id: Vec<u8>,
     audience: String,
     scope: String,
+    details: Option<String>,
     issued_at: i64,
     expires_at: i64,
     one_use: bool,
@@ -116,6 +120,7 @@ struct RefreshRow {
     client_id: Vec<u8>,
     audience: String,
     scope: String,
+    details: Option<String>,
     used_at: Option<i64>,
     replaced_by: Option<Vec<u8>>,
 }
@@ -164,6 +169,7 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
         login,
         audience: row.audience,
         scope: row.scope,
+        details: read_details(row.details.as_deref())?,
         issued_at: Timestamp::from_millis(row.issued_at),
         expires_at: Timestamp::from_millis(row.expires_at),
         one_use: row.one_use,
@@ -195,6 +201,7 @@ pub fn find_refresh(conn: &mut Conn, hash: &[u8]) -> Result<Option<RefreshToken>
         current: optional(current)?,
         audience: row.audience,
         scope: row.scope,
+        details: read_details(row.details.as_deref())?,
         replaced: time(row.used_at).zip(optional(row.replaced_by)?),
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::domain::id::{ClientId, FactorId, SessionId, UserId};
+use crate::domain::id::{ClientId, FactorId, GroupId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
@@ -43,6 +43,8 @@ pub enum Subject {
     Factor(FactorId),
     /// A client.
     Client(ClientId),
+    /// A group.
+    Group(GroupId),
     /// A session.
     Session(SessionId),
     /// A signing key, by `kid`.
@@ -56,6 +58,7 @@ impl Subject {
             Self::User(id) => format!("user:{id}"),
             Self::Factor(id) => format!("factor:{id}"),
             Self::Client(id) => format!("client:{id}"),
+            Self::Group(id) => format!("group:{id}"),
             Self::Session(id) => format!("session:{id}"),
             Self::SigningKey(kid) => format!("signing_key:{kid}"),
         }
@@ -119,6 +122,22 @@ words! {
         SigningKeyMade = "signing_key.made",
         /// A signing key and all that it signed was revoked.
         SigningKeyRevoked = "signing_key.revoked",
+        /// A scope's rule was set.
+        ScopeChanged = "scope.changed",
+        /// A scope's rule was removed.
+        ScopeRemoved = "scope.removed",
+        /// A group was added.
+        GroupAdded = "group.added",
+        /// A group was removed.
+        GroupRemoved = "group.removed",
+        /// A user was put into a group.
+        MemberAdded = "member.added",
+        /// A user was taken out of a group.
+        MemberRemoved = "member.removed",
+        /// Access was given for a time.
+        AccessGiven = "access.given",
+        /// Access was taken back.
+        AccessTaken = "access.taken",
         /// Signing keys moved on by one.
         SigningKeyRotated = "signing_key.rotated",
     }

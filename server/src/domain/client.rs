@@ -185,6 +185,8 @@ pub struct Client {
     pub audiences: Vec<String>,
     /// The scopes it may ask for.
     pub scopes: Scopes,
+    /// The types of `authorization_details` that it may ask for (RFC 9396 s5).
+    pub detail_types: Vec<String>,
     /// Limits of its tokens.
     pub policy: TokenPolicy,
     /// Limits of its sessions.

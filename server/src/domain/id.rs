@@ -53,6 +53,10 @@ ids! {
     FactorId;
     /// An application that asks for tokens.
     ClientId;
+    /// A group of users.
+    GroupId;
+    /// Access given for a time.
+    GrantId;
     /// One login.
     SessionId;
     /// One token; the `jti` of a JWT.

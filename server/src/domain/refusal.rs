@@ -119,7 +119,9 @@ impl fmt::Display for Refusal {
             Self::UnsupportedGrantType => f.write_str("this grant type is not supported"),
             Self::InvalidScope => f.write_str("the client is not registered for this scope"),
             Self::InvalidTarget => f.write_str("the client is not registered for this audience"),
-            Self::InvalidAuthorizationDetails => f.write_str("authorization_details are not supported yet"),
+            Self::InvalidAuthorizationDetails => {
+                f.write_str("authorization_details are malformed, or not among what the client or login has")
+            }
             Self::InvalidToken => f.write_str("the bearer token is missing, unknown or no longer valid"),
             Self::InsufficientScope { needed } => write!(f, "the token lacks the scope {needed}"),
             Self::InsufficientAuthentication { max_age_s } => {

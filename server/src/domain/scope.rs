@@ -21,6 +21,16 @@ const OF_USERS: [&str; 3] = [FACTORS, SESSIONS, OFFLINE_ACCESS];
 /// never to a user's token.
 const MANAGEMENT: [&str; 3] = ["users", "clients", "audit"];
 
+/// Reads one scope token.
+pub fn parse_scope(text: &str) -> Result<String, Invalid> {
+    let parsed = Scopes::parse(text)?;
+    if parsed.0.len() == 1 && !text.contains(' ') {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new("scope", "must be one scope"))
+    }
+}
+
 /// A set of scope tokens, printed in alphabetical order with one blank between.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scopes(BTreeSet<String>);
@@ -63,6 +73,12 @@ impl Scopes {
     /// What a refreshed token gets: what the login has and the client still may, narrowed to what is asked for (RFC 6749 s6).
     pub fn refreshed(&self, client: &Self, asked: Option<&Self>) -> Result<Self, Refusal> {
         Self(self.0.intersection(&client.0).cloned().collect()).narrowed_to(asked)
+    }
+
+    /// Those of them that `keep` says yes to.
+    #[must_use]
+    pub fn retain(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
     }
 
     fn narrowed_to(self, asked: Option<&Self>) -> Result<Self, Refusal> {

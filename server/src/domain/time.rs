@@ -5,6 +5,8 @@ use std::fmt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::domain::refusal::Invalid;
+
 /// Unix time in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timestamp(i64);
@@ -19,6 +21,15 @@ impl Timestamp {
     /// From unix milliseconds.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
+    }
+
+    /// Reads RFC 3339, as `2026-12-01T08:00:00Z` or with an offset.
+    pub fn parse(field: &'static str, text: &str) -> Result<Self, Invalid> {
+        let date = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| Invalid::new(field, "must be a time like 2026-12-01T08:00:00Z"))?;
+        let millis = i64::try_from(date.unix_timestamp_nanos() / 1_000_000)
+            .map_err(|_| Invalid::new(field, "is out of range"))?;
+        Ok(Self(millis))
     }
 
     /// Unix milliseconds.

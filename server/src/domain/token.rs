@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
@@ -69,6 +70,9 @@ pub struct AccessClaims {
     pub jti: String,
     /// The scopes, separated by blanks.
     pub scope: String,
+    /// What it may do in detail (RFC 9396 s9.1).
+    #[serde(skip_serializing_if = "Details::is_empty", default, skip_deserializing)]
+    pub authorization_details: Details,
     /// When the user was authenticated, unix seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub auth_time: Option<u64>,
@@ -151,6 +155,8 @@ pub struct RefreshToken {
     pub audience: String,
     /// What they may do at most, separated by blanks.
     pub scope: String,
+    /// And in detail.
+    pub details: Details,
     /// When it was exchanged, and for which.
     pub replaced: Option<(Timestamp, TokenId)>,
 }
@@ -181,6 +187,8 @@ pub struct TokenRecord {
     pub audience: String,
     /// What it may do, separated by blanks.
     pub scope: String,
+    /// In detail.
+    pub details: Details,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it ends.

@@ -103,6 +103,10 @@ impl Fields {
             match value {
                 serde_json::Value::String(value) => fields.add(name, value)?,
                 serde_json::Value::Null => fields.add(name, String::new())?,
+                // Already JSON in a form; in JSON it need not be JSON within a string.
+                list @ serde_json::Value::Array(_) if name == "authorization_details" => {
+                    fields.add(name, list.to_string())?;
+                }
                 _ => return Err(Invalid::new(shortened(&name), "must be a string")),
             }
         }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::context::Stop;
+use crate::domain::authorization::Details;
 use crate::domain::token::{TokenRecord, acr};
 use crate::http::extract::{Fields, credentials};
 use crate::http::problem::{Style, answer, unreadable};
@@ -45,6 +46,8 @@ pub(super) async fn introspect(
 struct Active<'a> {
     active: bool,
     scope: &'a str,
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    authorization_details: &'a Details,
     client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
@@ -71,6 +74,7 @@ impl<'a> Active<'a> {
         Self {
             active: true,
             scope: &record.scope,
+            authorization_details: &record.details,
             client_id: record.client.to_string(),
             username: login.map(|login| login.user_name.as_str()),
             token_type: "Bearer",

@@ -14,6 +14,7 @@ use crate::app::context::Stop;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::app::verify::OtpRequest;
+use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
@@ -30,7 +31,7 @@ enum Exchange {
     MfaOtp { mfa_token: Zeroizing<String>, otp: Code },
     MfaRecoveryCode { mfa_token: Zeroizing<String>, code: RecoveryCode },
     Password(PasswordRequest),
-    RefreshToken { token: Zeroizing<String>, scope: Option<Scopes> },
+    RefreshToken { token: Zeroizing<String>, scope: Option<Scopes>, details: Option<Details> },
     ClientCredentials { scope: Option<Scopes>, audience: Option<String> },
 }
 
@@ -72,8 +73,10 @@ pub(super) async fn exchange(
 fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
     let grant: Grant =
         fields.required("grant_type")?.parse().map_err(|_: Invalid| Refusal::UnsupportedGrantType)?;
-    // A token that quietly reached further than what was asked for would be worse than none.
-    if fields.optional("authorization_details").is_some() {
+    let details = fields.optional("authorization_details").map(Details::parse).transpose()?;
+    // Where they mean nothing they are refused: a token that quietly reached further than what was asked for would be worse than none.
+    if details.is_some() && matches!(grant, Grant::MfaOtp | Grant::MfaRecoveryCode | Grant::ClientCredentials)
+    {
         return Err(Refusal::InvalidAuthorizationDetails);
     }
     let scope = || fields.optional("scope").map(Scopes::parse).transpose();
@@ -84,6 +87,7 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
             otp: code(fields)?,
             scope: scope()?,
             audience: audience(),
+            details: details.unwrap_or_default(),
         }),
         Grant::MfaOtp => Exchange::MfaOtp {
             mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
@@ -96,12 +100,14 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
         Grant::RefreshToken => Exchange::RefreshToken {
             token: Zeroizing::new(fields.required("refresh_token")?.to_owned()),
             scope: scope()?,
+            details,
         },
         Grant::Password => Exchange::Password(PasswordRequest {
             username: UserName::parse(fields.required("username")?)?,
             password: Password::typed(fields.required("password")?)?,
             scope: scope()?,
             audience: audience(),
+            details: details.unwrap_or_default(),
         }),
         Grant::ClientCredentials => Exchange::ClientCredentials { scope: scope()?, audience: audience() },
     })
@@ -139,10 +145,10 @@ async fn run(
                 .await
                 .map(|(issued, fresh)| Success::Tokens(issued, Some(fresh)));
         }
-        Exchange::RefreshToken { token, scope } => {
+        Exchange::RefreshToken { token, scope, details } => {
             state
                 .run(request, move |service, conn, at| {
-                    app::refresh::refresh(service, conn, at, &shown, &token, scope.as_ref())
+                    app::refresh::refresh(service, conn, at, &shown, &token, scope.as_ref(), details)
                 })
                 .await
         }
@@ -178,6 +184,8 @@ struct TokenReply<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
     scope: &'a str,
+    #[serde(skip_serializing_if = "Details::is_empty")]
+    authorization_details: &'a Details,
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_code: Option<&'a str>,
 }
@@ -191,6 +199,7 @@ impl<'a> TokenReply<'a> {
             refresh_token: issued.refresh_token.as_ref().map(|token| token.as_str()),
             recovery_code,
             scope: &issued.scope,
+            authorization_details: &issued.details,
         }
     }
 }

@@ -17,6 +17,7 @@ tests![
     sessions_are_listed_and_ended,
     recovery_codes_are_printed_once,
     a_password_is_changed,
+    scopes_groups_and_grants_are_set_listed_and_taken_back,
     the_qr_code_is_drawn_for_people,
     every_refusal_is_one_line_that_names_the_field,
     bad_usage_exits_with_2,
@@ -214,6 +215,59 @@ fn a_password_is_changed(on: Backend) {
     child.stdin.take().unwrap().write_all(b"correct horse battery\n").unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
     assert!(installation.json(&["user", "show", "alice"])["has_password"].as_bool().unwrap());
+}
+
+fn scopes_groups_and_grants_are_set_listed_and_taken_back(on: Backend) {
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let set =
+        installation.json(&["scope", "set", "stacks", "--by-grant", "--acr", "otp", "--max-age", "300"]);
+    assert_eq!(
+        (set["by_grant"].as_bool(), set["acr"].as_str()),
+        (Some(true), Some("urn:countersign:acr:otp"))
+    );
+    assert_eq!(installation.json(&["scope", "list"]), serde_json::json!([set]));
+    assert!(installation.refused(&["scope", "set", "two scopes"]).contains("scope must be one scope"));
+
+    installation.run(&["group", "add", "readers"]);
+    assert!(installation.refused(&["group", "add", "readers"]).contains("exists already"));
+    assert_eq!(installation.json(&["group", "join", "readers", "Alice"])["joined"], 1);
+    assert!(installation.refused(&["group", "join", "readers", "alice", "nobody"]).contains("no such user"));
+    assert_eq!(installation.json(&["group", "show", "readers"])["members"], serde_json::json!(["alice"]));
+    assert_eq!(installation.json(&["group", "list"]), serde_json::json!(["readers"]));
+
+    let until = "2999-01-01T00:00:00Z";
+    let give =
+        ["grant", "give", "--group", "readers", "--user", "alice", "--scope", "stacks", "--until", until];
+    assert_eq!(installation.json(&give)["grants"].as_array().unwrap().len(), 2);
+    let document = r#"{"type":"document","actions":["comment"],"identifier":"42"}"#;
+    installation.run(&["grant", "give", "--user", "alice", "--detail", document]);
+    let grants = installation.json(&["grant", "list", "--user", "alice"]);
+    assert_eq!(
+        (grants[0]["detail"]["identifier"].as_str(), grants[0]["ends_at"].as_str()),
+        (Some("42"), None)
+    );
+    assert_eq!((grants[1]["scope"].as_str(), grants[1]["ends_at"].as_str()), (Some("stacks"), Some(until)));
+    assert_eq!(installation.json(&["grant", "list"]).as_array().unwrap().len(), 3);
+    assert!(installation.run(&["grant", "list"]).contains("never"));
+    let take = ["grant", "take", "--group", "readers", "--user", "alice", "--scope", "stacks"];
+    assert_eq!(installation.json(&take)["taken"], 2);
+    let id = grants[0]["id"].as_str().unwrap();
+    installation.run(&["grant", "end", id]);
+    assert!(installation.refused(&["grant", "end", id]).contains("no such grant"));
+    for (bad, said) in [
+        (&["--until", "tomorrow"][..], "until must be a time"),
+        (&["--until", "1999-01-01T00:00:00Z"], "until is not after the start"),
+    ] {
+        let give = [&["grant", "give", "--user", "alice", "--scope", "stacks"], bad].concat();
+        assert!(installation.refused(&give).contains(said), "{bad:?}");
+    }
+    let bad = ["grant", "give", "--user", "alice", "--detail", r#"{"kind":"document"}"#];
+    assert!(installation.refused(&bad).contains("detail must be a JSON object"));
+    installation.run(&["group", "leave", "readers", "alice"]);
+    installation.run(&["group", "remove", "readers"]);
+    installation.run(&["scope", "remove", "stacks"]);
+    assert!(installation.refused(&["scope", "remove", "stacks"]).contains("no such scope"));
 }
 
 fn the_qr_code_is_drawn_for_people(on: Backend) {

@@ -14,6 +14,7 @@ mod actors;
 mod cluster;
 mod process;
 
+mod access;
 mod audit;
 mod cli;
 mod clients;
@@ -70,6 +71,7 @@ use tests;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let modules = [
+        ("access", access::tests()),
         ("audit", audit::tests()),
         ("cli", cli::tests()),
         ("clients", clients::tests()),

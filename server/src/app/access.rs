@@ -1,0 +1,239 @@
+//! Who may do what: scopes with rules, groups, and grants that begin and end. They are enforced where tokens are issued, refreshed and
+//! introspected (`app/issue.rs`, `app/introspect.rs`).
+
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::db::grant::{Holder, Summary};
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::{Access, ScopeRule};
+use crate::domain::id::{GrantId, GroupId, UserId};
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::time::Timestamp;
+use crate::domain::user::UserName;
+use crate::random;
+
+/// Puts a rule in the place of the one of the same scope.
+pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        db::scope_rule::put(tx.conn, rule)?;
+        tx.note(
+            Event::done(Actor::Operator, Action::ScopeChanged, None).with(format!("scope={}", rule.name)),
+        );
+        Ok(())
+    })
+}
+
+/// All scopes with rules.
+pub fn scopes(conn: &mut Conn) -> Result<Vec<ScopeRule>, Stop> {
+    Ok(db::scope_rule::list(conn)?)
+}
+
+/// Removes a scope's rule: the client alone rules it from now on.
+pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        if !db::scope_rule::remove(tx.conn, name)? {
+            return Err(Refusal::NotFound { what: "scope" }.into());
+        }
+        tx.note(Event::done(Actor::Operator, Action::ScopeRemoved, None).with(format!("scope={name}")));
+        Ok(())
+    })
+}
+
+/// Adds a group without members.
+pub fn add_group(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
+    let visible = !name.chars().any(char::is_control) && name.trim() == name;
+    if !(1..=100).contains(&name.len()) || !visible {
+        return Err(Invalid::new("name", "must be 1 to 100 bytes without control characters").into());
+    }
+    service.write(conn, at, |tx| {
+        let id = GroupId::new(random::id(tx.now));
+        if db::group::find(tx.conn, name)?.is_some() || !db::group::insert(tx.conn, id, name, tx.now)? {
+            return Err(Refusal::AlreadyExists { what: "group" }.into());
+        }
+        tx.note(
+            Event::done(Actor::Operator, Action::GroupAdded, Subject::Group(id)).with(format!("name={name}")),
+        );
+        Ok(())
+    })
+}
+
+/// All groups by name.
+pub fn groups(conn: &mut Conn) -> Result<Vec<String>, Stop> {
+    Ok(db::group::list(conn)?)
+}
+
+/// The names of a group's members.
+pub fn members(conn: &mut Conn, name: &str) -> Result<Vec<String>, Stop> {
+    let group = require_group(conn, name)?;
+    Ok(db::group::members(conn, group)?)
+}
+
+/// Puts users into a group; all of them or, where one does not exist, none. Returns how many were not in it before.
+pub fn add_members(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &str,
+    users: &[UserName],
+) -> Result<usize, Stop> {
+    change_members(service, conn, at, name, users, Action::MemberAdded, db::group::add_member)
+}
+
+/// Takes users out of a group; all of them or none. Returns how many were in it.
+pub fn remove_members(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &str,
+    users: &[UserName],
+) -> Result<usize, Stop> {
+    change_members(service, conn, at, name, users, Action::MemberRemoved, db::group::remove_member)
+}
+
+fn change_members(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &str,
+    users: &[UserName],
+    action: Action,
+    change: fn(&mut Conn, GroupId, UserId) -> Result<bool, crate::error::Fault>,
+) -> Result<usize, Stop> {
+    // Found before anything is changed: a name that is wrong changes nothing.
+    let group = require_group(conn, name)?;
+    let ids = users.iter().map(|user| require_user(conn, user)).collect::<Result<Vec<_>, _>>()?;
+    service.write(conn, at, |tx| {
+        let mut changed = 0;
+        for id in ids {
+            if change(tx.conn, group, id)? {
+                changed += 1;
+                tx.note(
+                    Event::done(Actor::Operator, action, Subject::User(id)).with(format!("group={group}")),
+                );
+            }
+        }
+        Ok(changed)
+    })
+}
+
+/// Removes a group with its memberships and grants.
+pub fn remove_group(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let group = require_group(tx.conn, name)?;
+        db::group::remove(tx.conn, group)?;
+        let event = Event::done(Actor::Operator, Action::GroupRemoved, Subject::Group(group));
+        tx.note(event.with(format!("name={name}")));
+        Ok(())
+    })
+}
+
+/// Who gets or loses access, by name.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A user.
+    User(UserName),
+    /// A group.
+    Group(String),
+}
+
+/// From when until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The first moment.
+    pub starts_at: Timestamp,
+    /// The first moment after it.
+    pub ends_at: Timestamp,
+}
+
+/// Gives access to everybody named, or, where one of them does not exist, to nobody. Returns the grants' ids.
+pub fn give(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    holders: &[Named],
+    access: &Access,
+    span: Span,
+) -> Result<Vec<GrantId>, Stop> {
+    if span.ends_at <= span.starts_at {
+        return Err(Invalid::new("until", "is not after the start").into());
+    }
+    let holders = holders.iter().map(|named| resolve(conn, named)).collect::<Result<Vec<_>, _>>()?;
+    service.write(conn, at, |tx| {
+        let mut ids = Vec::with_capacity(holders.len());
+        for holder in holders {
+            let id = GrantId::new(random::id(tx.now));
+            db::grant::insert(tx.conn, id, holder, access, (span.starts_at, span.ends_at), tx.now)?;
+            note(tx, Action::AccessGiven, holder, access, &format!("grant={id} until={}", span.ends_at));
+            ids.push(id);
+        }
+        Ok(ids)
+    })
+}
+
+/// Takes back all grants of this access from everybody named. Returns how many there were. What was issued on them is over at the next
+/// introspection and refresh.
+pub fn take(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    holders: &[Named],
+    access: &Access,
+) -> Result<usize, Stop> {
+    let holders = holders.iter().map(|named| resolve(conn, named)).collect::<Result<Vec<_>, _>>()?;
+    service.write(conn, at, |tx| {
+        let mut taken = 0;
+        for holder in holders {
+            let alike = db::grant::remove_alike(tx.conn, holder, access)?;
+            if alike > 0 {
+                note(tx, Action::AccessTaken, holder, access, &format!("grants={alike}"));
+            }
+            taken += alike;
+        }
+        Ok(taken)
+    })
+}
+
+/// Takes one grant back.
+pub fn take_one(service: &Service, conn: &mut Conn, at: At, grant: GrantId) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        if !db::grant::remove(tx.conn, grant)? {
+            return Err(Refusal::NotFound { what: "grant" }.into());
+        }
+        tx.note(Event::done(Actor::Operator, Action::AccessTaken, None).with(format!("grant={grant}")));
+        Ok(())
+    })
+}
+
+/// Grants that are not over: all, or those of one holder.
+pub fn grants(conn: &mut Conn, at: At, of: Option<&Named>) -> Result<Vec<Summary>, Stop> {
+    let holder = of.map(|named| resolve(conn, named)).transpose()?;
+    Ok(db::grant::list(conn, holder, at.now)?)
+}
+
+fn resolve(conn: &mut Conn, named: &Named) -> Result<Holder, Stop> {
+    Ok(match named {
+        Named::User(name) => Holder::User(require_user(conn, name)?),
+        Named::Group(name) => Holder::Group(require_group(conn, name)?),
+    })
+}
+
+fn require_user(conn: &mut Conn, name: &UserName) -> Result<UserId, Stop> {
+    let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+    Ok(user.id)
+}
+
+fn require_group(conn: &mut Conn, name: &str) -> Result<GroupId, Stop> {
+    Ok(db::group::find(conn, name)?.ok_or(Refusal::NotFound { what: "group" })?)
+}
+
+fn note(tx: &mut Tx<'_>, action: Action, holder: Holder, access: &Access, detail: &str) {
+    let subject = match holder {
+        Holder::User(id) => Subject::User(id),
+        Holder::Group(id) => Subject::Group(id),
+    };
+    let what = match access {
+        Access::Scope(scope) => format!("scope={scope}"),
+        Access::Detail(detail) => format!("type={}", detail.kind),
+    };
+    tx.note(Event::done(Actor::Operator, action, subject).with(format!("{what} {detail}")));
+}
