@@ -58,6 +58,12 @@ pub(crate) const NEEDS: &[Need] = &[
         source: Source::Packages(&["oathtool"]),
     },
     Need {
+        name: "Python 3 with pip",
+        wanted_for: "running the recipe for Python",
+        present: || succeeds(&mut program("python3", &["-m", "pip", "--version"])),
+        source: Source::Packages(&["python3", "python3-pip"]),
+    },
+    Need {
         name: "the wasm32-unknown-unknown target",
         wanted_for: "building mobile-core for the phone",
         present: || target_present("wasm32-unknown-unknown"),

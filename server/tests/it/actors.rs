@@ -94,16 +94,27 @@ impl App {
     }
 
     pub fn start_at(place: &Arc<Place>, clock: Clock) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(listener, place, clock, ISSUER.to_owned())
+    }
+
+    /// A server whose tokens name the address that it listens on.
+    pub fn start_as_its_own_issuer(place: &Arc<Place>, clock: Clock) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        Self::start_on(listener, place, clock, issuer)
+    }
+
+    fn start_on(listener: TcpListener, place: &Arc<Place>, clock: Clock, issuer: String) -> Self {
         let database = Database::new(place.target.clone(), 16, Some(Duration::from_secs(20)));
         database.prepare().unwrap();
         let mut conn = database.connection().unwrap();
         let now = clock.now();
         let master = app::start::unlock(&mut conn, &place.target, &place.master, now).unwrap();
-        let service = Service::new(&master, ISSUER.to_owned(), "Countersign".to_owned(), Some(90 * 86_400));
+        let service = Service::new(&master, issuer, "Countersign".to_owned(), Some(90 * 86_400));
         app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE }).unwrap();
         drop(conn);
         let state = State::new(service, database, clock.clone(), false);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, receiver) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);

@@ -26,12 +26,14 @@ mod lockout;
 mod observability;
 mod passwords;
 mod races;
+mod recipes;
 mod recovery;
 mod refresh;
 mod sessions;
 mod startup;
 mod tls;
 mod tokens;
+mod verifier;
 
 use std::process::ExitCode;
 
@@ -83,12 +85,14 @@ fn main() -> ExitCode {
         ("observability", observability::tests()),
         ("passwords", passwords::tests()),
         ("races", races::tests()),
+        ("recipes", recipes::tests()),
         ("recovery", recovery::tests()),
         ("refresh", refresh::tests()),
         ("sessions", sessions::tests()),
         ("startup", startup::tests()),
         ("tls", tls::tests()),
         ("tokens", tokens::tests()),
+        ("verifier", verifier::tests()),
     ];
     let mut trials = Vec::new();
     for (module, tests) in modules {
