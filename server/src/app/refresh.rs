@@ -42,6 +42,10 @@ pub fn refresh(
         if !shown.login.is_live(tx.now) {
             return Err(Refusal::InvalidGrant.into());
         }
+        // Before anything else about the request: a copy must not be tried out unnoticed.
+        if shown.expected(tx.now).is_none() {
+            return reused(tx, &client, &shown);
+        }
         let login_scope = Scopes::parse(&shown.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
         // Before the exchange: what is refused here costs no token.
         let extent = Extent {

@@ -14,10 +14,11 @@ const BATCH: i64 = 1000;
 ///
 /// An ended token needs no row: without one it is just unknown. Lockouts of users stay; those of strangers and of password buckets
 /// go after a day without a try.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
+    "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM revocation WHERE expires_at < $1 AND seq IN (SELECT seq FROM revocation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM factor WHERE id IN (SELECT id FROM factor WHERE state = 'revoked' AND revoked_at < $1 LIMIT $2)",
     "DELETE FROM lockout WHERE subject IN (SELECT subject FROM lockout WHERE attempted_at < $1 AND locked_until < $1 \

@@ -177,6 +177,9 @@ fn a_scope_by_grant_comes_and_goes_with_the_grant(on: Backend) {
     assert_eq!(otp(&client, &phone, &[]).text("scope"), "stacks");
     app.pass(86_400);
     assert_eq!(otp(&client, &phone, &[]).text("scope"), "");
+    app.pass(86_400);
+    app.operate(countersign::app::sweep::sweep).unwrap();
+    assert_eq!(crate::actors::count_rows(&app.place, "access_grant"), 0);
 }
 
 fn a_taken_grant_is_over_at_the_next_introspection_and_refresh(on: Backend) {
