@@ -6,6 +6,7 @@ use crate::crypto::signing;
 use crate::db::mfa_token::MfaToken;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
+use crate::domain::id::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::FACTORS;
 use crate::domain::time::Timestamp;
@@ -26,6 +27,21 @@ pub fn find_access_token(
     let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer);
     let Some(id) = claims.and_then(|claims| claims.jti.parse().ok()) else { return Ok(None) };
     Ok(db::token::find(conn, Key::Id(id))?)
+}
+
+/// The `mfa_token` that `client` shows, if it is this client's and good, with the keyed hash to use it up by.
+pub fn mfa_pass(
+    service: &Service,
+    conn: &mut Conn,
+    now: Timestamp,
+    client: ClientId,
+    mfa_token: &str,
+) -> Result<(MfaToken, [u8; 32]), Stop> {
+    let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
+    match db::mfa_token::find_live(conn, &hash, now)? {
+        Some(pass) if pass.client == client => Ok((pass, hash)),
+        _ => Err(Refusal::InvalidGrant.into()),
+    }
 }
 
 /// Somebody looking after the own factors.

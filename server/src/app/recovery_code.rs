@@ -1,6 +1,6 @@
 //! Recovery codes: made with the first enrolment, shown once, each good for one login without the phone.
 
-use crate::app::bearer::logged_in;
+use crate::app::bearer::{logged_in, mfa_pass};
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, issue};
@@ -34,11 +34,7 @@ pub fn mfa_recovery_code(
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::MfaRecoveryCode)?;
     service.write(conn, at, |tx| {
-        let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
-        let pass = match db::mfa_token::find_live(tx.conn, &hash, tx.now)? {
-            Some(pass) if pass.client == client.id => pass,
-            _ => return Err(Refusal::InvalidGrant.into()),
-        };
+        let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
         let bucket = service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()]);

@@ -9,6 +9,7 @@
 
 use mobile_core::Code;
 
+use crate::app::bearer::mfa_pass;
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
@@ -80,12 +81,7 @@ pub fn mfa_otp(
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::MfaOtp)?;
     service.write(conn, at, |tx| {
-        let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
-        let pass = match db::mfa_token::find_live(tx.conn, &hash, tx.now)? {
-            Some(pass) if pass.client == client.id => pass,
-            _ => return Err(Refusal::InvalidGrant.into()),
-        };
-
+        let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let spent = check_and_spend(service, tx, &client, &Who::User(pass.user), otp, Pending::MayConfirm)?;
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());

@@ -11,7 +11,7 @@ use crate::domain::factor::{FactorState, Summary};
 use crate::domain::id::FactorId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::error::Fault;
-use crate::http::extract::{bearer, body};
+use crate::http::extract::body;
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
 
@@ -32,11 +32,12 @@ pub(super) async fn associate(
         Err(why) => return unreadable(why, Style::Problem),
     };
     let outcome: Result<_, Stop> = async {
-        let token = bearer(&request)?;
         parse_types(&body)?;
         state
             .into_inner()
-            .run(&request, move |service, conn, at| app::factor::associate(service, conn, at, &token))
+            .run_as_bearer(&request, move |service, conn, at, token| {
+                app::factor::associate(service, conn, at, token)
+            })
             .await
     }
     .await;
@@ -87,14 +88,7 @@ impl AssociateReply {
 
 /// `GET /mfa/authenticators`.
 pub(super) async fn list(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<_, Stop> = async {
-        let token = bearer(&request)?;
-        state
-            .into_inner()
-            .run(&request, move |service, conn, at| app::factor::list_own(service, conn, at, &token))
-            .await
-    }
-    .await;
+    let outcome = state.into_inner().run_as_bearer(&request, app::factor::list_own).await;
     match outcome {
         Ok(factors) => HttpResponse::Ok().json(factors.iter().map(Authenticator::from).collect::<Vec<_>>()),
         Err(stop) => answer(stop, Style::Problem),
@@ -134,11 +128,12 @@ pub(super) async fn remove(
     path: web::Path<String>,
 ) -> HttpResponse {
     let outcome: Result<(), Stop> = async {
-        let token = bearer(&request)?;
         let id: FactorId = path.parse().map_err(|_: Invalid| Refusal::NotFound { what: "factor" })?;
         state
             .into_inner()
-            .run(&request, move |service, conn, at| app::factor::remove_own(service, conn, at, &token, id))
+            .run_as_bearer(&request, move |service, conn, at, token| {
+                app::factor::remove_own(service, conn, at, token, id)
+            })
             .await
     }
     .await;

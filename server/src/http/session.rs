@@ -8,7 +8,6 @@ use crate::app::context::Stop;
 use crate::domain::id::SessionId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::SessionSummary;
-use crate::http::extract::bearer;
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
 
@@ -40,14 +39,7 @@ impl<'a> From<&'a SessionSummary> for Session<'a> {
 
 /// `GET /account/sessions`.
 pub(super) async fn list(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<_, Stop> = async {
-        let token = bearer(&request)?;
-        state
-            .into_inner()
-            .run(&request, move |service, conn, at| app::session::list_own(service, conn, at, &token))
-            .await
-    }
-    .await;
+    let outcome = state.into_inner().run_as_bearer(&request, app::session::list_own).await;
     match outcome {
         Ok(sessions) => HttpResponse::Ok().json(sessions.iter().map(Session::from).collect::<Vec<_>>()),
         Err(stop) => answer(stop, Style::Problem),
@@ -61,11 +53,12 @@ pub(super) async fn end(
     path: web::Path<String>,
 ) -> HttpResponse {
     let outcome: Result<(), Stop> = async {
-        let token = bearer(&request)?;
         let id: SessionId = path.parse().map_err(|_: Invalid| Refusal::NotFound { what: "session" })?;
         state
             .into_inner()
-            .run(&request, move |service, conn, at| app::session::end_own(service, conn, at, &token, id))
+            .run_as_bearer(&request, move |service, conn, at, token| {
+                app::session::end_own(service, conn, at, token, id)
+            })
             .await
     }
     .await;
@@ -74,14 +67,7 @@ pub(super) async fn end(
 
 /// `DELETE /account/sessions`: all of them, this one too.
 pub(super) async fn end_all(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<(), Stop> = async {
-        let token = bearer(&request)?;
-        state
-            .into_inner()
-            .run(&request, move |service, conn, at| app::session::end_all_own(service, conn, at, &token))
-            .await
-    }
-    .await;
+    let outcome = state.into_inner().run_as_bearer(&request, app::session::end_all_own).await;
     ended(outcome)
 }
 

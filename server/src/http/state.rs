@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::db::{Conn, Database};
 use crate::domain::audit::Origin;
 use crate::error::Fault;
+use crate::http::extract::bearer;
 
 /// Argon2 calculations that run at once; each takes a core and 19 MiB.
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -59,6 +60,16 @@ impl State {
         });
         // Only a panic or the end of the process keeps the thread from answering.
         done.await.map_err(Fault::while_("running a request"))?
+    }
+
+    /// The same for whoever shows a bearer token.
+    pub(super) async fn run_as_bearer<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &str) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let token = bearer(request)?;
+        self.run(request, move |service, conn, at| use_case(service, conn, at, &token)).await
     }
 
     /// The same for what hashes a password: a few at once, some more in a fair queue, the rest refused.
