@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod bench;
 mod command;
 mod demo;
 mod needs;
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   test                               everything that must hold before a change is kept
   test STEP                          one step of it: needs, format, lints, architecture, tests, docs, wasm, licences
   test it [FILTER]                   the server's integration tests alone, all or those whose name contains FILTER
+  bench [--seconds S] [--callers N]  how fast tokens are checked, against the machine's limits in the same run
   check                              the same as `test architecture`
   help                               this text
 ";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["run", rest @ ..] => run::run(rest),
         ["demo", rest @ ..] => demo::demo(rest),
+        ["bench", rest @ ..] => bench::bench(rest),
         ["test", rest @ ..] => test::test(rest),
         ["check"] => test::test(&["architecture"]),
         ["help" | "--help" | "-h"] => {
