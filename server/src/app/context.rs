@@ -17,7 +17,7 @@ use crate::domain::audit::{Event, Origin};
 use crate::domain::factor::OpenFactor;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Revocation, RevocationKind};
+use crate::domain::token::{LEEWAY_S, Revocation, RevocationKind};
 use crate::error::Fault;
 
 /// Why a use case did not do what was asked: refused on purpose, or broken.
@@ -91,8 +91,9 @@ impl Tx<'_> {
         Ok(ended.len())
     }
 
-    /// Puts something on the list of revocations, for whoever checks JWTs alone.
-    pub fn revoked(&mut self, kind: RevocationKind, id: String, expires_at: Timestamp) {
+    /// Puts something on the list of revocations, for whoever checks JWTs alone: until the last JWT of it has ended everywhere.
+    pub fn revoked(&mut self, kind: RevocationKind, id: String, last_ends_at: Timestamp) {
+        let expires_at = last_ends_at.plus_seconds(LEEWAY_S);
         self.revocations.push(Revocation { kind, id, expires_at });
     }
 }

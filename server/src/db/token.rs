@@ -7,7 +7,7 @@ use crate::db::{Conn, id, read_details, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Login, RefreshToken, TokenRecord};
+use crate::domain::token::{LEEWAY_S, Login, RefreshToken, TokenRecord};
 use crate::domain::user::UserState;
 use crate::error::Fault;
 
@@ -217,7 +217,7 @@ pub fn replace(conn: &mut Conn, id: TokenId, successor: TokenId, now: Timestamp)
     Ok(())
 }
 
-/// When the last JWT of a session ends; none where all have ended or were revoked one by one.
+/// When the last JWT of a session ends; none where all have ended for every clock, or were revoked one by one.
 pub fn last_jwt_of_session(
     conn: &mut Conn,
     session: SessionId,
@@ -227,7 +227,7 @@ pub fn last_jwt_of_session(
         .filter(token::session_id.eq(session.bytes()))
         .filter(token::hash.is_null())
         .filter(token::revoked_at.is_null())
-        .filter(token::expires_at.gt(now.millis()))
+        .filter(token::expires_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
         .select(diesel::dsl::max(token::expires_at))
         .first(conn)?;
     Ok(time(last))

@@ -90,6 +90,9 @@ pub struct AccessClaims {
 /// The type of a signed list of revocations.
 pub const REVOCATIONS_TYPE: &str = "revocations+jwt";
 
+/// How far a verifier's clock may be behind, in seconds: so long after its end a JWT may still be taken somewhere.
+pub const LEEWAY_S: i64 = 60;
+
 /// How long a list of revocations may be believed, in seconds.
 pub const REVOCATIONS_TTL_S: i64 = 300;
 
@@ -133,7 +136,7 @@ pub struct Revocation {
     pub kind: RevocationKind,
     /// Its `jti`, `sid` or `kid`.
     pub id: String,
-    /// When the last of those JWTs ends.
+    /// When nobody takes the last of those JWTs any more.
     pub expires_at: Timestamp,
 }
 

@@ -203,7 +203,10 @@ fn everything_that_ends_jwts_is_listed_until_they_end(on: Backend) {
     let list = revocations(&app, "");
     assert_eq!(ids(&list, "tokens"), BTreeSet::from([claim(&revoked, "jti"), claim(&own, "jti")]));
     assert_eq!(ids(&list, "sessions"), sessions);
-    app.pass(901);
+    // A verifier's clock may be a minute behind.
+    app.pass(955);
+    assert!(ids(&revocations(&app, ""), "sessions").contains(&sid(&carol)));
+    app.pass(6);
     let list = revocations(&app, "");
     assert!(ids(&list, "tokens").is_empty() && ids(&list, "sessions").is_empty());
     app.pass(2 * 86_400);
