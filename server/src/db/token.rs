@@ -45,7 +45,7 @@ pub struct New<'a> {
     pub audience: &'a str,
     /// What it may do.
     pub scope: &'a str,
-    /// In detail, as [`Details::stored`].
+    /// In detail, as JSON.
     pub details: Option<&'a str>,
     /// Now.
     pub issued_at: Timestamp,
