@@ -15,6 +15,7 @@ pub mod introspect;
 pub mod issue;
 pub mod key;
 pub mod login;
+pub mod manage;
 pub mod recovery_code;
 pub mod refresh;
 pub mod revocation;

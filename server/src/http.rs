@@ -14,6 +14,7 @@ mod session;
 mod state;
 mod tls;
 mod token;
+mod v1;
 mod well_known;
 
 pub use server::start;
@@ -23,7 +24,7 @@ pub use tls::{TlsError, config as tls_config};
 use actix_web::guard::{Any, Get, Head};
 use actix_web::web::{self, ServiceConfig, delete, post, resource, route};
 
-/// Every path that this server answers.
+/// Every path that this server answers; those of the management API stand in `v1::operations`.
 fn routes(config: &mut ServiceConfig) {
     config
         .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
@@ -48,6 +49,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(
             on("/.well-known/oauth-authorization-server", "GET, HEAD").route(read().to(well_known::metadata)),
         )
+        .configure(v1::operations)
         .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
         .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
         .default_service(web::to(problem::not_found));

@@ -4,7 +4,7 @@
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::db::grant::{Holder, Summary};
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::authorization::{Access, ScopeRule};
 use crate::domain::id::{GrantId, GroupId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
@@ -17,7 +17,7 @@ pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -
     service.write(conn, at, |tx| {
         db::scope_rule::put(tx.conn, rule)?;
         tx.note(
-            Event::done(Actor::Operator, Action::ScopeChanged, None).with(format!("scope={}", rule.name)),
+            Event::done(tx.origin.manager, Action::ScopeChanged, None).with(format!("scope={}", rule.name)),
         );
         Ok(())
     })
@@ -34,7 +34,7 @@ pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> R
         if !db::scope_rule::remove(tx.conn, name)? {
             return Err(Refusal::NotFound { what: "scope" }.into());
         }
-        tx.note(Event::done(Actor::Operator, Action::ScopeRemoved, None).with(format!("scope={name}")));
+        tx.note(Event::done(tx.origin.manager, Action::ScopeRemoved, None).with(format!("scope={name}")));
         Ok(())
     })
 }
@@ -51,7 +51,8 @@ pub fn add_group(service: &Service, conn: &mut Conn, at: At, name: &str) -> Resu
             return Err(Refusal::AlreadyExists { what: "group" }.into());
         }
         tx.note(
-            Event::done(Actor::Operator, Action::GroupAdded, Subject::Group(id)).with(format!("name={name}")),
+            Event::done(tx.origin.manager, Action::GroupAdded, Subject::Group(id))
+                .with(format!("name={name}")),
         );
         Ok(())
     })
@@ -108,7 +109,7 @@ fn change_members(
             if change(tx.conn, group, id)? {
                 changed += 1;
                 tx.note(
-                    Event::done(Actor::Operator, action, Subject::User(id)).with(format!("group={group}")),
+                    Event::done(tx.origin.manager, action, Subject::User(id)).with(format!("group={group}")),
                 );
             }
         }
@@ -116,12 +117,37 @@ fn change_members(
     })
 }
 
+/// Adds a group where there is none, and gives it exactly these members; where one of them does not exist nothing is changed.
+pub fn put_group(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &str,
+    users: &[UserName],
+) -> Result<(), Stop> {
+    let wanted = users.iter().map(|user| require_user(conn, user)).collect::<Result<Vec<_>, _>>()?;
+    if db::group::find(conn, name)?.is_none() {
+        add_group(service, conn, at, name)?;
+    }
+    let known = members(conn, name)?;
+    let known = known.iter().map(|user| UserName::parse(user)).collect::<Result<Vec<_>, _>>()?;
+    let mut gone = Vec::new();
+    for user in known {
+        if !wanted.contains(&require_user(conn, &user)?) {
+            gone.push(user);
+        }
+    }
+    remove_members(service, conn, at, name, &gone)?;
+    add_members(service, conn, at, name, users)?;
+    Ok(())
+}
+
 /// Removes a group with its memberships and grants.
 pub fn remove_group(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let group = require_group(tx.conn, name)?;
         db::group::remove(tx.conn, group)?;
-        let event = Event::done(Actor::Operator, Action::GroupRemoved, Subject::Group(group));
+        let event = Event::done(tx.origin.manager, Action::GroupRemoved, Subject::Group(group));
         tx.note(event.with(format!("name={name}")));
         Ok(())
     })
@@ -199,7 +225,7 @@ pub fn take_one(service: &Service, conn: &mut Conn, at: At, grant: GrantId) -> R
         if !db::grant::remove(tx.conn, grant)? {
             return Err(Refusal::NotFound { what: "grant" }.into());
         }
-        tx.note(Event::done(Actor::Operator, Action::AccessTaken, None).with(format!("grant={grant}")));
+        tx.note(Event::done(tx.origin.manager, Action::AccessTaken, None).with(format!("grant={grant}")));
         Ok(())
     })
 }
@@ -235,5 +261,5 @@ fn note(tx: &mut Tx<'_>, action: Action, holder: Holder, access: &Access, detail
         Access::Scope(scope) => format!("scope={scope}"),
         Access::Detail(detail) => format!("type={}", detail.kind),
     };
-    tx.note(Event::done(Actor::Operator, action, subject).with(format!("{what} {detail}")));
+    tx.note(Event::done(tx.origin.manager, action, subject).with(format!("{what} {detail}")));
 }

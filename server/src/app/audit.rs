@@ -2,6 +2,7 @@
 
 use crate::app::context::{Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
+pub use crate::db::audit::Filter;
 use crate::db::{self, Conn};
 use crate::domain::audit::Entry;
 
@@ -12,6 +13,11 @@ const PAGE: i64 = 1000;
 pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
     let (head, _) = db::audit::head(conn)?;
     Ok(db::audit::page(conn, head.saturating_sub(limit), limit)?)
+}
+
+/// A page of entries before a number, the youngest first.
+pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Stop> {
+    Ok(db::audit::page_back(conn, before, filter, limit)?)
 }
 
 /// What the chain says.

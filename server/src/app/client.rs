@@ -8,7 +8,7 @@ use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::client::{
     Client, ClientName, ClientState, Grant, SecondFactor, SessionLimits, TokenPolicy,
 };
@@ -80,9 +80,51 @@ pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Re
             return Err(Refusal::AlreadyExists { what: "client" }.into());
         }
         let detail = format!("name={}", client.name);
-        tx.note(Event::done(Actor::Operator, Action::ClientAdded, Subject::Client(client.id)).with(detail));
+        tx.note(Event::done(tx.origin.manager, Action::ClientAdded, Subject::Client(client.id)).with(detail));
         Ok(Registered { client, secret })
     })
+}
+
+/// Registers a client, or changes the one of this name to be like that. Its secret is shown where it is new.
+pub fn put(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    new: NewClient,
+) -> Result<(Client, Option<Zeroizing<String>>), Stop> {
+    if db::client::find_by_name(conn, new.name.as_str())?.is_none() {
+        return add(service, conn, at, new).map(|added| (added.client, Some(added.secret)));
+    }
+    service.write(conn, at, |tx| {
+        let known = require_client(tx, new.name.as_str())?;
+        let changed = Client {
+            grants: new.grants,
+            redirect_uris: new.redirect_uris,
+            audiences: new.audiences,
+            scopes: new.scopes,
+            detail_types: new.detail_types,
+            policy: new.policy,
+            sessions: new.sessions,
+            second_factor: new.second_factor,
+            ..known
+        };
+        if changed.grants.is_empty() {
+            return Err(Invalid::new("grants", "is missing").into());
+        }
+        db::client::update(tx.conn, &changed)?;
+        tx.note(Event::done(tx.origin.manager, Action::ClientChanged, Subject::Client(changed.id)));
+        Ok((changed, None))
+    })
+}
+
+/// A page of clients by name.
+pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Client>, Stop> {
+    Ok(db::client::page(conn, after, limit)?)
+}
+
+/// The client of this name.
+pub fn show(conn: &mut Conn, name: &str) -> Result<Client, Stop> {
+    Ok(db::client::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "client" })?)
 }
 
 /// All clients by name.
@@ -108,7 +150,7 @@ pub fn set_state(
             ClientState::Active => Action::ClientEnabled,
             ClientState::Disabled => Action::ClientDisabled,
         };
-        tx.note(Event::done(Actor::Operator, action, Subject::Client(client.id)));
+        tx.note(Event::done(tx.origin.manager, action, Subject::Client(client.id)));
         Ok(())
     })
 }
@@ -120,7 +162,9 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
         end_all(tx, client.id)?;
         db::client::remove(tx.conn, client.id)?;
         let detail = format!("name={}", client.name);
-        tx.note(Event::done(Actor::Operator, Action::ClientRemoved, Subject::Client(client.id)).with(detail));
+        tx.note(
+            Event::done(tx.origin.manager, Action::ClientRemoved, Subject::Client(client.id)).with(detail),
+        );
         Ok(())
     })
 }

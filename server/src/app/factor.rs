@@ -68,7 +68,7 @@ pub fn enrol(
 ) -> Result<Enrolled, Stop> {
     service.write(conn, at, |tx| {
         let user = require_user(tx, name)?;
-        add(service, tx, Actor::Operator, &user, new)
+        add(service, tx, tx.origin.manager, &user, new)
     })
 }
 
@@ -162,11 +162,11 @@ pub fn confirm(
         if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
             && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
         {
-            tx.note(Event::done(Actor::Operator, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+            tx.note(Event::done(tx.origin.manager, Action::FactorConfirmed, Subject::Factor(spent.factor())));
             return Ok(spent.factor());
         }
         tx.note(Event::refused(
-            Actor::Operator,
+            tx.origin.manager,
             Action::FactorConfirmed,
             Subject::Factor(pending.summary.id),
             "wrong",
@@ -192,7 +192,7 @@ pub fn resynchronise(
                 && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
             {
                 tx.note(Event::done(
-                    Actor::Operator,
+                    tx.origin.manager,
                     Action::FactorResynchronised,
                     Subject::Factor(spent.factor()),
                 ));
@@ -200,7 +200,7 @@ pub fn resynchronise(
             }
         }
         let subject = Subject::User(user.id);
-        tx.note(Event::refused(Actor::Operator, Action::FactorResynchronised, subject, "wrong"));
+        tx.note(Event::refused(tx.origin.manager, Action::FactorResynchronised, subject, "wrong"));
         Err(Refusal::InvalidGrant.into())
     })
 }
@@ -276,7 +276,7 @@ pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Res
         db::recovery_code::remove_all(tx.conn, user.id)?;
         let sessions = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("factors={factors} sessions={sessions}");
-        tx.note(Event::done(Actor::Operator, Action::FactorsReset, Subject::User(user.id)).with(detail));
+        tx.note(Event::done(tx.origin.manager, Action::FactorsReset, Subject::User(user.id)).with(detail));
         Ok(ResetReport { factors, sessions })
     })
 }

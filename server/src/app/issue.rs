@@ -15,9 +15,10 @@ use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{self, Details, Reach, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{FactorId, SessionId, TokenId, UserId};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{Scopes, is_management};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{AccessClaims, Amr, KeyState, acr};
+use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
 
@@ -248,7 +249,21 @@ fn reach_of(tx: &mut Tx<'_>, extent: &Extent, standing: Option<&Standing>) -> Re
         authenticated_at: standing.authenticated_at,
         held: &held,
     });
-    Ok(reach(&extent.scope, &extent.details, &extent.audience, &rules, login, tx.now))
+    let scope = match standing {
+        Some(standing) => within_role(tx, standing, &extent.scope)?,
+        None => extent.scope.clone(),
+    };
+    Ok(reach(&scope, &extent.details, &extent.audience, &rules, login, tx.now))
+}
+
+/// Scopes of the management API go to users whose role has them, after a second factor; others' tokens are issued without.
+fn within_role(tx: &mut Tx<'_>, standing: &Standing, scope: &Scopes) -> Result<Scopes, Fault> {
+    if scope.retain(is_management).is_empty() {
+        return Ok(scope.clone());
+    }
+    let role = db::user::find(tx.conn, standing.user)?.map_or(Role::User, |user| user.role);
+    let second_factor = standing.amr != Amr::Password.as_str();
+    Ok(scope.retain(|name| !is_management(name) || (second_factor && role.may_hold(name))))
 }
 
 /// When a session ends unless it is refreshed: after the idle time, not before its token, and never after its limit.

@@ -69,7 +69,7 @@ pub fn rotate(
 ) -> Result<String, Stop> {
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
-        advance(service, tx, Actor::Operator, algorithm)
+        advance(service, tx, tx.origin.manager, algorithm)
     })
 }
 
@@ -83,9 +83,9 @@ pub fn revoke_current(service: &Service, conn: &mut Conn, at: At) -> Result<(Str
         for kid in &revoked {
             tx.revoked(RevocationKind::Key, kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
             let subject = Subject::SigningKey(kid.clone());
-            tx.note(Event::done(Actor::Operator, Action::SigningKeyRevoked, subject));
+            tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
         }
-        Ok((advance(service, tx, Actor::Operator, algorithm)?, revoked))
+        Ok((advance(service, tx, tx.origin.manager, algorithm)?, revoked))
     })
 }
 

@@ -99,7 +99,7 @@ pub fn renew(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Res
     service.write(conn, at, |tx| {
         let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
         db::lockout::hold(tx.conn, user.id, tx.now)?;
-        renew_in(service, tx, Actor::Operator, user.id)
+        renew_in(service, tx, tx.origin.manager, user.id)
     })
 }
 

@@ -19,14 +19,14 @@ pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<SessionSumma
 
 /// The operator ends one session.
 pub fn end(service: &Service, conn: &mut Conn, at: At, session: SessionId) -> Result<(), Stop> {
-    service.write(conn, at, |tx| end_one(tx, Actor::Operator, Which::One(session), session))
+    service.write(conn, at, |tx| end_one(tx, tx.origin.manager, Which::One(session), session))
 }
 
 /// The operator ends all sessions of a user; returns how many were live.
 pub fn end_all(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<usize, Stop> {
     service.write(conn, at, |tx| {
         let user = find(tx.conn, name)?;
-        end_of_user(tx, Actor::Operator, user.id)
+        end_of_user(tx, tx.origin.manager, user.id)
     })
 }
 

@@ -5,7 +5,7 @@ use crate::crypto::password;
 use crate::db::lockout::Standing;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::factor::Summary;
 use crate::domain::id::UserId;
 use crate::domain::password::Password;
@@ -45,9 +45,40 @@ pub fn add(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<U
             return Err(Refusal::AlreadyExists { what: "user" }.into());
         }
         let detail = format!("name={} role={}", user.name, user.role);
-        tx.note(Event::done(Actor::Operator, Action::UserAdded, Subject::User(user.id)).with(detail));
+        tx.note(Event::done(tx.origin.manager, Action::UserAdded, Subject::User(user.id)).with(detail));
         Ok(user)
     })
+}
+
+/// Adds a user, or changes the one of this name to be like that; `true` where the user is new. A password that is left out stays;
+/// a new one ends all sessions.
+pub fn put(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<(User, bool), Stop> {
+    if db::user::find_by_name(conn, &new.name)?.is_none() {
+        return add(service, conn, at, new).map(|user| (user, true));
+    }
+    let hash = new.password.map(|password| password::hash(&password)).transpose()?;
+    service.write(conn, at, |tx| {
+        let user = require_user(tx, &new.name)?;
+        db::user::update(tx.conn, user.id, new.email.as_deref(), new.role)?;
+        let mut detail = format!("role={}", new.role);
+        if let Some(hash) = &hash {
+            db::user::set_password_hash(tx.conn, user.id, hash)?;
+            db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        }
+        if hash.is_some() || new.role != user.role {
+            let ended = tx.end_sessions(Which::OfUser(user.id))?;
+            detail.extend([" sessions=", &ended.to_string()]);
+        }
+        let event = Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id));
+        tx.note(event.with(detail));
+        let changed = db::user::find(tx.conn, user.id)?.ok_or(Refusal::NotFound { what: "user" })?;
+        Ok((changed, false))
+    })
+}
+
+/// A page of users by name.
+pub fn page(conn: &mut Conn, after: Option<&str>, prefix: &str, limit: i64) -> Result<Vec<User>, Stop> {
+    Ok(db::user::page(conn, after, prefix, limit)?)
 }
 
 /// All users by name.
@@ -87,7 +118,7 @@ pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Resu
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("sessions={ended}");
-        tx.note(Event::done(Actor::Operator, Action::UserLocked, Subject::User(user.id)).with(detail));
+        tx.note(Event::done(tx.origin.manager, Action::UserLocked, Subject::User(user.id)).with(detail));
         Ok(())
     })
 }
@@ -106,7 +137,7 @@ pub fn set_password(
         db::user::set_password_hash(tx.conn, user.id, &hash)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
-        let event = Event::done(Actor::Operator, Action::PasswordChanged, Subject::User(user.id));
+        let event = Event::done(tx.origin.manager, Action::PasswordChanged, Subject::User(user.id));
         tx.note(event.with(format!("sessions={ended}")));
         Ok(())
     })
@@ -118,7 +149,7 @@ pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
         let user = require_user(tx, name)?;
         db::lockout::clear(tx.conn, user.id.bytes())?;
         db::user::set_state(tx.conn, user.id, UserState::Active)?;
-        tx.note(Event::done(Actor::Operator, Action::UserUnlocked, Subject::User(user.id)));
+        tx.note(Event::done(tx.origin.manager, Action::UserUnlocked, Subject::User(user.id)));
         Ok(())
     })
 }
@@ -130,7 +161,7 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
         tx.end_sessions(Which::OfUser(user.id))?;
         db::user::remove(tx.conn, user.id)?;
         let detail = format!("name={}", user.name);
-        tx.note(Event::done(Actor::Operator, Action::UserRemoved, Subject::User(user.id)).with(detail));
+        tx.note(Event::done(tx.origin.manager, Action::UserRemoved, Subject::User(user.id)).with(detail));
         Ok(())
     })
 }

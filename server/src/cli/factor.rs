@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Subcommand;
-use mobile_core::{Algorithm, Code, Counter, Digits, Hotp, Period, Secret, Totp};
+use mobile_core::{Code, Counter, Period, Secret};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         Command::Enrol { user, kind, algorithm, digits, period, counter, secret, active } => {
             let name = UserName::parse(&user)?;
             let new = NewFactor {
-                mechanism: mechanism(&kind, &algorithm, digits, period, counter)?,
+                mechanism: Mechanism::of(&kind, &algorithm, digits, period, counter)?,
                 counter: Counter::new(counter.unwrap_or(0)),
                 secret: secret
                     .map(|text| {
@@ -149,30 +149,6 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
-}
-
-fn mechanism(
-    kind: &str,
-    algorithm: &str,
-    digits: u8,
-    period: Option<u32>,
-    counter: Option<u64>,
-) -> Result<Mechanism, Invalid> {
-    let algorithm: Algorithm =
-        algorithm.parse().map_err(|_| Invalid::new("algorithm", "must be SHA1, SHA256 or SHA512"))?;
-    let digits = Digits::new(digits).map_err(|_| Invalid::new("digits", "must be 6, 7 or 8"))?;
-    match kind {
-        "totp" if counter.is_some() => Err(Invalid::new("counter", "is for hotp only")),
-        "totp" => {
-            let period = period
-                .map_or(Ok(Period::default()), Period::new)
-                .map_err(|_| Invalid::new("period", "must be at least 1 second"))?;
-            Ok(Mechanism::Totp(Totp { algorithm, digits, period }))
-        }
-        "hotp" if period.is_some() => Err(Invalid::new("period", "is for totp only")),
-        "hotp" => Ok(Mechanism::Hotp(Hotp { algorithm, digits })),
-        _ => Err(Invalid::new("kind", "must be totp or hotp")),
-    }
 }
 
 fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {

@@ -94,6 +94,35 @@ impl From<Row> for Entry {
     }
 }
 
+/// What entries to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// With this action.
+    pub action: Option<String>,
+    /// With this subject, as stored.
+    pub subject: Option<String>,
+}
+
+/// Up to `limit` entries before number `before`, the youngest first.
+pub fn page_back(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Fault> {
+    let older = || {
+        audit::table
+            .filter(audit::seq.lt(before))
+            .order(audit::seq.desc())
+            .limit(limit)
+            .select(Row::as_select())
+    };
+    let rows: Vec<Row> = match (&filter.action, &filter.subject) {
+        (None, None) => older().load(conn)?,
+        (Some(action), None) => older().filter(audit::action.eq(action)).load(conn)?,
+        (None, Some(subject)) => older().filter(audit::subject.eq(subject)).load(conn)?,
+        (Some(action), Some(subject)) => {
+            older().filter(audit::action.eq(action)).filter(audit::subject.eq(subject)).load(conn)?
+        }
+    };
+    Ok(rows.into_iter().map(Entry::from).collect())
+}
+
 /// Up to `limit` entries after number `after`, in order.
 pub fn page(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Entry>, Fault> {
     let rows: Vec<Row> = audit::table

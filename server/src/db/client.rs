@@ -102,6 +102,38 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
     rows.into_iter().map(Row::read).collect()
 }
 
+/// Up to `limit` clients by name, after one where it is given.
+pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Client>, Fault> {
+    let rows: Vec<Row> = client::table
+        .filter(client::name.gt(after.unwrap_or("")))
+        .order(client::name.asc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Changes everything but id, name, secret and state.
+pub fn update(conn: &mut Conn, new: &Client) -> Result<(), Fault> {
+    let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
+    diesel::update(client::table.find(new.id.bytes()))
+        .set((
+            client::grants.eq(grants.join(" ")),
+            client::redirect_uris.eq(new.redirect_uris.join(" ")),
+            client::audiences.eq(new.audiences.join(" ")),
+            client::scopes.eq(new.scopes.to_string()),
+            client::detail_types.eq(new.detail_types.join(" ")),
+            client::token_format.eq(new.policy.format().as_str()),
+            client::token_ttl_s.eq(new.policy.ttl_s()),
+            client::session_idle_s.eq(new.sessions.idle_s()),
+            client::session_ttl_s.eq(new.sessions.ttl_s()),
+            client::one_use.eq(new.policy.one_use()),
+            client::second_factor.eq(new.second_factor.as_str()),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Enables or disables.
 pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<(), Fault> {
     diesel::update(client::table.find(id.bytes())).set(client::state.eq(state.as_str())).execute(conn)?;

@@ -6,7 +6,7 @@ use crate::db::schema::{factor_step, lockout, user};
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{User, UserName, UserState};
+use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
 
 #[derive(Queryable, Selectable)]
@@ -74,6 +74,29 @@ pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
 pub fn list(conn: &mut Conn) -> Result<Vec<User>, Fault> {
     let rows = user::table.order(user::name_folded.asc()).select(Row::as_select()).load(conn)?;
     rows.into_iter().map(Row::read).collect()
+}
+
+/// Up to `limit` users by folded name, after one and with a prefix where they are given.
+pub fn page(conn: &mut Conn, after: Option<&str>, prefix: &str, limit: i64) -> Result<Vec<User>, Fault> {
+    // No name holds a character after this one, so a prefix is a range, which the index serves.
+    let end = format!("{prefix}\u{10ffff}");
+    let rows = user::table
+        .filter(user::name_folded.gt(after.unwrap_or("")))
+        .filter(user::name_folded.ge(prefix))
+        .filter(user::name_folded.le(end))
+        .order(user::name_folded.asc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// Changes e-mail address and role.
+pub fn update(conn: &mut Conn, id: UserId, email: Option<&str>, role: Role) -> Result<(), Fault> {
+    diesel::update(user::table.find(id.bytes()))
+        .set((user::email.eq(email), user::role.eq(role.as_str())))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// How many users there are, counted up to `limit`.

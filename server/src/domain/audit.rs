@@ -70,6 +70,8 @@ words! {
     Action, "action" {
         /// A user was added.
         UserAdded = "user.added",
+        /// A user's e-mail address or role was changed.
+        UserChanged = "user.changed",
         /// A user was removed.
         UserRemoved = "user.removed",
         /// A user was locked by an administrator.
@@ -112,6 +114,8 @@ words! {
         ClientRefused = "client.refused",
         /// A client was added.
         ClientAdded = "client.added",
+        /// A client's registration was changed.
+        ClientChanged = "client.changed",
         /// A client was disabled.
         ClientDisabled = "client.disabled",
         /// A client was enabled again.
@@ -255,9 +259,11 @@ impl Entry {
 pub struct Origin {
     /// The network address, unless it was the command line.
     pub address: Option<IpAddr>,
+    /// Who manages: the operator at the command line, or whoever showed a token for the management API; else nobody.
+    pub manager: Actor,
 }
 
 impl Origin {
     /// The command line.
-    pub const COMMAND_LINE: Self = Self { address: None };
+    pub const COMMAND_LINE: Self = Self { address: None, manager: Actor::Operator };
 }

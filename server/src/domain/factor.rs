@@ -1,6 +1,6 @@
 //! Factors: the enrolments of phones and tokens, and the first link of the chain check, spend, issue.
 
-use mobile_core::{Code, Counter, Hotp, Period, Secret, Step, Totp, Window};
+use mobile_core::{Algorithm, Code, Counter, Digits, Hotp, Period, Secret, Step, Totp, Window};
 
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::refusal::Invalid;
@@ -41,6 +41,31 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// From what somebody asks for in words and numbers; the period is TOTP's, the counter HOTP's alone.
+    pub fn of(
+        kind: &str,
+        algorithm: &str,
+        digits: u8,
+        period: Option<u32>,
+        counter: Option<u64>,
+    ) -> Result<Self, Invalid> {
+        let algorithm: Algorithm =
+            algorithm.parse().map_err(|_| Invalid::new("algorithm", "must be SHA1, SHA256 or SHA512"))?;
+        let digits = Digits::new(digits).map_err(|_| Invalid::new("digits", "must be 6, 7 or 8"))?;
+        match kind {
+            "totp" if counter.is_some() => Err(Invalid::new("counter", "is for hotp only")),
+            "totp" => {
+                let period = period
+                    .map_or(Ok(Period::default()), Period::new)
+                    .map_err(|_| Invalid::new("period", "must be at least 1 second"))?;
+                Ok(Self::Totp(Totp { algorithm, digits, period }))
+            }
+            "hotp" if period.is_some() => Err(Invalid::new("period", "is for totp only")),
+            "hotp" => Ok(Self::Hotp(Hotp { algorithm, digits })),
+            _ => Err(Invalid::new("kind", "must be totp or hotp")),
+        }
+    }
+
     /// `totp` or `hotp`.
     pub const fn kind(&self) -> &'static str {
         match self {

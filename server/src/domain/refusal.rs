@@ -65,6 +65,8 @@ pub enum Refusal {
         /// How old it may be, in seconds.
         max_age_s: i64,
     },
+    /// A manager may not reach further than the own role and scopes, not even through others.
+    OutOfReach,
     /// Whoever has only a password may not add or remove factors beside an active one.
     FactorNeeded,
     /// No more factors fit.
@@ -97,6 +99,7 @@ impl Refusal {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::InsufficientAuthentication { .. } => "insufficient_user_authentication",
+            Self::OutOfReach => "out_of_reach",
             Self::FactorNeeded => "factor_needed",
             Self::TooManyFactors => "too_many_factors",
             Self::NotFound { .. } => "not_found",
@@ -127,6 +130,7 @@ impl fmt::Display for Refusal {
             Self::InsufficientAuthentication { max_age_s } => {
                 write!(f, "this wants a login of the last {max_age_s} s: log in again")
             }
+            Self::OutOfReach => f.write_str("this reaches further than the token's own role and scopes"),
             Self::FactorNeeded => {
                 f.write_str("this user has an active factor: use a token that was obtained with it")
             }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::domain::refusal::{Invalid, Refusal};
 
-/// The user's own factors: list, add, remove.
+/// The user's own factors: list, add, remove. In a manager's token everybody's.
 pub const FACTORS: &str = "factors";
 
 /// The user's own sessions: list, end.
@@ -15,11 +15,10 @@ pub const SESSIONS: &str = "sessions";
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Scopes that only make sense for a user.
-const OF_USERS: [&str; 3] = [FACTORS, SESSIONS, OFFLINE_ACCESS];
+const OF_USERS: [&str; 2] = [SESSIONS, OFFLINE_ACCESS];
 
-/// Scopes of the management API, each also as `NAME:read`. They go to clients acting for themselves,
-/// never to a user's token.
-const MANAGEMENT: [&str; 3] = ["users", "clients", "audit"];
+/// Scopes of the management API, each also as `NAME:read`.
+pub const MANAGEMENT: [&str; 4] = ["users", FACTORS, "clients", "audit"];
 
 /// Reads one scope token.
 pub fn parse_scope(text: &str) -> Result<String, Invalid> {
@@ -51,16 +50,36 @@ impl Scopes {
         Ok(Self(set))
     }
 
+    /// Whether they reach what `needed` asks for: the scope itself, or for `NAME:read` also `NAME`.
+    pub fn reach(&self, needed: &str) -> bool {
+        self.contains(needed) || needed.strip_suffix(":read").is_some_and(|whole| self.contains(whole))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those of the management API.
+    #[must_use]
+    pub fn management(&self) -> Self {
+        self.retain(|scope| scope == FACTORS || is_management(scope))
+    }
+
+    /// Whether everything in `other` is within these.
+    pub fn cover(&self, other: &Self) -> bool {
+        other.0.iter().all(|scope| self.reach(scope))
+    }
+
     /// Whether `scope` is among them.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.contains(scope)
     }
 
-    /// What a token gets for a user: what was asked for, or else all that the client has, without the management
-    /// scopes. Asking for more than the client has is refused.
+    /// What a token may get for a user: what was asked for, or else all that the client has. Asking for more than the client has is
+    /// refused. What the user's role does not allow is left out when the token is issued.
     pub fn for_user(&self, asked: Option<&Self>) -> Result<Self, Refusal> {
-        let usable = Self(self.0.iter().filter(|scope| !is_management(scope)).cloned().collect());
-        usable.narrowed_to(asked)
+        self.clone().narrowed_to(asked)
     }
 
     /// What a token gets for a client acting for itself.
@@ -90,8 +109,9 @@ impl Scopes {
     }
 }
 
-fn is_management(scope: &str) -> bool {
-    MANAGEMENT.contains(&scope.strip_suffix(":read").unwrap_or(scope))
+/// Whether a scope reaches beyond the user's own things.
+pub fn is_management(scope: &str) -> bool {
+    scope != FACTORS && MANAGEMENT.contains(&scope.strip_suffix(":read").unwrap_or(scope))
 }
 
 impl fmt::Display for Scopes {
@@ -123,11 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn management_scopes_never_reach_a_users_token() {
-        let has = scopes("read users audit:read factors");
-        assert_eq!(has.for_user(None), Ok(scopes("read factors")));
-        assert_eq!(has.for_user(Some(&scopes("users"))), Err(Refusal::InvalidScope));
-        assert_eq!(has.for_client(None), Ok(scopes("read users audit:read")));
+    fn the_whole_reaches_what_reading_reaches() {
+        let has = scopes("users audit:read read");
+        assert!(has.reach("users") && has.reach("users:read") && has.reach("audit:read"));
+        assert!(!has.reach("audit") && !has.reach("clients:read"));
+        assert!(has.cover(&scopes("users:read audit:read")) && !has.cover(&scopes("audit")));
+        assert_eq!(has.management(), scopes("users audit:read"));
+        assert!(
+            !is_management(FACTORS) && is_management("factors:read"),
+            "a user's own factors are no management"
+        );
+        assert_eq!(scopes("read sessions factors").for_client(None), Ok(scopes("read factors")));
     }
 
     #[test]

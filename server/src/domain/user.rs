@@ -63,6 +63,18 @@ words! {
     }
 }
 
+impl Role {
+    /// Whether a user in this role may hold a management scope.
+    pub fn may_hold(self, scope: &str) -> bool {
+        match self {
+            Self::User => false,
+            Self::Helpdesk => matches!(scope, "users:read" | "factors:read"),
+            Self::Auditor => scope.ends_with(":read"),
+            Self::Admin => true,
+        }
+    }
+}
+
 words! {
     /// Whether a user may log in.
     UserState, "state" {

@@ -80,7 +80,9 @@ fn refused(refusal: &Refusal) -> Answer {
         Refusal::InvalidClient | Refusal::InvalidToken | Refusal::InsufficientAuthentication { .. } => {
             StatusCode::UNAUTHORIZED
         }
-        Refusal::InsufficientScope { .. } | Refusal::FactorNeeded => StatusCode::FORBIDDEN,
+        Refusal::InsufficientScope { .. } | Refusal::OutOfReach | Refusal::FactorNeeded => {
+            StatusCode::FORBIDDEN
+        }
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
         Refusal::AlreadyExists { .. } | Refusal::TooManyFactors => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -7,9 +7,10 @@ use actix_web::{HttpRequest, web};
 use tokio::sync::Semaphore;
 
 use crate::app::context::{At, Service, Stop};
+use crate::app::manage::{Manager, Needs, manage};
 use crate::clock::Clock;
 use crate::db::{Conn, Database};
-use crate::domain::audit::Origin;
+use crate::domain::audit::{Actor, Origin};
 use crate::error::Fault;
 use crate::http::extract::bearer;
 
@@ -72,6 +73,19 @@ impl State {
         self.run(request, move |service, conn, at| use_case(service, conn, at, &token)).await
     }
 
+    /// The same for managers. May hash a password, rarely: managers are few.
+    pub(super) async fn run_as_manager<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        needs: Needs,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        self.run_as_bearer(request, move |service, conn, at, token| {
+            manage(service, conn, at, token, needs, use_case)
+        })
+        .await
+    }
+
     /// The same for what hashes a password: a few at once, some more in a fair queue, the rest refused.
     pub(super) async fn run_with_password<T: Send + 'static>(
         self: &Arc<Self>,
@@ -99,6 +113,6 @@ impl State {
         };
         let peer = || request.peer_addr().map(|address| address.ip());
         let address = if self.behind_proxy { forwarded().or_else(peer) } else { peer() };
-        Origin { address }
+        Origin { address, manager: Actor::Anonymous }
     }
 }

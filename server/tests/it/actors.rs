@@ -261,6 +261,32 @@ impl App {
         Reply::read(request.header("authorization", format!("Bearer {bearer}")).call().unwrap())
     }
 
+    /// Any method with a JSON body; null sends none.
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if matches!(method, "GET" | "DELETE") || body.is_null() {
+            return Reply::read(self.agent.run(request.body(()).unwrap()).unwrap());
+        }
+        Reply::read(self.agent.run(request.body(body.to_string()).unwrap()).unwrap())
+    }
+
+    /// A page for people: media type, content security policy, text.
+    pub fn page(&self, path: &str) -> (String, String, String) {
+        let mut response = self.agent.get(format!("{}{path}", self.url)).call().unwrap();
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        let (kind, policy) = (header("content-type"), header("content-security-policy"));
+        (kind, policy, response.body_mut().read_to_string().unwrap())
+    }
+
+    /// A phone that has scanned this URI.
+    pub fn phone_of(&self, uri: &str) -> Phone {
+        Phone { uri: KeyUri::parse(uri).unwrap().0, clock: self.clock.clone() }
+    }
+
     /// Any body with any headers.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut request = self.agent.post(format!("{}{path}", self.url));
@@ -554,4 +580,9 @@ pub fn count_rows(place: &Place, table: &str) -> i64 {
 pub fn unique() -> u64 {
     static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// A client's name that no other client has.
+pub fn unused_name() -> &'static str {
+    Box::leak(format!("client-{}", unique()).into_boxed_str())
 }

@@ -23,6 +23,7 @@ mod enrolment;
 mod input;
 mod keys;
 mod lockout;
+mod management;
 mod observability;
 mod passwords;
 mod races;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         ("input", input::tests()),
         ("keys", keys::tests()),
         ("lockout", lockout::tests()),
+        ("management", management::tests()),
         ("observability", observability::tests()),
         ("passwords", passwords::tests()),
         ("races", races::tests()),

@@ -41,6 +41,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::respond", "what every reply has in common"),
     ("http::state", "the one hop to the threads that may block"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
+    ("app::manage", "who may manage, and what"),
     ("app::client_auth", "which application is asking"),
     ("app::bearer", "whose token was shown"),
     ("app::recovery_code", "made with the first enrolment"),
