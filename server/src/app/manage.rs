@@ -7,7 +7,7 @@ use crate::app::context::{At, Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::{MANAGEMENT, Scopes};
+use crate::domain::scope::{FACTORS, MANAGEMENT, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName};
 use crate::error::Fault;
@@ -73,12 +73,10 @@ fn authenticate(
     };
     // The role of now, not that of the login.
     let role = db::user::find(conn, login.user)?.map_or(Role::User, |user| user.role);
-    let reaches = match role {
-        Role::User => false,
-        // A help desk's token reads; what help desks are there for, their role allows.
-        Role::Helpdesk if needs.help => true,
-        _ => scope.reach(needs.scope) && role.may_hold(needs.scope),
-    };
+    let in_role = role.may_hold(needs.scope) || (needs.help && role == Role::Helpdesk);
+    // `factors` alone is for the own ones, at any application; with `factors:read`, which only roles get, for everybody's.
+    let meant = needs.scope != FACTORS || scope.contains("factors:read");
+    let reaches = in_role && meant && scope.reach(needs.scope);
     if !reaches || !login.used_second_factor() {
         return Err(refused.into());
     }

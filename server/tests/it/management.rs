@@ -26,6 +26,7 @@ tests![
     the_audit_log_names_the_manager_and_is_filtered,
     a_client_cannot_reach_further_through_clients_or_users,
     a_help_desk_unlocks_and_resets_users_and_no_more,
+    a_managers_token_for_another_application_manages_nothing,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
     a_role_that_was_taken_away_is_over_at_once,
@@ -485,6 +486,23 @@ fn a_help_desk_unlocks_and_resets_users_and_no_more(on: Backend) {
         ("POST", "/v1/keys/rotate", json!({})),
     ] {
         call(&app, method, path, &help, &body).must_be_problem(403, "insufficient_scope");
+    }
+}
+
+fn a_managers_token_for_another_application_manages_nothing(on: Backend) {
+    let app = App::start(on);
+    let (phone, _) = staff(&app, "hal", Role::Helpdesk);
+    let (admins, _) = staff(&app, "ada", Role::Admin);
+    app.user("alice");
+    app.next_step();
+    // An ordinary application, where people look after their own factors.
+    let shop = app.client_with(ClientSpec::with_scopes("read factors"));
+    for (name, phone) in [("hal", &phone), ("ada", &admins)] {
+        let token = shop.mfa_otp(&shop.mfa_token(name), &phone.code()).access_token();
+        for path in ["/v1/users/alice/reset", "/v1/users/alice/unlock", "/v1/users/alice/lock"] {
+            call(&app, "POST", path, &token, &Value::Null).must_be_problem(403, "insufficient_scope");
+        }
+        call(&app, "GET", "/v1/users", &token, &Value::Null).must_be_problem(403, "insufficient_scope");
     }
 }
 
