@@ -52,26 +52,51 @@ impl Row {
     }
 }
 
+/// What a client was registered with: everything that a change of its registration replaces.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = client)]
+struct Registration {
+    grants: String,
+    redirect_uris: String,
+    audiences: String,
+    scopes: String,
+    detail_types: String,
+    token_format: &'static str,
+    token_ttl_s: i64,
+    one_use: bool,
+    session_idle_s: i64,
+    session_ttl_s: i64,
+    second_factor: &'static str,
+}
+
+impl Registration {
+    fn of(client: &Client) -> Self {
+        let grants: Vec<&str> = client.grants.iter().map(|grant| grant.as_str()).collect();
+        Self {
+            grants: grants.join(" "),
+            redirect_uris: client.redirect_uris.join(" "),
+            audiences: client.audiences.join(" "),
+            scopes: client.scopes.to_string(),
+            detail_types: client.detail_types.join(" "),
+            token_format: client.policy.format().as_str(),
+            token_ttl_s: client.policy.ttl_s(),
+            one_use: client.policy.one_use(),
+            session_idle_s: client.sessions.idle_s(),
+            session_ttl_s: client.sessions.ttl_s(),
+            second_factor: client.second_factor.as_str(),
+        }
+    }
+}
+
 /// Adds a client; `false` where the name is taken.
 pub fn insert(conn: &mut Conn, new: &Client, secret_hash: &[u8]) -> Result<bool, Fault> {
-    let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
     unless_taken(
         diesel::insert_into(client::table)
             .values((
                 client::id.eq(new.id.bytes()),
                 client::name.eq(new.name.as_str()),
                 client::secret_hash.eq(secret_hash),
-                client::grants.eq(grants.join(" ")),
-                client::redirect_uris.eq(new.redirect_uris.join(" ")),
-                client::audiences.eq(new.audiences.join(" ")),
-                client::scopes.eq(new.scopes.to_string()),
-                client::detail_types.eq(new.detail_types.join(" ")),
-                client::token_format.eq(new.policy.format().as_str()),
-                client::token_ttl_s.eq(new.policy.ttl_s()),
-                client::one_use.eq(new.policy.one_use()),
-                client::session_idle_s.eq(new.sessions.idle_s()),
-                client::session_ttl_s.eq(new.sessions.ttl_s()),
-                client::second_factor.eq(new.second_factor.as_str()),
+                Registration::of(new),
                 client::state.eq(new.state.as_str()),
                 client::created_at.eq(new.created_at.millis()),
             ))
@@ -115,22 +140,7 @@ pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Clie
 
 /// Changes everything but id, name, secret and state.
 pub fn update(conn: &mut Conn, new: &Client) -> Result<(), Fault> {
-    let grants: Vec<&str> = new.grants.iter().map(|grant| grant.as_str()).collect();
-    diesel::update(client::table.find(new.id.bytes()))
-        .set((
-            client::grants.eq(grants.join(" ")),
-            client::redirect_uris.eq(new.redirect_uris.join(" ")),
-            client::audiences.eq(new.audiences.join(" ")),
-            client::scopes.eq(new.scopes.to_string()),
-            client::detail_types.eq(new.detail_types.join(" ")),
-            client::token_format.eq(new.policy.format().as_str()),
-            client::token_ttl_s.eq(new.policy.ttl_s()),
-            client::session_idle_s.eq(new.sessions.idle_s()),
-            client::session_ttl_s.eq(new.sessions.ttl_s()),
-            client::one_use.eq(new.policy.one_use()),
-            client::second_factor.eq(new.second_factor.as_str()),
-        ))
-        .execute(conn)?;
+    diesel::update(client::table.find(new.id.bytes())).set(Registration::of(new)).execute(conn)?;
     Ok(())
 }
 
