@@ -2,7 +2,8 @@
 //! introspected (`app/issue.rs`, `app/introspect.rs`).
 
 use crate::app::context::{At, Service, Stop, Tx};
-use crate::db::grant::{Holder, Summary};
+use crate::db::grant::Holder;
+pub use crate::db::grant::Summary;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::authorization::{Access, ScopeRule};
@@ -10,12 +11,15 @@ use crate::domain::id::{GrantId, GroupId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserName;
+use crate::error::Fault;
 use crate::random;
 
 /// Puts a rule in the place of the one of the same scope.
 pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -> Result<(), Stop> {
-    service.write(conn, at, |tx| {
-        db::scope_rule::put(tx.conn, rule)?;
+    service.write_by_name(conn, at, |tx| {
+        if !db::scope_rule::put(tx.conn, rule)? {
+            return Err(Refusal::AlreadyExists { what: "scope" }.into());
+        }
         tx.note(
             Event::done(tx.origin.manager, Action::ScopeChanged, None).with(format!("scope={}", rule.name)),
         );
@@ -26,6 +30,11 @@ pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -
 /// All scopes with rules.
 pub fn scopes(conn: &mut Conn) -> Result<Vec<ScopeRule>, Stop> {
     Ok(db::scope_rule::list(conn)?)
+}
+
+/// A page of scopes with rules by name, after one.
+pub fn scope_page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<ScopeRule>, Stop> {
+    Ok(db::scope_rule::page(conn, after, limit)?)
 }
 
 /// Removes a scope's rule: the client alone rules it from now on.
@@ -41,26 +50,59 @@ pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> R
 
 /// Adds a group without members.
 pub fn add_group(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
-    let visible = !name.chars().any(char::is_control) && name.trim() == name;
-    if !(1..=100).contains(&name.len()) || !visible {
-        return Err(Invalid::new("name", "must be 1 to 100 bytes without control characters").into());
-    }
+    must_be_a_group_name(name)?;
     service.write(conn, at, |tx| {
-        let id = GroupId::new(random::id(tx.now));
-        if db::group::find(tx.conn, name)?.is_some() || !db::group::insert(tx.conn, id, name, tx.now)? {
+        if db::group::find(tx.conn, name)?.is_some() {
             return Err(Refusal::AlreadyExists { what: "group" }.into());
         }
-        tx.note(
-            Event::done(tx.origin.manager, Action::GroupAdded, Subject::Group(id))
-                .with(format!("name={name}")),
-        );
-        Ok(())
+        insert_group(tx, name).map(|_| ())
     })
+}
+
+fn must_be_a_group_name(name: &str) -> Result<(), Invalid> {
+    let visible = !name.chars().any(char::is_control) && name.trim() == name;
+    if (1..=100).contains(&name.len()) && visible {
+        Ok(())
+    } else {
+        Err(Invalid::new("name", "must be 1 to 100 bytes without control characters"))
+    }
+}
+
+fn insert_group(tx: &mut Tx<'_>, name: &str) -> Result<GroupId, Stop> {
+    let id = GroupId::new(random::id(tx.now));
+    if !db::group::insert(tx.conn, id, name, tx.now)? {
+        return Err(Refusal::AlreadyExists { what: "group" }.into());
+    }
+    let event = Event::done(tx.origin.manager, Action::GroupAdded, Subject::Group(id));
+    tx.note(event.with(format!("name={name}")));
+    Ok(id)
 }
 
 /// All groups by name.
 pub fn groups(conn: &mut Conn) -> Result<Vec<String>, Stop> {
     Ok(db::group::list(conn)?)
+}
+
+/// A page of groups by name, after one.
+pub fn group_page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>, Stop> {
+    Ok(db::group::page(conn, after, limit)?)
+}
+
+/// How many members a group has.
+pub fn member_count(conn: &mut Conn, name: &str) -> Result<i64, Stop> {
+    let group = require_group(conn, name)?;
+    Ok(db::group::member_count(conn, group)?)
+}
+
+/// A page of a group's members by folded name, after one: name, and folded name.
+pub fn member_page(
+    conn: &mut Conn,
+    name: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>, Stop> {
+    let group = require_group(conn, name)?;
+    Ok(db::group::member_page(conn, group, after, limit)?)
 }
 
 /// The names of a group's members.
@@ -98,23 +140,33 @@ fn change_members(
     name: &str,
     users: &[UserName],
     action: Action,
-    change: fn(&mut Conn, GroupId, UserId) -> Result<bool, crate::error::Fault>,
+    change: fn(&mut Conn, GroupId, UserId) -> Result<bool, Fault>,
 ) -> Result<usize, Stop> {
-    // Found before anything is changed: a name that is wrong changes nothing.
-    let group = require_group(conn, name)?;
-    let ids = users.iter().map(|user| require_user(conn, user)).collect::<Result<Vec<_>, _>>()?;
     service.write(conn, at, |tx| {
-        let mut changed = 0;
-        for id in ids {
-            if change(tx.conn, group, id)? {
-                changed += 1;
-                tx.note(
-                    Event::done(tx.origin.manager, action, Subject::User(id)).with(format!("group={group}")),
-                );
-            }
-        }
-        Ok(changed)
+        // Found before anything is changed: a name that is wrong changes nothing.
+        let group = require_group(tx.conn, name)?;
+        let ids = users.iter().map(|user| require_user(tx.conn, user)).collect::<Result<Vec<_>, _>>()?;
+        db::group::hold(tx.conn, group)?;
+        change_each(tx, group, &ids, action, change)
     })
+}
+
+fn change_each(
+    tx: &mut Tx<'_>,
+    group: GroupId,
+    users: &[UserId],
+    action: Action,
+    change: fn(&mut Conn, GroupId, UserId) -> Result<bool, Fault>,
+) -> Result<usize, Stop> {
+    let mut changed = 0;
+    for id in users {
+        if change(tx.conn, group, *id)? {
+            changed += 1;
+            let event = Event::done(tx.origin.manager, action, Subject::User(*id));
+            tx.note(event.with(format!("group={group}")));
+        }
+    }
+    Ok(changed)
 }
 
 /// Adds a group where there is none, and gives it exactly these members; where one of them does not exist nothing is changed.
@@ -125,21 +177,20 @@ pub fn put_group(
     name: &str,
     users: &[UserName],
 ) -> Result<(), Stop> {
-    let wanted = users.iter().map(|user| require_user(conn, user)).collect::<Result<Vec<_>, _>>()?;
-    if db::group::find(conn, name)?.is_none() {
-        add_group(service, conn, at, name)?;
-    }
-    let known = members(conn, name)?;
-    let known = known.iter().map(|user| UserName::parse(user)).collect::<Result<Vec<_>, _>>()?;
-    let mut gone = Vec::new();
-    for user in known {
-        if !wanted.contains(&require_user(conn, &user)?) {
-            gone.push(user);
-        }
-    }
-    remove_members(service, conn, at, name, &gone)?;
-    add_members(service, conn, at, name, users)?;
-    Ok(())
+    must_be_a_group_name(name)?;
+    service.write_by_name(conn, at, |tx| {
+        let wanted = users.iter().map(|user| require_user(tx.conn, user)).collect::<Result<Vec<_>, _>>()?;
+        let group = match db::group::find(tx.conn, name)? {
+            Some(group) => group,
+            None => insert_group(tx, name)?,
+        };
+        db::group::hold(tx.conn, group)?;
+        let mut gone = db::group::member_ids(tx.conn, group)?;
+        gone.retain(|member| !wanted.contains(member));
+        change_each(tx, group, &gone, Action::MemberRemoved, db::group::remove_member)?;
+        change_each(tx, group, &wanted, Action::MemberAdded, db::group::add_member)?;
+        Ok(())
+    })
 }
 
 /// Removes a group with its memberships and grants.
@@ -230,10 +281,21 @@ pub fn take_one(service: &Service, conn: &mut Conn, at: At, grant: GrantId) -> R
     })
 }
 
-/// Grants that are not over: all, or those of one holder.
+/// Grants that are not over: all, or those of one holder; a thousand at most.
 pub fn grants(conn: &mut Conn, at: At, of: Option<&Named>) -> Result<Vec<Summary>, Stop> {
+    grant_page(conn, at, of, GrantId::LAST, 1000)
+}
+
+/// A page of grants that are not over, given before one of them, the youngest first.
+pub fn grant_page(
+    conn: &mut Conn,
+    at: At,
+    of: Option<&Named>,
+    before: GrantId,
+    limit: i64,
+) -> Result<Vec<Summary>, Stop> {
     let holder = of.map(|named| resolve(conn, named)).transpose()?;
-    Ok(db::grant::list(conn, holder, at.now)?)
+    Ok(db::grant::page(conn, holder, at.now, before, limit)?)
 }
 
 fn resolve(conn: &mut Conn, named: &Named) -> Result<Holder, Stop> {

@@ -8,13 +8,14 @@ use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Event, Subject};
+use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{
     Client, ClientName, ClientState, Grant, SecondFactor, SessionLimits, TokenPolicy,
 };
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
 use crate::domain::token::RevocationKind;
 use crate::error::Fault;
 use crate::random;
@@ -51,37 +52,12 @@ pub struct Registered {
 
 /// Registers a client.
 pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Result<Registered, Stop> {
-    let asked = std::mem::take(&mut new.grants);
-    new.grants = Grant::ALL.into_iter().filter(|grant| asked.contains(grant)).collect();
-    if new.grants.is_empty() {
-        return Err(Invalid::new("grant", "is missing").into());
-    }
+    new.normalise()?;
     service.write(conn, at, |tx| {
-        let client = Client {
-            id: ClientId::new(random::id(tx.now)),
-            name: new.name,
-            grants: new.grants,
-            redirect_uris: new.redirect_uris,
-            audiences: new.audiences,
-            scopes: new.scopes,
-            detail_types: new.detail_types,
-            policy: new.policy,
-            sessions: new.sessions,
-            second_factor: new.second_factor,
-            state: ClientState::Active,
-            created_at: tx.now,
-        };
-        let secret =
-            Zeroizing::new(format!("css_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-        let hash = service.hasher.hash(Purpose::ClientSecret, &[secret.as_bytes()]);
-        if db::client::find_by_name(tx.conn, client.name.as_str())?.is_some()
-            || !db::client::insert(tx.conn, &client, &hash)?
-        {
+        if db::client::find_by_name(tx.conn, new.name.as_str())?.is_some() {
             return Err(Refusal::AlreadyExists { what: "client" }.into());
         }
-        let detail = format!("name={}", client.name);
-        tx.note(Event::done(tx.origin.manager, Action::ClientAdded, Subject::Client(client.id)).with(detail));
-        Ok(Registered { client, secret })
+        register(service, tx, &new)
     })
 }
 
@@ -90,31 +66,94 @@ pub fn put(
     service: &Service,
     conn: &mut Conn,
     at: At,
-    new: NewClient,
+    mut new: NewClient,
 ) -> Result<(Client, Option<Zeroizing<String>>), Stop> {
-    if db::client::find_by_name(conn, new.name.as_str())?.is_none() {
-        return add(service, conn, at, new).map(|added| (added.client, Some(added.secret)));
-    }
-    service.write(conn, at, |tx| {
-        let known = require_client(tx, new.name.as_str())?;
-        let changed = Client {
-            grants: new.grants,
-            redirect_uris: new.redirect_uris,
-            audiences: new.audiences,
-            scopes: new.scopes,
-            detail_types: new.detail_types,
-            policy: new.policy,
-            sessions: new.sessions,
-            second_factor: new.second_factor,
-            ..known
+    new.normalise()?;
+    service.write_by_name(conn, at, |tx| {
+        let Some(known) = db::client::find_by_name(tx.conn, new.name.as_str())? else {
+            return register(service, tx, &new).map(|added| (added.client, Some(added.secret)));
         };
-        if changed.grants.is_empty() {
-            return Err(Invalid::new("grants", "is missing").into());
+        // Nor is a client changed that reaches further: who rules it could use it.
+        tx.must_hold(&known.scopes)?;
+        tx.must_hold(&new.scopes)?;
+        let still_manages = new.scopes.cover(&known.scopes.management())
+            && new.grants.contains(&Grant::ClientCredentials)
+            && !new.policy.one_use();
+        if is_own(tx, known.id) && !still_manages {
+            return Err(Refusal::OwnClient.into());
         }
+        let changed = new.applied_to(known.id, known.state, known.created_at);
         db::client::update(tx.conn, &changed)?;
         tx.note(Event::done(tx.origin.manager, Action::ClientChanged, Subject::Client(changed.id)));
         Ok((changed, None))
     })
+}
+
+impl NewClient {
+    /// Puts the grants in their order, each once; refuses to have none.
+    fn normalise(&mut self) -> Result<(), Invalid> {
+        let asked = std::mem::take(&mut self.grants);
+        self.grants = Grant::ALL.into_iter().filter(|grant| asked.contains(grant)).collect();
+        if self.grants.is_empty() { Err(Invalid::new("grants", "is missing")) } else { Ok(()) }
+    }
+
+    fn applied_to(&self, id: ClientId, state: ClientState, created_at: Timestamp) -> Client {
+        Client {
+            id,
+            name: self.name.clone(),
+            grants: self.grants.clone(),
+            redirect_uris: self.redirect_uris.clone(),
+            audiences: self.audiences.clone(),
+            scopes: self.scopes.clone(),
+            detail_types: self.detail_types.clone(),
+            policy: self.policy.clone(),
+            sessions: self.sessions,
+            second_factor: self.second_factor,
+            state,
+            created_at,
+        }
+    }
+}
+
+fn register(service: &Service, tx: &mut Tx<'_>, new: &NewClient) -> Result<Registered, Stop> {
+    tx.must_hold(&new.scopes)?;
+    // A name is as good as an id, so it must not be another client's.
+    if new.name.as_str().parse::<ClientId>().is_ok() {
+        return Err(Invalid::new("name", "must not be a UUID, since ids are").into());
+    }
+    let client = new.applied_to(ClientId::new(random::id(tx.now)), ClientState::Active, tx.now);
+    let (secret, hash) = new_secret(service);
+    // Looked up before by the callers, since a failed insert ends the whole transaction on PostgreSQL.
+    if !db::client::insert(tx.conn, &client, &hash)? {
+        return Err(Refusal::AlreadyExists { what: "client" }.into());
+    }
+    let detail = format!("name={}", client.name);
+    tx.note(Event::done(tx.origin.manager, Action::ClientAdded, Subject::Client(client.id)).with(detail));
+    Ok(Registered { client, secret })
+}
+
+/// Gives a client a new secret; the old one is wrong at once. Sessions and tokens stay: who fears that somebody else has had the secret
+/// disables the client first.
+pub fn renew_secret(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name_or_id: &str,
+) -> Result<Registered, Stop> {
+    service.write(conn, at, |tx| {
+        let client = require_client(tx, name_or_id)?;
+        let (secret, hash) = new_secret(service);
+        db::client::set_secret(tx.conn, client.id, &hash)?;
+        tx.note(Event::done(tx.origin.manager, Action::ClientSecretRenewed, Subject::Client(client.id)));
+        Ok(Registered { client, secret })
+    })
+}
+
+/// A secret of 256 bits, and its keyed hash.
+fn new_secret(service: &Service) -> (Zeroizing<String>, [u8; 32]) {
+    let secret = Zeroizing::new(format!("css_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
+    let hash = service.hasher.hash(Purpose::ClientSecret, &[secret.as_bytes()]);
+    (secret, hash)
 }
 
 /// A page of clients by name.
@@ -122,9 +161,17 @@ pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Clie
     Ok(db::client::page(conn, after, limit)?)
 }
 
-/// The client of this name.
-pub fn show(conn: &mut Conn, name: &str) -> Result<Client, Stop> {
-    Ok(db::client::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "client" })?)
+/// The client of this name or id.
+pub fn show(conn: &mut Conn, name_or_id: &str) -> Result<Client, Stop> {
+    let by_id = match name_or_id.parse() {
+        Ok(id) => db::client::find_with_secret(conn, id)?.map(|(client, _)| client),
+        Err(_) => None,
+    };
+    let found = match by_id {
+        Some(client) => Some(client),
+        None => db::client::find_by_name(conn, name_or_id)?,
+    };
+    Ok(found.ok_or(Refusal::NotFound { what: "client" })?)
 }
 
 /// All clients by name.
@@ -142,6 +189,9 @@ pub fn set_state(
 ) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
+        if state == ClientState::Disabled && is_own(tx, client.id) {
+            return Err(Refusal::OwnClient.into());
+        }
         db::client::set_state(tx.conn, client.id, state)?;
         if state == ClientState::Disabled {
             end_all(tx, client.id)?;
@@ -159,6 +209,9 @@ pub fn set_state(
 pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
+        if is_own(tx, client.id) {
+            return Err(Refusal::OwnClient.into());
+        }
         end_all(tx, client.id)?;
         db::client::remove(tx.conn, client.id)?;
         let detail = format!("name={}", client.name);
@@ -178,14 +231,14 @@ fn end_all(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The client of this name or id, within the manager's reach.
 fn require_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
-    let by_id = match name_or_id.parse() {
-        Ok(id) => db::client::find_with_secret(tx.conn, id)?.map(|(client, _)| client),
-        Err(_) => None,
-    };
-    let found = match by_id {
-        Some(client) => Some(client),
-        None => db::client::find_by_name(tx.conn, name_or_id)?,
-    };
-    Ok(found.ok_or(Refusal::NotFound { what: "client" })?)
+    let client = show(tx.conn, name_or_id)?;
+    tx.must_hold(&client.scopes)?;
+    Ok(client)
+}
+
+/// Whether it is the application itself that asks.
+fn is_own(tx: &Tx<'_>, client: ClientId) -> bool {
+    tx.origin.manager == Actor::Client(client)
 }

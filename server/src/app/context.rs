@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use mobile_core::Secret;
 
+use crate::app::manage::{Manager, Warrant};
 use crate::crypto::keyed_hash::{KeyedHasher, Purpose};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::{Place, Sealer};
@@ -16,8 +17,10 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Event, Origin};
 use crate::domain::factor::OpenFactor;
 use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{LEEWAY_S, Revocation, RevocationKind};
+use crate::domain::user::{Role, User, UserName};
 use crate::error::Fault;
 
 /// Why a use case did not do what was asked: refused on purpose, or broken.
@@ -60,6 +63,15 @@ pub struct At {
     pub now: Timestamp,
     /// Where it came from.
     pub origin: Origin,
+    /// By what a manager asks; none where nobody manages, and at the command line, which may do everything.
+    pub warrant: Option<Warrant>,
+}
+
+impl At {
+    /// Of somebody who manages nothing, or of the command line.
+    pub const fn new(now: Timestamp, origin: Origin) -> Self {
+        Self { now, origin, warrant: None }
+    }
 }
 
 /// A transaction and the events that it will append to the audit log before it commits.
@@ -70,11 +82,40 @@ pub struct Tx<'a> {
     pub now: Timestamp,
     /// Where it came from.
     pub origin: Origin,
+    /// The manager who asks, as found inside this transaction.
+    manager: Option<Manager>,
     events: Vec<Event>,
     revocations: Vec<Revocation>,
 }
 
 impl Tx<'_> {
+    /// Refuses to touch users in a role, or to give one, where that is out of the manager's reach.
+    pub fn must_reach(&self, role: Role) -> Result<(), Refusal> {
+        self.manager.as_ref().map_or(Ok(()), |manager| manager.must_reach(role))
+    }
+
+    /// Refuses to touch a client with scopes that are out of the manager's reach, or to give it some.
+    pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
+        self.manager.as_ref().map_or(Ok(()), |manager| manager.must_hold(scopes))
+    }
+
+    /// The user of this name, within the manager's reach; held until the transaction ends: no code is checked, and neither role nor
+    /// factors are changed meanwhile.
+    pub fn require_user(&mut self, name: &UserName) -> Result<User, Stop> {
+        let missing = Refusal::NotFound { what: "user" };
+        let found = db::user::find_by_name(self.conn, name)?.ok_or(missing.clone())?;
+        db::lockout::hold(self.conn, found.id, self.now)?;
+        // Once more behind the hold: it may have waited for somebody who changed or removed the user.
+        let user = db::user::find(self.conn, found.id)?.ok_or(missing)?;
+        self.must_reach(user.role)?;
+        Ok(user)
+    }
+
+    fn find_manager(&mut self, service: &Service, warrant: Option<Warrant>) -> Result<(), Stop> {
+        self.manager = warrant.map(|warrant| warrant.manager(service, self.conn, self.now)).transpose()?;
+        Ok(())
+    }
+
     /// Notes an event for the audit log.
     pub fn note(&mut self, event: Event) {
         self.events.push(event);
@@ -127,6 +168,8 @@ impl Service {
     }
 
     /// Runs `body` in one transaction that ends with its audit events. A refusal commits like a success; a fault rolls back.
+    ///
+    /// Where a manager asks it begins with finding out once more who that is: whoever lost a role or a session before changes nothing.
     pub fn write<T>(
         &self,
         conn: &mut Conn,
@@ -134,9 +177,15 @@ impl Service {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let outcome = conn.write(|conn| {
-            let mut tx =
-                Tx { conn, now: at.now, origin: at.origin, events: Vec::new(), revocations: Vec::new() };
-            let outcome = match body(&mut tx) {
+            let mut tx = Tx {
+                conn,
+                now: at.now,
+                origin: at.origin,
+                manager: None,
+                events: Vec::new(),
+                revocations: Vec::new(),
+            };
+            let outcome = match tx.find_manager(self, at.warrant).and_then(|()| body(&mut tx)) {
                 Ok(value) => Ok(value),
                 Err(Stop::Refused(refusal)) => Err(refusal),
                 Err(Stop::Broken(fault)) => return Err(fault),
@@ -154,6 +203,20 @@ impl Service {
             Ok(outcome)
         })?;
         outcome.map_err(Stop::Refused)
+    }
+
+    /// The same for a PUT of something by its name: once more where another transaction took the name at the same moment. Then it is
+    /// there, and `body` finds it.
+    pub fn write_by_name<T>(
+        &self,
+        conn: &mut Conn,
+        at: At,
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        match self.write(conn, at, &mut body) {
+            Err(Stop::Refused(Refusal::AlreadyExists { .. })) => self.write(conn, at, body),
+            outcome => outcome,
+        }
     }
 
     /// The key that signs, opened once and kept.

@@ -67,7 +67,7 @@ pub fn enrol(
     new: NewFactor,
 ) -> Result<Enrolled, Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         add(service, tx, tx.origin.manager, &user, new)
     })
 }
@@ -146,18 +146,20 @@ fn add(
     Ok(Enrolled { id, state: new.state, uri, recovery_codes })
 }
 
-/// The operator confirms a user's pending factor with a code that the user reads out.
+/// The operator or a manager confirms a user's pending factor with a code that the user reads out. A user has one at most; `factor`
+/// says which is meant.
 pub fn confirm(
     service: &Service,
     conn: &mut Conn,
     at: At,
     name: &UserName,
+    factor: Option<FactorId>,
     code: &Code,
 ) -> Result<FactorId, Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         let mut usable = db::factor::usable(tx.conn, user.id, tx.now)?;
-        usable.retain(|factor| factor.summary.state == FactorState::Pending);
+        usable.retain(|one| one.summary.state == FactorState::Pending && is_meant(&one.summary, factor));
         let pending = usable.first().ok_or(Refusal::NotFound { what: "pending factor" })?;
         if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
             && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
@@ -175,20 +177,25 @@ pub fn confirm(
     })
 }
 
-/// The operator brings a HOTP token back that ran too far ahead, by two consecutive codes of it.
+/// The operator or a manager brings a HOTP token back that ran too far ahead, by two consecutive codes of it: the one that `factor`
+/// says, or whichever of the user's they fit.
 pub fn resynchronise(
     service: &Service,
     conn: &mut Conn,
     at: At,
     name: &UserName,
-    first: &Code,
-    second: &Code,
+    factor: Option<FactorId>,
+    (first, second): (&Code, &Code),
 ) -> Result<FactorId, Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
-        for factor in db::factor::usable(tx.conn, user.id, tx.now)? {
-            if factor.summary.state == FactorState::Active
-                && let Some(matched) = service.open_factor(&factor)?.resynchronise(first, second)
+        let user = tx.require_user(name)?;
+        let mut usable = db::factor::usable(tx.conn, user.id, tx.now)?;
+        usable.retain(|one| one.summary.state == FactorState::Active && is_meant(&one.summary, factor));
+        if let (Some(_), []) = (factor, usable.as_slice()) {
+            return Err(Refusal::NotFound { what: "active factor" }.into());
+        }
+        for one in usable {
+            if let Some(matched) = service.open_factor(&one)?.resynchronise(first, second)
                 && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
             {
                 tx.note(Event::done(
@@ -199,10 +206,14 @@ pub fn resynchronise(
                 return Ok(spent.factor());
             }
         }
-        let subject = Subject::User(user.id);
+        let subject = factor.map_or(Subject::User(user.id), Subject::Factor);
         tx.note(Event::refused(tx.origin.manager, Action::FactorResynchronised, subject, "wrong"));
         Err(Refusal::InvalidGrant.into())
     })
+}
+
+fn is_meant(summary: &Summary, factor: Option<FactorId>) -> bool {
+    factor.is_none_or(|id| id == summary.id)
 }
 
 /// A user's factors as the operator sees them, lapsed ones left out.
@@ -239,21 +250,41 @@ pub fn remove_own(
     service.write(conn, at, |tx| {
         let bearer = authenticate(service, tx.conn, tx.now, token)?;
         let user = bearer.user(tx)?;
-        let found = db::factor::list(tx.conn, user.id)?.into_iter().find(|own| own.id == factor);
-        let found = found.ok_or(Refusal::NotFound { what: "factor" })?;
+        let found = find(tx, user.id, factor)?;
         if found.state == FactorState::Active {
             bearer.must_reach_active_factors(tx, &user)?;
         }
-        if db::factor::revoke(tx.conn, factor, tx.now)? {
-            let ended = tx.end_sessions(Which::OfFactor(factor))?;
-            let detail = format!("sessions={ended}");
-            tx.note(
-                Event::done(Actor::User(user.id), Action::FactorRemoved, Subject::Factor(factor))
-                    .with(detail),
-            );
-        }
-        Ok(())
+        revoke(tx, Actor::User(user.id), factor)
     })
+}
+
+/// The operator or a manager removes one factor of a user. The sessions that it started end; recovery codes stay.
+pub fn remove(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    factor: FactorId,
+) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = tx.require_user(name)?;
+        find(tx, user.id, factor)?;
+        revoke(tx, tx.origin.manager, factor)
+    })
+}
+
+fn find(tx: &mut Tx<'_>, user: UserId, factor: FactorId) -> Result<Summary, Stop> {
+    let found = db::factor::list(tx.conn, user)?.into_iter().find(|own| own.id == factor);
+    Ok(found.ok_or(Refusal::NotFound { what: "factor" })?)
+}
+
+fn revoke(tx: &mut Tx<'_>, actor: Actor, factor: FactorId) -> Result<(), Stop> {
+    if db::factor::revoke(tx.conn, factor, tx.now)? {
+        let ended = tx.end_sessions(Which::OfFactor(factor))?;
+        let event = Event::done(actor, Action::FactorRemoved, Subject::Factor(factor));
+        tx.note(event.with(format!("sessions={ended}")));
+    }
+    Ok(())
 }
 
 /// What a reset ended.
@@ -267,7 +298,7 @@ pub struct ResetReport {
 /// The operator resets a user's enrolment: every factor, session and `mfa_token` is dead when this returns.
 pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<ResetReport, Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         let mut factors = 0;
         for factor in db::factor::list(tx.conn, user.id)? {
             factors += usize::from(db::factor::revoke(tx.conn, factor.id, tx.now)?);
@@ -281,15 +312,8 @@ pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Res
     })
 }
 
-/// The user, held until the transaction ends: no code is checked and no factor changed meanwhile.
-fn require_user(tx: &mut Tx<'_>, name: &UserName) -> Result<User, Stop> {
-    let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
-    db::lockout::hold(tx.conn, user.id, tx.now)?;
-    Ok(user)
-}
-
 impl Bearer {
-    /// The user, held like by `require_user`.
+    /// The user, held like by `Tx::require_user`.
     fn user(&self, tx: &mut Tx<'_>) -> Result<User, Stop> {
         let id = match self {
             Self::Password(pass) => pass.user,

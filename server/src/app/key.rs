@@ -5,7 +5,7 @@ use jsonwebtoken::jwk::JwkSet;
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::seal::Place;
 use crate::crypto::signing;
-use crate::db::signing_key::StoredKey;
+pub use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::MAX_TOKEN_TTL_S;
@@ -44,6 +44,11 @@ pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
 /// All keys, the youngest first.
 pub fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, Stop> {
     Ok(db::signing_key::list(conn)?)
+}
+
+/// A page of keys, the youngest first: those made before a time, and of those made at it the ones with a name after one.
+pub fn page(conn: &mut Conn, after: (Timestamp, &str), limit: i64) -> Result<Vec<StoredKey>, Stop> {
+    Ok(db::signing_key::page(conn, after, limit)?)
 }
 
 /// What `/.well-known/jwks.json` says: every key that may sign soon, signs, or has signed a token that may still live; none that was

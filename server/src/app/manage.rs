@@ -1,24 +1,24 @@
 //! Who may manage, and what: behind every operation of the management API.
 //!
 //! A manager is an application with a token of its own, or a user in a role above `user` who logged in with a second factor.
+//!
+//! 1. [`authorise`] finds out who asks, and whether that manager has what the operation needs, before anything else of the request is
+//!    looked at. It returns a [`Warrant`].
+//! 2. The use case runs [`by`](Warrant::by) the warrant. `Service::write` finds the [`Manager`] once more, inside the transaction.
+//! 3. There the use case asks the manager's rules about whom it is going to touch (`Tx::must_reach`, `Tx::must_hold`).
 
 use crate::app::bearer::find_access_token;
 use crate::app::context::{At, Service, Stop};
+use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Actor, Origin};
+use crate::domain::id::{ClientId, TokenId};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, MANAGEMENT, Scopes};
 use crate::domain::time::Timestamp;
-use crate::domain::user::{Role, User, UserName};
+use crate::domain::token::{Login, TokenRecord};
+use crate::domain::user::Role;
 use crate::error::Fault;
-
-/// Somebody who may do what one operation needs.
-pub struct Manager {
-    actor: Actor,
-    scope: Scopes,
-    /// The user's; none for an application.
-    role: Option<Role>,
-}
 
 /// What an operation needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,52 +41,111 @@ impl Needs {
     }
 }
 
-/// Runs one use case for whoever shows `token`, if that is a manager with what it needs. The audit log names the manager.
-pub fn manage<T>(
-    service: &Service,
-    conn: &mut Conn,
-    at: At,
-    token: &str,
+/// By what a manager acts, and for what. It proves nothing by itself: every transaction looks again whether it still holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Warrant {
+    shown: Shown,
     needs: Needs,
-    use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop>,
-) -> Result<T, Stop> {
-    let manager = authenticate(service, conn, at.now, token, needs)?;
-    let origin = Origin { manager: manager.actor, ..at.origin };
-    use_case(service, conn, At { origin, ..at }, &manager)
+    actor: Actor,
 }
 
-fn authenticate(
+/// How a manager was authenticated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shown {
+    /// By an access token, whose signature or keyed hash was right.
+    Token(TokenId),
+}
+
+/// Finds out whether `token` is a manager's with what the operation needs. Only reads.
+pub fn authorise(
     service: &Service,
     conn: &mut Conn,
     now: Timestamp,
     token: &str,
     needs: Needs,
-) -> Result<Manager, Stop> {
-    let record = find_access_token(service, conn, token)?
-        .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
-        .ok_or(Refusal::InvalidToken)?;
-    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let refused = Refusal::InsufficientScope { needed: needs.scope };
-    let Some(login) = record.login else {
-        let manager = Manager { actor: Actor::Client(record.client), scope, role: None };
-        return if manager.scope.reach(needs.scope) { Ok(manager) } else { Err(refused.into()) };
-    };
-    // The role of now, not that of the login.
-    let role = db::user::find(conn, login.user)?.map_or(Role::User, |user| user.role);
-    let in_role = role.may_hold(needs.scope) || (needs.help && role == Role::Helpdesk);
-    // `factors` alone is for the own ones, at any application; with `factors:read`, which only roles get, for everybody's.
-    let meant = needs.scope != FACTORS || scope.contains("factors:read");
-    let reaches = in_role && meant && scope.reach(needs.scope);
-    if !reaches || !login.used_second_factor() {
-        return Err(refused.into());
+) -> Result<Warrant, Stop> {
+    let record = find_access_token(service, conn, token)?.ok_or(Refusal::InvalidToken)?;
+    let shown = Shown::Token(record.id);
+    let manager = Manager::with_token(service, conn, now, record, needs)?;
+    Ok(Warrant { shown, needs, actor: manager.actor })
+}
+
+impl Warrant {
+    /// The same request, in the manager's name: so the audit log names the manager.
+    #[must_use]
+    pub fn by(self, at: At) -> At {
+        At { origin: Origin { manager: self.actor, ..at.origin }, warrant: Some(self), ..at }
     }
-    if !needs.scope.ends_with(":read") {
-        login.must_be_fresh(now)?;
+
+    /// The manager as things are now, if the warrant still holds.
+    pub fn manager(self, service: &Service, conn: &mut Conn, now: Timestamp) -> Result<Manager, Stop> {
+        match self.shown {
+            Shown::Token(id) => {
+                let record = db::token::find(conn, Key::Id(id))?.ok_or(Refusal::InvalidToken)?;
+                Manager::with_token(service, conn, now, record, self.needs)
+            }
+        }
     }
-    Ok(Manager { actor: Actor::User(login.user), scope, role: Some(role) })
+}
+
+/// Somebody who may do what one operation needs.
+#[derive(Debug)]
+pub struct Manager {
+    actor: Actor,
+    scope: Scopes,
+    /// The user's; none for an application.
+    role: Option<Role>,
 }
 
 impl Manager {
+    fn with_token(
+        service: &Service,
+        conn: &mut Conn,
+        now: Timestamp,
+        record: TokenRecord,
+        needs: Needs,
+    ) -> Result<Self, Stop> {
+        if !record.is_live(now) || record.audience != service.issuer || record.one_use {
+            return Err(Refusal::InvalidToken.into());
+        }
+        let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+        let Some(login) = record.login else {
+            return Ok(Self::application(record.client, scope, needs)?);
+        };
+        // `factors` alone is for the own ones, at any application; with `factors:read`, which only roles get, for everybody's.
+        if needs.scope == FACTORS && !scope.contains("factors:read") {
+            return Err(Refusal::InsufficientScope { needed: needs.scope }.into());
+        }
+        Self::user(conn, now, &login, scope, needs)
+    }
+
+    fn application(client: ClientId, scope: Scopes, needs: Needs) -> Result<Self, Refusal> {
+        if !scope.reach(needs.scope) {
+            return Err(Refusal::InsufficientScope { needed: needs.scope });
+        }
+        Ok(Self { actor: Actor::Client(client), scope, role: None })
+    }
+
+    /// A user by a live login, as far as both `scope` and the role of now reach.
+    fn user(
+        conn: &mut Conn,
+        now: Timestamp,
+        login: &Login,
+        scope: Scopes,
+        needs: Needs,
+    ) -> Result<Self, Stop> {
+        // The role of now, not that of the login.
+        let role = db::user::find(conn, login.user)?.map_or(Role::User, |user| user.role);
+        let in_role = role.may_hold(needs.scope) || (needs.help && role == Role::Helpdesk);
+        if !in_role || !scope.reach(needs.scope) || !login.used_second_factor() {
+            return Err(Refusal::InsufficientScope { needed: needs.scope }.into());
+        }
+        if !needs.scope.ends_with(":read") {
+            login.must_be_fresh(now)?;
+        }
+        Ok(Self { actor: Actor::User(login.user), scope, role: Some(role) })
+    }
+
     /// Whether nothing is out of reach.
     fn is_whole(&self) -> bool {
         self.role.is_none_or(|role| role == Role::Admin)
@@ -95,19 +154,12 @@ impl Manager {
 
     /// Refuses to touch users who may manage, and to make some, unless nothing is out of this manager's reach: who could reset an
     /// administrator could become one.
-    pub fn must_reach(&self, conn: &mut Conn, name: &UserName) -> Result<User, Stop> {
-        let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
-        self.must_reach_role(user.role)?;
-        Ok(user)
+    pub fn must_reach(&self, role: Role) -> Result<(), Refusal> {
+        if role == Role::User || self.is_whole() { Ok(()) } else { Err(Refusal::OutOfReach) }
     }
 
-    /// The same for a role that is given.
-    pub fn must_reach_role(&self, role: Role) -> Result<(), Stop> {
-        if role == Role::User || self.is_whole() { Ok(()) } else { Err(Refusal::OutOfReach.into()) }
-    }
-
-    /// Refuses to give an application management scopes that this manager has not.
-    pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Stop> {
-        if self.scope.cover(&scopes.management()) { Ok(()) } else { Err(Refusal::OutOfReach.into()) }
+    /// Refuses to touch an application with management scopes that this manager has not, and to give it some.
+    pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
+        if self.scope.cover(&scopes.management()) { Ok(()) } else { Err(Refusal::OutOfReach) }
     }
 }

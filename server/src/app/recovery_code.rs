@@ -94,11 +94,10 @@ pub fn renew_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
     })
 }
 
-/// The operator makes a user's codes anew; the old ones are void.
+/// The operator or a manager makes a user's codes anew; the old ones are void.
 pub fn renew(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<RecoveryCode>, Stop> {
     service.write(conn, at, |tx| {
-        let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
-        db::lockout::hold(tx.conn, user.id, tx.now)?;
+        let user = tx.require_user(name)?;
         renew_in(service, tx, tx.origin.manager, user.id)
     })
 }

@@ -11,10 +11,25 @@ use crate::domain::scope::SESSIONS;
 use crate::domain::token::SessionSummary;
 use crate::domain::user::{User, UserName};
 
-/// A user's live sessions, as the operator sees them.
+/// How many sessions are listed where there are no pages.
+const MAX_LISTED: i64 = 1000;
+
+/// A user's live sessions, as the operator sees them; a thousand at most.
 pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<SessionSummary>, Stop> {
     let user = find(conn, name)?;
-    Ok(db::session::list_live(conn, user.id, at.now)?)
+    Ok(db::session::page(conn, user.id, at.now, SessionId::LAST, MAX_LISTED)?)
+}
+
+/// A page of a user's live sessions, started before one of them, the youngest first.
+pub fn page(
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    before: SessionId,
+    limit: i64,
+) -> Result<Vec<SessionSummary>, Stop> {
+    let user = find(conn, name)?;
+    Ok(db::session::page(conn, user.id, at.now, before, limit)?)
 }
 
 /// The operator ends one session.
@@ -22,10 +37,24 @@ pub fn end(service: &Service, conn: &mut Conn, at: At, session: SessionId) -> Re
     service.write(conn, at, |tx| end_one(tx, tx.origin.manager, Which::One(session), session))
 }
 
+/// The operator or a manager ends one session of a user.
+pub fn end_of(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    session: SessionId,
+) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = tx.require_user(name)?;
+        end_one(tx, tx.origin.manager, Which::OneOf(user.id, session), session)
+    })
+}
+
 /// The operator ends all sessions of a user; returns how many were live.
 pub fn end_all(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<usize, Stop> {
     service.write(conn, at, |tx| {
-        let user = find(tx.conn, name)?;
+        let user = tx.require_user(name)?;
         end_of_user(tx, tx.origin.manager, user.id)
     })
 }
@@ -38,7 +67,7 @@ pub fn list_own(
     token: &str,
 ) -> Result<Vec<SessionSummary>, Stop> {
     let login = logged_in(service, conn, at.now, token, SESSIONS)?;
-    Ok(db::session::list_live(conn, login.user, at.now)?)
+    Ok(db::session::page(conn, login.user, at.now, SessionId::LAST, MAX_LISTED)?)
 }
 
 /// A user ends one of the own sessions; it may be the one that the token belongs to.

@@ -27,38 +27,36 @@ pub struct NewUser {
 
 /// Adds a user.
 pub fn add(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<User, Stop> {
-    let password_hash = new.password.map(|password| password::hash(&password)).transpose()?;
+    let hash = new.password.map(|password| password::hash(&password)).transpose()?;
     service.write(conn, at, |tx| {
-        let user = User {
-            id: UserId::new(random::id(tx.now)),
-            name: new.name.shown().to_owned(),
-            email: new.email,
-            password_hash,
-            role: new.role,
-            state: UserState::Active,
-            created_at: tx.now,
-        };
+        tx.must_reach(new.role)?;
         // Looked up first, since a failed insert would end the whole transaction on PostgreSQL.
-        if db::user::find_by_name(tx.conn, &new.name)?.is_some()
-            || !db::user::insert(tx.conn, &user, &new.name)?
-        {
+        if db::user::find_by_name(tx.conn, &new.name)?.is_some() {
             return Err(Refusal::AlreadyExists { what: "user" }.into());
         }
-        let detail = format!("name={} role={}", user.name, user.role);
-        tx.note(Event::done(tx.origin.manager, Action::UserAdded, Subject::User(user.id)).with(detail));
-        Ok(user)
+        insert(tx, &new.name, new.email, new.role, hash)
     })
 }
 
 /// Adds a user, or changes the one of this name to be like that; `true` where the user is new. A password that is left out stays;
 /// a new one ends all sessions.
-pub fn put(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<(User, bool), Stop> {
-    if db::user::find_by_name(conn, &new.name)?.is_none() {
-        return add(service, conn, at, new).map(|user| (user, true));
-    }
-    let hash = new.password.map(|password| password::hash(&password)).transpose()?;
-    service.write(conn, at, |tx| {
-        let user = require_user(tx, &new.name)?;
+pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<(User, bool), Stop> {
+    let hash = new.password.as_ref().map(password::hash).transpose()?;
+    service.write_by_name(conn, at, |tx| {
+        tx.must_reach(new.role)?;
+        let known = match db::user::find_by_name(tx.conn, &new.name)? {
+            Some(_) => tx.require_user(&new.name).map(Some),
+            None => Ok(None),
+        };
+        let user = match known {
+            Ok(Some(user)) => user,
+            // Removed while this waited for the hold.
+            Ok(None) | Err(Stop::Refused(Refusal::NotFound { .. })) => {
+                let user = insert(tx, &new.name, new.email.clone(), new.role, hash.clone())?;
+                return Ok((user, true));
+            }
+            Err(stop) => return Err(stop),
+        };
         db::user::update(tx.conn, user.id, new.email.as_deref(), new.role)?;
         let mut detail = format!("role={}", new.role);
         if let Some(hash) = &hash {
@@ -74,6 +72,30 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<(
         let changed = db::user::find(tx.conn, user.id)?.ok_or(Refusal::NotFound { what: "user" })?;
         Ok((changed, false))
     })
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    name: &UserName,
+    email: Option<String>,
+    role: Role,
+    password_hash: Option<String>,
+) -> Result<User, Stop> {
+    let user = User {
+        id: UserId::new(random::id(tx.now)),
+        name: name.shown().to_owned(),
+        email,
+        password_hash,
+        role,
+        state: UserState::Active,
+        created_at: tx.now,
+    };
+    if !db::user::insert(tx.conn, &user, name)? {
+        return Err(Refusal::AlreadyExists { what: "user" }.into());
+    }
+    let detail = format!("name={} role={}", user.name, user.role);
+    tx.note(Event::done(tx.origin.manager, Action::UserAdded, Subject::User(user.id)).with(detail));
+    Ok(user)
 }
 
 /// A page of users by name.
@@ -113,7 +135,7 @@ pub fn show(conn: &mut Conn, at: At, name: &UserName) -> Result<Details, Stop> {
 /// Locks a user until somebody unlocks: no password or code counts, and all sessions end.
 pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         db::user::set_state(tx.conn, user.id, UserState::Locked)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
@@ -133,7 +155,7 @@ pub fn set_password(
 ) -> Result<(), Stop> {
     let hash = password::hash(new)?;
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         db::user::set_password_hash(tx.conn, user.id, &hash)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
@@ -146,7 +168,7 @@ pub fn set_password(
 /// Unlocks a user, and forgets all failed codes.
 pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         db::lockout::clear(tx.conn, user.id.bytes())?;
         db::user::set_state(tx.conn, user.id, UserState::Active)?;
         tx.note(Event::done(tx.origin.manager, Action::UserUnlocked, Subject::User(user.id)));
@@ -157,18 +179,11 @@ pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
 /// Removes a user with all factors, sessions and tokens. The audit log keeps the id.
 pub fn remove(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let user = require_user(tx, name)?;
+        let user = tx.require_user(name)?;
         tx.end_sessions(Which::OfUser(user.id))?;
         db::user::remove(tx.conn, user.id)?;
         let detail = format!("name={}", user.name);
         tx.note(Event::done(tx.origin.manager, Action::UserRemoved, Subject::User(user.id)).with(detail));
         Ok(())
     })
-}
-
-/// The user, held until the transaction ends: no code is checked meanwhile.
-fn require_user(tx: &mut Tx<'_>, name: &UserName) -> Result<User, Stop> {
-    let user = db::user::find_by_name(tx.conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
-    db::lockout::hold(tx.conn, user.id, tx.now)?;
-    Ok(user)
 }

@@ -104,7 +104,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let code = parse_code("code", &code)?;
             let opened = open(settings)?;
             let mut conn = opened.database.connection()?;
-            let id = app::factor::confirm(&opened.service, &mut conn, opened.at(), &name, &code)?;
+            let id = app::factor::confirm(&opened.service, &mut conn, opened.at(), &name, None, &code)?;
             output.print(&json!({ "factor_id": id.to_string(), "state": "active" }), || {
                 format!("confirmed {id}")
             });
@@ -114,8 +114,14 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let (first, second) = (parse_code("first", &first)?, parse_code("second", &second)?);
             let opened = open(settings)?;
             let mut conn = opened.database.connection()?;
-            let id =
-                app::factor::resynchronise(&opened.service, &mut conn, opened.at(), &name, &first, &second)?;
+            let id = app::factor::resynchronise(
+                &opened.service,
+                &mut conn,
+                opened.at(),
+                &name,
+                None,
+                (&first, &second),
+            )?;
             output.print(&json!({ "factor_id": id.to_string(), "resynchronised": true }), || {
                 format!("resynchronised {id}")
             });

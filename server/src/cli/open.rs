@@ -26,7 +26,7 @@ pub(super) struct Opened {
 impl Opened {
     /// The time and origin of a command.
     pub(super) fn at(&self) -> At {
-        At { now: self.clock.now(), origin: Origin::COMMAND_LINE }
+        At::new(self.clock.now(), Origin::COMMAND_LINE)
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let master = app::start::unlock(&mut conn, &settings.database, &settings.master_key_file, now)?;
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
     let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
-    app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE })?;
+    app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);
     Ok(Opened { service, database, clock })
 }

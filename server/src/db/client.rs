@@ -144,6 +144,12 @@ pub fn update(conn: &mut Conn, new: &Client) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Puts another secret's keyed hash in the place of the one that was good.
+pub fn set_secret(conn: &mut Conn, id: ClientId, hash: &[u8]) -> Result<(), Fault> {
+    diesel::update(client::table.find(id.bytes())).set(client::secret_hash.eq(hash)).execute(conn)?;
+    Ok(())
+}
+
 /// Enables or disables.
 pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<(), Fault> {
     diesel::update(client::table.find(id.bytes())).set(client::state.eq(state.as_str())).execute(conn)?;

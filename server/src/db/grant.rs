@@ -82,15 +82,22 @@ pub fn held(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Held>, 
         .collect()
 }
 
-/// Grants that are not over at `now`, the youngest first; a thousand at most.
-pub fn list(conn: &mut Conn, holder: Option<Holder>, now: Timestamp) -> Result<Vec<Summary>, Fault> {
+/// Up to `limit` grants that are not over at `now`, with an id before one, the youngest first.
+pub fn page(
+    conn: &mut Conn,
+    holder: Option<Holder>,
+    now: Timestamp,
+    before: GrantId,
+    limit: i64,
+) -> Result<Vec<Summary>, Fault> {
     type Row = (Vec<u8>, Option<String>, Option<String>, Option<String>, Option<String>, i64, i64);
     let every = access_grant::table
         .left_join(user::table)
         .left_join(user_group::table)
         .filter(access_grant::ends_at.gt(now.millis()))
+        .filter(access_grant::id.lt(before.bytes()))
         .order(access_grant::id.desc())
-        .limit(1000)
+        .limit(limit)
         .select((
             access_grant::id,
             user::name.nullable(),

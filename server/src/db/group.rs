@@ -44,6 +44,58 @@ pub fn members(conn: &mut Conn, group: GroupId) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
+/// Up to `limit` groups by name, after one.
+pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>, Fault> {
+    let names = user_group::table
+        .filter(user_group::name.gt(after))
+        .order(user_group::name.asc())
+        .limit(limit)
+        .select(user_group::name)
+        .load(conn)?;
+    Ok(names)
+}
+
+/// How many members a group has.
+pub fn member_count(conn: &mut Conn, group: GroupId) -> Result<i64, Fault> {
+    let of_group = group_member::table.filter(group_member::group_id.eq(group.bytes()));
+    Ok(of_group.count().get_result(conn)?)
+}
+
+/// The ids of a group's members.
+pub fn member_ids(conn: &mut Conn, group: GroupId) -> Result<Vec<UserId>, Fault> {
+    let ids: Vec<Vec<u8>> = group_member::table
+        .filter(group_member::group_id.eq(group.bytes()))
+        .select(group_member::user_id)
+        .load(conn)?;
+    ids.iter().map(|bytes| id("user id", UserId::from_bytes(bytes))).collect()
+}
+
+/// Up to `limit` members of a group by folded name, after one: name, and folded name.
+pub fn member_page(
+    conn: &mut Conn,
+    group: GroupId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>, Fault> {
+    let names = group_member::table
+        .inner_join(user::table)
+        .filter(group_member::group_id.eq(group.bytes()))
+        .filter(user::name_folded.gt(after))
+        .order(user::name_folded.asc())
+        .limit(limit)
+        .select((user::name, user::name_folded))
+        .load(conn)?;
+    Ok(names)
+}
+
+/// Waits until no other transaction changes who is in a group, and keeps it so until this one ends.
+pub fn hold(conn: &mut Conn, group: GroupId) -> Result<(), Fault> {
+    diesel::update(user_group::table.find(group.bytes()))
+        .set(user_group::name.eq(user_group::name))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Makes a user a member; `false` where the user was one already.
 pub fn add_member(conn: &mut Conn, group: GroupId, user: UserId) -> Result<bool, Fault> {
     // Looked up first, since a failed insert would end the whole transaction on PostgreSQL.

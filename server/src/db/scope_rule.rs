@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::db::Conn;
 use crate::db::schema::scope_rule;
+use crate::db::{Conn, unless_taken};
 use crate::domain::authorization::ScopeRule;
 use crate::error::Fault;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = scope_rule)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = scope_rule, treat_none_as_null = true)]
 struct Row {
     name: String,
     description: String,
@@ -20,28 +20,42 @@ struct Row {
     by_grant: bool,
 }
 
+impl Row {
+    fn read(self) -> ScopeRule {
+        ScopeRule {
+            name: self.name,
+            description: self.description,
+            audience: self.audience,
+            token_ttl_s: self.token_ttl_s,
+            max_age_s: self.max_age_s,
+            acr: self.acr,
+            one_use: self.one_use,
+            by_grant: self.by_grant,
+        }
+    }
+}
+
 /// All of them by name.
 pub fn list(conn: &mut Conn) -> Result<Vec<ScopeRule>, Fault> {
     let rows: Vec<Row> =
         scope_rule::table.order(scope_rule::name.asc()).select(Row::as_select()).load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ScopeRule {
-            name: row.name,
-            description: row.description,
-            audience: row.audience,
-            token_ttl_s: row.token_ttl_s,
-            max_age_s: row.max_age_s,
-            acr: row.acr,
-            one_use: row.one_use,
-            by_grant: row.by_grant,
-        })
-        .collect())
+    Ok(rows.into_iter().map(Row::read).collect())
 }
 
-/// Puts a rule in the place of the one of the same name.
-pub fn put(conn: &mut Conn, rule: &ScopeRule) -> Result<(), Fault> {
-    remove(conn, &rule.name)?;
+/// Up to `limit` of them by name, after one.
+pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<ScopeRule>, Fault> {
+    let rows: Vec<Row> = scope_rule::table
+        .filter(scope_rule::name.gt(after))
+        .order(scope_rule::name.asc())
+        .limit(limit)
+        .select(Row::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(Row::read).collect())
+}
+
+/// Puts a rule in the place of the one of the same name, or where there is none; `false` where another transaction puts one there at
+/// the same moment.
+pub fn put(conn: &mut Conn, rule: &ScopeRule) -> Result<bool, Fault> {
     let row = Row {
         name: rule.name.clone(),
         description: rule.description.clone(),
@@ -52,8 +66,10 @@ pub fn put(conn: &mut Conn, rule: &ScopeRule) -> Result<(), Fault> {
         one_use: rule.one_use,
         by_grant: rule.by_grant,
     };
-    diesel::insert_into(scope_rule::table).values(&row).execute(conn)?;
-    Ok(())
+    if diesel::update(scope_rule::table.find(&rule.name)).set(&row).execute(conn)? == 1 {
+        return Ok(true);
+    }
+    unless_taken(diesel::insert_into(scope_rule::table).values(&row).execute(conn))
 }
 
 /// Removes a rule; `false` where there is none.

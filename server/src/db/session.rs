@@ -161,16 +161,23 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
     ended.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
 }
 
-/// A user's live sessions, the youngest first; a thousand at most.
-pub fn list_live(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<SessionSummary>, Fault> {
+/// Up to `limit` live sessions of a user with an id before one, the youngest first.
+pub fn page(
+    conn: &mut Conn,
+    user: UserId,
+    now: Timestamp,
+    before: SessionId,
+    limit: i64,
+) -> Result<Vec<SessionSummary>, Fault> {
     type Row = (Vec<u8>, String, String, Option<String>, i64, i64, i64);
     let rows: Vec<Row> = session::table
         .inner_join(client::table)
         .filter(session::user_id.eq(user.bytes()))
         .filter(session::revoked_at.is_null())
         .filter(session::ends_at.gt(now.millis()))
+        .filter(session::id.lt(before.bytes()))
         .order(session::id.desc())
-        .limit(1000)
+        .limit(limit)
         .select((
             session::id,
             client::name,

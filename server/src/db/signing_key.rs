@@ -74,6 +74,27 @@ pub fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, Fault> {
     rows.into_iter().map(read).collect()
 }
 
+/// Up to `limit` keys, the youngest first: those made before a time, and of those made at it the ones with a name after `kid`.
+pub fn page(conn: &mut Conn, (made_at, kid): (Timestamp, &str), limit: i64) -> Result<Vec<StoredKey>, Fault> {
+    // Two queries, each by one key; as one with `OR` it would be neither clear nor quick.
+    let mut rows: Vec<Row> = signing_key::table
+        .filter(signing_key::created_at.eq(made_at.millis()))
+        .filter(signing_key::kid.gt(kid))
+        .order(signing_key::kid.asc())
+        .limit(limit)
+        .select(COLUMNS)
+        .load(conn)?;
+    let left = limit - i64::try_from(rows.len()).unwrap_or(limit);
+    let older: Vec<Row> = signing_key::table
+        .filter(signing_key::created_at.lt(made_at.millis()))
+        .order((signing_key::created_at.desc(), signing_key::kid.asc()))
+        .limit(left)
+        .select(COLUMNS)
+        .load(conn)?;
+    rows.extend(older);
+    rows.into_iter().map(read).collect()
+}
+
 /// The key in this state; there is at most one current and one next.
 pub fn find_in_state(conn: &mut Conn, state: KeyState) -> Result<Option<StoredKey>, Fault> {
     let row: Option<Row> = signing_key::table

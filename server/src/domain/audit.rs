@@ -116,6 +116,8 @@ words! {
         ClientAdded = "client.added",
         /// A client's registration was changed.
         ClientChanged = "client.changed",
+        /// A client was given a new secret.
+        ClientSecretRenewed = "client_secret.renewed",
         /// A client was disabled.
         ClientDisabled = "client.disabled",
         /// A client was enabled again.

@@ -14,6 +14,12 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Before all others: where a list begins that has the eldest first.
+            pub const FIRST: Self = Self(Uuid::nil());
+
+            /// After all others: where a list begins that has the youngest first.
+            pub const LAST: Self = Self(Uuid::max());
+
             /// Wraps a UUID.
             pub const fn new(id: Uuid) -> Self {
                 Self(id)

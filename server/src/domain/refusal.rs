@@ -17,6 +17,11 @@ impl Invalid {
         Self { field: field.into(), reason: reason.into() }
     }
 
+    /// The same from words that stand in the program.
+    pub const fn fixed(field: &'static str, reason: &'static str) -> Self {
+        Self { field: Cow::Borrowed(field), reason: Cow::Borrowed(reason) }
+    }
+
     /// The field's name as the caller wrote it.
     pub fn field(&self) -> &str {
         &self.field
@@ -67,6 +72,8 @@ pub enum Refusal {
     },
     /// A manager may not reach further than the own role and scopes, not even through others.
     OutOfReach,
+    /// An application may not remove, disable or disarm itself: nobody might be left to undo it.
+    OwnClient,
     /// Whoever has only a password may not add or remove factors beside an active one.
     FactorNeeded,
     /// No more factors fit.
@@ -100,6 +107,7 @@ impl Refusal {
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::InsufficientAuthentication { .. } => "insufficient_user_authentication",
             Self::OutOfReach => "out_of_reach",
+            Self::OwnClient => "own_client",
             Self::FactorNeeded => "factor_needed",
             Self::TooManyFactors => "too_many_factors",
             Self::NotFound { .. } => "not_found",
@@ -131,6 +139,7 @@ impl fmt::Display for Refusal {
                 write!(f, "this wants a login of the last {max_age_s} s: log in again")
             }
             Self::OutOfReach => f.write_str("this reaches further than the token's own role and scopes"),
+            Self::OwnClient => f.write_str("an application does not remove, disable or disarm itself"),
             Self::FactorNeeded => {
                 f.write_str("this user has an active factor: use a token that was obtained with it")
             }

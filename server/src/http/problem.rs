@@ -84,7 +84,7 @@ fn refused(refusal: &Refusal) -> Answer {
             StatusCode::FORBIDDEN
         }
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
-        Refusal::AlreadyExists { .. } | Refusal::TooManyFactors => StatusCode::CONFLICT,
+        Refusal::AlreadyExists { .. } | Refusal::TooManyFactors | Refusal::OwnClient => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
     };
     let mut answer = Answer::new(status, refusal.code(), refusal.to_string());

@@ -60,7 +60,7 @@ async fn sweep_now_and_then(state: Arc<State>) {
         let state = Arc::clone(&state);
         let swept = web::block(move || {
             let mut conn = state.database.connection()?;
-            let at = At { now: state.clock.now(), origin: Origin::COMMAND_LINE };
+            let at = At::new(state.clock.now(), Origin::COMMAND_LINE);
             app::key::rotate_if_due(&state.service, &mut conn, at)?;
             app::sweep::sweep(&state.service, &mut conn, at)
         });

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, web};
 use tokio::sync::Semaphore;
 
 use crate::app::context::{At, Service, Stop};
-use crate::app::manage::{Manager, Needs, manage};
+use crate::app::manage::{Needs, Warrant, authorise};
 use crate::clock::Clock;
 use crate::db::{Conn, Database};
 use crate::domain::audit::{Actor, Origin};
@@ -53,7 +53,7 @@ impl State {
         request: &HttpRequest,
         use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
-        let at = At { now: self.clock.now(), origin: self.origin(request) };
+        let at = At::new(self.clock.now(), self.origin(request));
         let state = Arc::clone(self);
         let done = web::block(move || {
             let mut conn = state.database.connection()?;
@@ -73,20 +73,20 @@ impl State {
         self.run(request, move |service, conn, at| use_case(service, conn, at, &token)).await
     }
 
-    /// The same for managers. May hash a password, rarely: managers are few.
-    pub(super) async fn run_as_manager<T: Send + 'static>(
-        self: &Arc<Self>,
-        request: &HttpRequest,
+    /// Finds out whether whoever sent a request is a manager with what an operation needs.
+    pub(super) async fn authorise(
+        self: Arc<Self>,
+        request: HttpRequest,
         needs: Needs,
-        use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop> + Send + 'static,
-    ) -> Result<T, Stop> {
-        self.run_as_bearer(request, move |service, conn, at, token| {
-            manage(service, conn, at, token, needs, use_case)
-        })
-        .await
+    ) -> Result<Managing, Stop> {
+        let warrant = self.run_as_bearer(&request, move |service, conn, at, token| {
+            authorise(service, conn, at.now, token, needs)
+        });
+        let warrant = warrant.await?;
+        Ok(Managing { state: self, request, warrant })
     }
 
-    /// The same for what hashes a password: a few at once, some more in a fair queue, the rest refused.
+    /// Runs one use case that hashes a password: a few at once, some more in a fair queue, the rest refused.
     pub(super) async fn run_with_password<T: Send + 'static>(
         self: &Arc<Self>,
         request: &HttpRequest,
@@ -114,5 +114,39 @@ impl State {
         let peer = || request.peer_addr().map(|address| address.ip());
         let address = if self.behind_proxy { forwarded().or_else(peer) } else { peer() };
         Origin { address, manager: Actor::Anonymous }
+    }
+}
+
+/// A request of a manager with what its operation needs.
+pub(super) struct Managing {
+    state: Arc<State>,
+    request: HttpRequest,
+    warrant: Warrant,
+}
+
+impl Managing {
+    /// The request.
+    pub(super) const fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
+    /// Runs one use case in the manager's name.
+    pub(super) async fn run<T: Send + 'static>(
+        self,
+        use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let warrant = self.warrant;
+        self.state.run(&self.request, move |service, conn, at| use_case(service, conn, warrant.by(at))).await
+    }
+
+    /// The same for what hashes a password, in the queue of all who do.
+    pub(super) async fn run_with_password<T: Send + 'static>(
+        self,
+        use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let warrant = self.warrant;
+        let use_case =
+            move |service: &Service, conn: &mut Conn, at: At| use_case(service, conn, warrant.by(at));
+        self.state.run_with_password(&self.request, use_case).await
     }
 }

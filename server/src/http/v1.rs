@@ -3,11 +3,14 @@
 
 mod access;
 mod clients;
+mod factors;
 mod openapi;
+mod sessions;
 mod system;
 mod users;
 
-use actix_web::http::StatusCode;
+use std::str::FromStr;
+
 use actix_web::web::{self, ServiceConfig, delete, get, post, put};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
@@ -17,10 +20,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::context::Stop;
-use crate::domain::refusal::Invalid;
-use crate::http::extract::body;
+use crate::app::manage::Needs;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::http::extract::{Unreadable, body};
 use crate::http::on;
 use crate::http::problem::{Style, answer, unreadable};
+use crate::http::state::{Managing, State};
 
 /// Every operation. A test holds this table against the OpenAPI document.
 pub(super) fn operations(config: &mut ServiceConfig) {
@@ -39,14 +44,24 @@ pub(super) fn operations(config: &mut ServiceConfig) {
         .service(on("/v1/users/{name}/reset", "POST").route(post().to(users::reset)))
         .service(
             on("/v1/users/{name}/factors", "GET, POST")
-                .route(get().to(users::factors))
-                .route(post().to(users::enrol)),
+                .route(get().to(factors::list))
+                .route(post().to(factors::enrol)),
+        )
+        .service(on("/v1/users/{name}/factors/{id}", "DELETE").route(delete().to(factors::remove)))
+        .service(on("/v1/users/{name}/factors/{id}/confirm", "POST").route(post().to(factors::confirm)))
+        .service(
+            on("/v1/users/{name}/factors/{id}/resynchronise", "POST")
+                .route(post().to(factors::resynchronise)),
+        )
+        .service(
+            on("/v1/users/{name}/recovery-codes", "POST").route(post().to(factors::renew_recovery_codes)),
         )
         .service(
             on("/v1/users/{name}/sessions", "GET, DELETE")
-                .route(get().to(users::sessions))
-                .route(delete().to(users::end_sessions)),
+                .route(get().to(sessions::list))
+                .route(delete().to(sessions::end_all)),
         )
+        .service(on("/v1/users/{name}/sessions/{id}", "DELETE").route(delete().to(sessions::end)))
         .service(on("/v1/clients", "GET").route(get().to(clients::list)))
         .service(
             on("/v1/clients/{name}", "GET, PUT, DELETE")
@@ -54,6 +69,7 @@ pub(super) fn operations(config: &mut ServiceConfig) {
                 .route(put().to(clients::put))
                 .route(delete().to(clients::remove)),
         )
+        .service(on("/v1/clients/{name}/secret", "POST").route(post().to(clients::renew_secret)))
         .service(on("/v1/clients/{name}/disable", "POST").route(post().to(clients::disable)))
         .service(on("/v1/clients/{name}/enable", "POST").route(post().to(clients::enable)))
         .service(on("/v1/scopes", "GET").route(get().to(access::scopes)))
@@ -65,9 +81,15 @@ pub(super) fn operations(config: &mut ServiceConfig) {
         .service(on("/v1/groups", "GET").route(get().to(access::groups)))
         .service(
             on("/v1/groups/{name}", "GET, PUT, DELETE")
-                .route(get().to(access::members))
+                .route(get().to(access::show_group))
                 .route(put().to(access::put_group))
                 .route(delete().to(access::remove_group)),
+        )
+        .service(on("/v1/groups/{name}/members", "GET").route(get().to(access::members)))
+        .service(
+            on("/v1/groups/{name}/members/{user}", "PUT, DELETE")
+                .route(put().to(access::add_member))
+                .route(delete().to(access::remove_member)),
         )
         .service(on("/v1/grants", "GET, POST").route(get().to(access::grants)).route(post().to(access::give)))
         .service(on("/v1/grants/take", "POST").route(post().to(access::take)))
@@ -95,13 +117,10 @@ struct Problem {
     code: String,
 }
 
-/// How every operation may be refused.
+/// How every operation may end without having done anything.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the document")]
 enum Refused {
-    /// `invalid_request`: the input is not what it should be; `detail` names the field.
-    #[response(status = 400, content_type = "application/problem+json")]
-    Invalid(#[to_schema] Problem),
     /// `invalid_token`: no token, or no good one; `insufficient_user_authentication`: a user's login is too old to change things.
     #[response(status = 401, content_type = "application/problem+json")]
     Unknown(#[to_schema] Problem),
@@ -109,12 +128,70 @@ enum Refused {
     /// token's own role and scopes.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(#[to_schema] Problem),
-    /// `not_found`: there is no such thing.
-    #[response(status = 404, content_type = "application/problem+json")]
-    Missing(#[to_schema] Problem),
+    /// `server_error`: the server's log says more under the `x-request-id` of the reply.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Broken(#[to_schema] Problem),
     /// `temporarily_unavailable`: try again after `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
+}
+
+/// How an operation on something named may be refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum Missing {
+    /// `not_found`: there is no such thing.
+    #[response(status = 404, content_type = "application/problem+json")]
+    Unknown(#[to_schema] Problem),
+}
+
+/// How an operation with parameters may be refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum BadInput {
+    /// `invalid_request`: the input is not what it should be; `detail` begins with the name of the field, and nothing was changed.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+}
+
+/// How an operation with a body may be refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum BadBody {
+    /// `invalid_request`: the input is not what it should be; `detail` begins with the name of the field, and nothing was changed.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// `invalid_request`: the body took longer than ten seconds.
+    #[response(status = 408, content_type = "application/problem+json")]
+    Slow(#[to_schema] Problem),
+    /// `invalid_request`: the body is longer than 64 KiB.
+    #[response(status = 413, content_type = "application/problem+json")]
+    Long(#[to_schema] Problem),
+}
+
+/// How an operation with a code in its body may be refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum BadCode {
+    /// `invalid_request`: the input is not what it should be; `detail` begins with the name of the field, and nothing was changed.
+    /// `invalid_grant`: the code is wrong, or was used before.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// `invalid_request`: the body took longer than ten seconds.
+    #[response(status = 408, content_type = "application/problem+json")]
+    Slow(#[to_schema] Problem),
+    /// `invalid_request`: the body is longer than 64 KiB.
+    #[response(status = 413, content_type = "application/problem+json")]
+    Long(#[to_schema] Problem),
+}
+
+/// How an operation on a client may be refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum Own {
+    /// `own_client`: an application does not remove, disable or disarm itself.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Own(#[to_schema] Problem),
 }
 
 /// Where a page begins and how long it is.
@@ -136,6 +213,7 @@ struct Page<T> {
     /// The items.
     items: Vec<T>,
     /// The cursor of the next page; null on the last one.
+    #[schema(required = true)]
     next: Option<String>,
 }
 
@@ -150,6 +228,8 @@ impl<T> Page<T> {
     }
 }
 
+const BAD_CURSOR: Invalid = Invalid::fixed("cursor", "is not one of an earlier page");
+
 /// The parameters of a list: paging, and its own.
 struct Query {
     limit: i64,
@@ -159,12 +239,16 @@ struct Query {
 
 impl Query {
     /// Reads them; one that the operation does not know is refused, and so is a doubled one.
-    fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Invalid> {
+    fn read(manager: &Managing, known: &[&str]) -> Result<Self, Invalid> {
+        let request = manager.request();
         let mut query = Self { limit: 50, after: None, others: Vec::new() };
         let mut seen = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned() {
             if seen.contains(&name) {
                 return Err(Invalid::new(name, "is given more than once"));
+            }
+            if value.chars().any(char::is_control) {
+                return Err(Invalid::new("query", "holds a control character"));
             }
             match name.as_str() {
                 "limit" => {
@@ -175,10 +259,10 @@ impl Query {
                         .ok_or_else(|| Invalid::new("limit", "must be 1 to 200"))?;
                 }
                 "cursor" => {
-                    let text =
-                        URL_SAFE_NO_PAD.decode(&value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                    query.after =
-                        Some(text.ok_or_else(|| Invalid::new("cursor", "is not one of an earlier page"))?);
+                    let text = URL_SAFE_NO_PAD.decode(&value).ok();
+                    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+                    let text = text.filter(|text| !text.chars().any(char::is_control));
+                    query.after = Some(text.ok_or(BAD_CURSOR)?);
                 }
                 other if known.contains(&other) => query.others.push((name.clone(), value)),
                 _ => return Err(Invalid::new("query", "has a parameter that this operation does not know")),
@@ -192,18 +276,95 @@ impl Query {
         self.others.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Where the page begins: after the last item of the one before, or at `start`.
+    fn after<T: FromStr>(&self, start: T) -> Result<T, Invalid> {
+        match &self.after {
+            None => Ok(start),
+            Some(text) => text.parse().map_err(|_| BAD_CURSOR),
+        }
+    }
+
     /// One more than wanted, to see whether there is a next page.
     const fn rows(&self) -> i64 {
         self.limit + 1
     }
 }
 
+/// What every operation is handed.
+type Call = (web::Data<State>, HttpRequest);
+
+/// Why an operation was not done.
+enum Stopped {
+    By(Stop),
+    Unread(Unreadable),
+}
+
+impl From<Stop> for Stopped {
+    fn from(stop: Stop) -> Self {
+        Self::By(stop)
+    }
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::By(refusal.into())
+    }
+}
+
+impl From<Invalid> for Stopped {
+    fn from(invalid: Invalid) -> Self {
+        Self::By(invalid.into())
+    }
+}
+
+/// Answers a manager: first who it is and what it may, then, in `operation`, what it sent. So whoever may not hears nothing else.
+async fn managed(
+    (state, request): Call,
+    needs: Needs,
+    operation: impl AsyncFnOnce(Managing) -> Result<HttpResponse, Stopped>,
+) -> HttpResponse {
+    let outcome = match state.into_inner().authorise(request, needs).await {
+        Ok(manager) => operation(manager).await,
+        Err(stop) => Err(stop.into()),
+    };
+    match outcome {
+        Ok(response) => response,
+        Err(Stopped::By(stop)) => answer(stop, Style::Problem),
+        Err(Stopped::Unread(why)) => unreadable(why, Style::Problem),
+    }
+}
+
+fn ok<T: Serialize>(value: &T) -> HttpResponse {
+    HttpResponse::Ok().json(value)
+}
+
+fn created<T: Serialize>(value: &T) -> HttpResponse {
+    HttpResponse::Created().json(value)
+}
+
+fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// A name that is looked up as it stands in the path. PostgreSQL cannot even be asked for some control characters.
+fn plain(name: &str) -> Result<String, Invalid> {
+    if name.chars().any(char::is_control) {
+        return Err(Invalid::new("name", "holds a control character"));
+    }
+    Ok(name.to_owned())
+}
+
+/// An id in the path: what is none names nothing.
+fn id<T: FromStr>(text: &str, what: &'static str) -> Result<T, Refusal> {
+    text.parse().map_err(|_| Refusal::NotFound { what })
+}
+
 /// Reads a JSON body; a member that is not known or not of its type is named, its content never.
-async fn json<T: DeserializeOwned>(payload: &mut web::Payload) -> Result<T, HttpResponse> {
-    let bytes = body(payload).await.map_err(|why| unreadable(why, Style::Problem))?;
+async fn json<T: DeserializeOwned>(payload: &mut web::Payload) -> Result<T, Stopped> {
+    let bytes = body(payload).await.map_err(Stopped::Unread)?;
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
-    let parsed = parsed.map_err(|error| {
+    let value = parsed.map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().to_string();
         let quoted = message.split('`').nth(1).filter(|name| name.len() <= 40).map(str::to_owned);
@@ -218,24 +379,7 @@ async fn json<T: DeserializeOwned>(payload: &mut web::Payload) -> Result<T, Http
             (_, "." | "") => Invalid::new("body", "must be a JSON object"),
             (_, path) => Invalid::new(path.to_owned(), "is not of the type that it takes"),
         }
-    });
-    let value = parsed.map_err(|invalid| answer(invalid, Style::Problem))?;
-    reader.end().map_err(|_| answer(Invalid::new("body", "has more than one JSON value"), Style::Problem))?;
+    })?;
+    reader.end().map_err(|_| Invalid::new("body", "has more than one JSON value"))?;
     Ok(value)
-}
-
-/// Answers with JSON, or with what stopped the use case.
-fn reply<T: Serialize>(status: StatusCode, outcome: Result<T, Stop>) -> HttpResponse {
-    match outcome {
-        Ok(value) => HttpResponse::build(status).json(value),
-        Err(stop) => answer(stop, Style::Problem),
-    }
-}
-
-/// Answers with nothing, or with what stopped the use case.
-fn done(outcome: Result<(), Stop>) -> HttpResponse {
-    match outcome {
-        Ok(()) => HttpResponse::NoContent().finish(),
-        Err(stop) => answer(stop, Style::Problem),
-    }
 }

@@ -112,7 +112,7 @@ impl App {
         let now = clock.now();
         let master = app::start::unlock(&mut conn, &place.target, &place.master, now).unwrap();
         let service = Service::new(&master, issuer, "Countersign".to_owned(), Some(90 * 86_400));
-        app::key::ensure(&service, &mut conn, At { now, origin: Origin::COMMAND_LINE }).unwrap();
+        app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE)).unwrap();
         drop(conn);
         let state = State::new(service, database, clock.clone(), false);
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -157,7 +157,7 @@ impl App {
         &self,
         use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let at = At { now: self.clock.now(), origin: Origin::COMMAND_LINE };
+        let at = At::new(self.clock.now(), Origin::COMMAND_LINE);
         let mut conn = self.state.database.connection()?;
         use_case(&self.state.service, &mut conn, at)
     }

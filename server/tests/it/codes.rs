@@ -128,7 +128,7 @@ fn hotp_comes_back_by_two_consecutive_codes(on: Backend) {
     client.otp("alice", &token.code_at(200)).must_be(400, "invalid_grant");
     let resync = |first: i64, second: i64| {
         let (first, second) = (parsed(&token.code_at(first)), parsed(&token.code_at(second)));
-        app.operate(|service, conn, at| resynchronise(service, conn, at, &name, &first, &second))
+        app.operate(|service, conn, at| resynchronise(service, conn, at, &name, None, (&first, &second)))
     };
     assert!(resync(200, 202).is_err(), "not consecutive");
     assert!(resync(2000, 2001).is_err(), "out of reach");

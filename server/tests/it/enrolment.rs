@@ -119,7 +119,7 @@ fn the_operator_can_confirm(on: Backend) {
     let name = UserName::parse("alice").unwrap();
     let confirm = |code: &str| {
         let code = Code::parse(code).unwrap();
-        app.operate(|service, conn, at| app::factor::confirm(service, conn, at, &name, &code))
+        app.operate(|service, conn, at| app::factor::confirm(service, conn, at, &name, None, &code))
     };
     assert!(confirm(&phone.wrong_code()).is_err());
     client.otp("alice", &phone.code()).must_be(400, "invalid_grant");

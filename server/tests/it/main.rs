@@ -25,8 +25,10 @@ mod keys;
 mod lockout;
 mod management;
 mod observability;
+mod openapi;
 mod passwords;
 mod races;
+mod reach;
 mod recipes;
 mod recovery;
 mod refresh;
@@ -85,8 +87,10 @@ fn main() -> ExitCode {
         ("lockout", lockout::tests()),
         ("management", management::tests()),
         ("observability", observability::tests()),
+        ("openapi", openapi::tests()),
         ("passwords", passwords::tests()),
         ("races", races::tests()),
+        ("reach", reach::tests()),
         ("recipes", recipes::tests()),
         ("recovery", recovery::tests()),
         ("refresh", refresh::tests()),

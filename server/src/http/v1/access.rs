@@ -1,23 +1,23 @@
 //! Scopes with rules, groups, and grants that begin and end.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app;
-use crate::app::access::{Named, Span};
-use crate::app::context::Stop;
+use crate::app::access::{Named, Span, Summary};
 use crate::app::manage::Needs;
 use crate::domain::authorization::{Access, CLASSES, Detail, Details, ScopeRule};
 use crate::domain::client::{MAX_TOKEN_TTL_S, parse_absolute_uri};
 use crate::domain::id::GrantId;
-use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::refusal::Invalid;
 use crate::domain::scope::parse_scope;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserName;
-use crate::http::state::State;
-use crate::http::v1::{Query, Refused, done, json, reply};
+use crate::http::v1::{
+    BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, created, id, json, managed, no_content,
+    ok, plain,
+};
 
 /// How a scope tightens the policy of the client that asks for it. What is left out does not.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -45,6 +45,10 @@ pub(super) struct RuleBody {
 
 /// A scope with its rule.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "scope": "stacks", "description": "The closed stacks", "audience": null, "token_ttl": null, "max_age": null,
+    "acr": null, "one_use": false, "by_grant": true
+}))]
 pub(super) struct ScopeView {
     /// The scope.
     #[schema(example = "stacks")]
@@ -63,8 +67,8 @@ impl RuleBody {
         if self.acr.as_ref().is_some_and(|acr| !CLASSES.contains(&acr.as_str())) {
             return Err(Invalid::new("acr", "is no class of logins of this server"));
         }
-        if self.description.len() > 1000 {
-            return Err(Invalid::new("description", "is longer than 1,000 bytes"));
+        if self.description.len() > 1000 || self.description.chars().any(char::is_control) {
+            return Err(Invalid::new("description", "must be one line of at most 1,000 bytes"));
         }
         Ok(ScopeRule {
             name: parse_scope(name)?,
@@ -83,7 +87,8 @@ impl RuleBody {
     }
 }
 
-fn scope_view(rule: ScopeRule) -> ScopeView {
+fn scope_view(rule: &ScopeRule) -> ScopeView {
+    let rule = rule.clone();
     ScopeView {
         scope: rule.name,
         rule: RuleBody {
@@ -99,99 +104,115 @@ fn scope_view(rule: ScopeRule) -> ScopeView {
 }
 
 /// Lists scopes with rules by name.
-#[utoipa::path(get, path = "/v1/scopes", tag = "access", operation_id = "listScopes",
-    responses((status = 200, body = Vec<ScopeView>), Refused), security(("management" = ["clients:read"])))]
-pub(super) async fn scopes(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients:read"), |_, conn, _, _| app::access::scopes(conn))
-        .await;
-    reply(StatusCode::OK, outcome.map(|rules| rules.into_iter().map(scope_view).collect::<Vec<_>>()))
+#[utoipa::path(get, path = "/v1/scopes", tag = "access", operation_id = "listScopes", params(Paging),
+    responses((status = 200, body = Page<ScopeView>), Refused, BadInput), security(("management" = ["clients:read"])))]
+pub(super) async fn scopes(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("clients:read"), async |manager| {
+        let query = Query::read(&manager, &[])?;
+        let (after, rows) = (query.after(String::new())?, query.rows());
+        let rules = manager.run(move |_, conn, _| app::access::scope_page(conn, &after, rows)).await?;
+        Ok(ok(&Page::of(rules, &query, |rule| rule.name.clone(), scope_view)))
+    })
+    .await
 }
 
 /// Gives a scope a rule, in the place of the one that it has.
 #[utoipa::path(put, path = "/v1/scopes/{name}", tag = "access", operation_id = "putScope",
     params(("name" = String, Path)), request_body = RuleBody,
-    responses((status = 200, body = ScopeView), Refused), security(("management" = ["clients"])))]
+    responses((status = 200, body = ScopeView), Refused, BadBody), security(("management" = ["clients"])))]
 pub(super) async fn put_scope(
-    state: web::Data<State>,
-    request: HttpRequest,
+    call: Call,
     path: web::Path<String>,
     mut payload: web::Payload,
 ) -> HttpResponse {
-    let body: RuleBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let body: RuleBody = json(&mut payload).await?;
         let rule = body.parsed(&path)?;
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, _| {
-                app::access::put_scope(service, conn, at, &rule)?;
-                Ok(rule)
-            })
-            .await
-    }
-    .await;
-    reply(StatusCode::OK, outcome.map(scope_view))
+        let view = scope_view(&rule);
+        manager.run(move |service, conn, at| app::access::put_scope(service, conn, at, &rule)).await?;
+        Ok(ok(&view))
+    })
+    .await
 }
 
 /// Removes a scope's rule: the client alone rules it from then on.
 #[utoipa::path(delete, path = "/v1/scopes/{name}", tag = "access", operation_id = "removeScope",
-    params(("name" = String, Path)), responses((status = 204), Refused), security(("management" = ["clients"])))]
-pub(super) async fn remove_scope(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, _| {
-            app::access::remove_scope(service, conn, at, &name)
-        })
-        .await;
-    done(outcome)
+    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
+    security(("management" = ["clients"])))]
+pub(super) async fn remove_scope(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let name = plain(&path)?;
+        manager.run(move |service, conn, at| app::access::remove_scope(service, conn, at, &name)).await?;
+        Ok(no_content())
+    })
+    .await
 }
 
-/// Lists the names of groups.
-#[utoipa::path(get, path = "/v1/groups", tag = "access", operation_id = "listGroups",
-    responses((status = 200, body = Vec<String>), Refused), security(("management" = ["users:read"])))]
-pub(super) async fn groups(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("users:read"), |_, conn, _, _| app::access::groups(conn))
-        .await;
-    reply(StatusCode::OK, outcome)
-}
-
-/// A group with its members.
+/// A group, or a member of one, by name.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"name": "visitors"}))]
+pub(super) struct NameView {
+    /// The name.
+    name: String,
+}
+
+/// Lists groups by name.
+#[utoipa::path(get, path = "/v1/groups", tag = "access", operation_id = "listGroups", params(Paging),
+    responses((status = 200, body = Page<NameView>), Refused, BadInput), security(("management" = ["users:read"])))]
+pub(super) async fn groups(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("users:read"), async |manager| {
+        let query = Query::read(&manager, &[])?;
+        let (after, rows) = (query.after(String::new())?, query.rows());
+        let names = manager.run(move |_, conn, _| app::access::group_page(conn, &after, rows)).await?;
+        Ok(ok(&Page::of(names, &query, String::clone, |name| NameView { name: name.clone() })))
+    })
+    .await
+}
+
+/// A group.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"name": "visitors", "members": 2}))]
 pub(super) struct GroupView {
     /// The name.
     name: String,
-    /// The members' names.
-    members: Vec<String>,
+    /// How many members it has.
+    members: i64,
 }
 
-/// Lists a group's members.
+/// Shows a group.
 #[utoipa::path(get, path = "/v1/groups/{name}", tag = "access", operation_id = "showGroup",
-    params(("name" = String, Path)), responses((status = 200, body = GroupView), Refused),
+    params(("name" = String, Path)), responses((status = 200, body = GroupView), Refused, BadInput, Missing),
     security(("management" = ["users:read"])))]
-pub(super) async fn members(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("users:read"), move |_, conn, _, _| {
-            Ok(GroupView { members: app::access::members(conn, &name)?, name })
-        })
-        .await;
-    reply(StatusCode::OK, outcome)
+pub(super) async fn show_group(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("users:read"), async |manager| {
+        let name = plain(&path)?;
+        let view = manager
+            .run(move |_, conn, _| Ok(GroupView { members: app::access::member_count(conn, &name)?, name }));
+        Ok(ok(&view.await?))
+    })
+    .await
+}
+
+/// Lists a group's members by name.
+#[utoipa::path(get, path = "/v1/groups/{name}/members", tag = "access", operation_id = "listMembers",
+    params(("name" = String, Path), Paging),
+    responses((status = 200, body = Page<NameView>), Refused, BadInput, Missing),
+    security(("management" = ["users:read"])))]
+pub(super) async fn members(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("users:read"), async |manager| {
+        let name = plain(&path)?;
+        let query = Query::read(&manager, &[])?;
+        let (after, rows) = (query.after(String::new())?, query.rows());
+        let names =
+            manager.run(move |_, conn, _| app::access::member_page(conn, &name, &after, rows)).await?;
+        Ok(ok(&Page::of(
+            names,
+            &query,
+            |(_, folded)| folded.clone(),
+            |(name, _)| NameView { name: name.clone() },
+        )))
+    })
+    .await
 }
 
 /// Who shall be in a group, and nobody else.
@@ -203,51 +224,70 @@ pub(super) struct GroupBody {
     members: Vec<String>,
 }
 
-/// Adds a group where there is none, and gives it exactly these members.
+/// Adds a group where there is none, and gives it exactly these members; where one of them does not exist nothing is changed.
 #[utoipa::path(put, path = "/v1/groups/{name}", tag = "access", operation_id = "putGroup",
     params(("name" = String, Path)), request_body = GroupBody,
-    responses((status = 200, body = GroupView), Refused), security(("management" = ["users"])))]
+    responses((status = 200, body = GroupView), Refused, BadBody, Missing), security(("management" = ["users"])))]
 pub(super) async fn put_group(
-    state: web::Data<State>,
-    request: HttpRequest,
+    call: Call,
     path: web::Path<String>,
     mut payload: web::Payload,
 ) -> HttpResponse {
-    let body: GroupBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
-        let members = body.members.iter().map(|name| UserName::parse(name)).collect::<Result<Vec<_>, _>>()?;
-        let name = path.into_inner();
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("users"), move |service, conn, at, _| {
-                app::access::put_group(service, conn, at, &name, &members)?;
-                Ok(GroupView { members: app::access::members(conn, &name)?, name })
-            })
-            .await
-    }
-    .await;
-    reply(StatusCode::OK, outcome)
+    managed(call, Needs::scope("users"), async |manager| {
+        let body: GroupBody = json(&mut payload).await?;
+        let name = plain(&path)?;
+        let users = body.members.iter().map(|user| UserName::parse(user)).collect::<Result<Vec<_>, _>>()?;
+        let view = manager.run(move |service, conn, at| {
+            app::access::put_group(service, conn, at, &name, &users)?;
+            Ok(GroupView { members: app::access::member_count(conn, &name)?, name })
+        });
+        Ok(ok(&view.await?))
+    })
+    .await
 }
 
 /// Removes a group with its grants.
 #[utoipa::path(delete, path = "/v1/groups/{name}", tag = "access", operation_id = "removeGroup",
-    params(("name" = String, Path)), responses((status = 204), Refused), security(("management" = ["users"])))]
-pub(super) async fn remove_group(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("users"), move |service, conn, at, _| {
-            app::access::remove_group(service, conn, at, &name)
-        })
-        .await;
-    done(outcome)
+    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
+    security(("management" = ["users"])))]
+pub(super) async fn remove_group(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let name = plain(&path)?;
+        manager.run(move |service, conn, at| app::access::remove_group(service, conn, at, &name)).await?;
+        Ok(no_content())
+    })
+    .await
+}
+
+/// Puts a user into a group; nothing changes where the user is in it already.
+#[utoipa::path(put, path = "/v1/groups/{name}/members/{user}", tag = "access", operation_id = "addMember",
+    params(("name" = String, Path), ("user" = String, Path)),
+    responses((status = 204), Refused, BadInput, Missing), security(("management" = ["users"])))]
+pub(super) async fn add_member(call: Call, path: web::Path<(String, String)>) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let (name, user) = (plain(&path.0)?, UserName::parse(&path.1)?);
+        let use_case =
+            move |service: &_, conn: &mut _, at| app::access::add_members(service, conn, at, &name, &[user]);
+        manager.run(use_case).await?;
+        Ok(no_content())
+    })
+    .await
+}
+
+/// Takes a user out of a group; nothing changes where the user is not in it.
+#[utoipa::path(delete, path = "/v1/groups/{name}/members/{user}", tag = "access", operation_id = "removeMember",
+    params(("name" = String, Path), ("user" = String, Path)),
+    responses((status = 204), Refused, BadInput, Missing), security(("management" = ["users"])))]
+pub(super) async fn remove_member(call: Call, path: web::Path<(String, String)>) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let (name, user) = (plain(&path.0)?, UserName::parse(&path.1)?);
+        let use_case = move |service: &_, conn: &mut _, at| {
+            app::access::remove_members(service, conn, at, &name, &[user])
+        };
+        manager.run(use_case).await?;
+        Ok(no_content())
+    })
+    .await
 }
 
 /// Who gets or loses what.
@@ -283,7 +323,7 @@ struct Wanted {
 impl GrantBody {
     fn parsed(self) -> Result<Wanted, Invalid> {
         let users = self.users.iter().map(|name| UserName::parse(name).map(Named::User));
-        let groups = self.groups.iter().map(|name| Ok(Named::Group(name.clone())));
+        let groups = self.groups.iter().map(|name| plain(name).map(Named::Group));
         let holders = users.chain(groups).collect::<Result<Vec<_>, _>>()?;
         if holders.is_empty() {
             return Err(Invalid::new("users", "and groups are both empty"));
@@ -308,6 +348,10 @@ impl GrantBody {
 
 /// A grant.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "01a0aaaa-0000-7000-8000-000000000005", "user": null, "group": "visitors", "scope": "stacks", "detail": null,
+    "starts_at": "2026-12-01T08:00:00Z", "ends_at": "2027-04-01T00:00:00Z"
+}))]
 pub(super) struct GrantView {
     /// A UUID.
     id: String,
@@ -326,47 +370,50 @@ pub(super) struct GrantView {
     ends_at: Option<String>,
 }
 
-/// Lists grants that are not over, the youngest first; a thousand at most.
+impl From<&Summary> for GrantView {
+    fn from(grant: &Summary) -> Self {
+        let (scope, detail) = match &grant.access {
+            Access::Scope(scope) => (Some(scope.clone()), None),
+            Access::Detail(detail) => (None, Some((**detail).clone())),
+        };
+        Self {
+            id: grant.id.to_string(),
+            user: grant.user.clone(),
+            group: grant.group.clone(),
+            scope,
+            detail,
+            starts_at: grant.starts_at.to_string(),
+            ends_at: (grant.ends_at != Timestamp::NEVER).then(|| grant.ends_at.to_string()),
+        }
+    }
+}
+
+/// Lists grants that are not over, the youngest first.
 #[utoipa::path(get, path = "/v1/grants", tag = "access", operation_id = "listGrants",
-    params(("user" = Option<String>, Query, description = "Only those of this user"),
+    params(Paging, ("user" = Option<String>, Query, description = "Only those of this user"),
         ("group" = Option<String>, Query, description = "Only those of this group")),
-    responses((status = 200, body = Vec<GrantView>), Refused), security(("management" = ["users:read"])))]
-pub(super) async fn grants(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<_, Stop> = async {
-        let query = Query::read(&request, &["user", "group"])?;
+    responses((status = 200, body = Page<GrantView>), Refused, BadInput, Missing),
+    security(("management" = ["users:read"])))]
+pub(super) async fn grants(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("users:read"), async |manager| {
+        let query = Query::read(&manager, &["user", "group"])?;
         let of = match (query.get("user"), query.get("group")) {
             (Some(_), Some(_)) => return Err(Invalid::new("group", "does not go with user").into()),
             (Some(name), None) => Some(Named::User(UserName::parse(name)?)),
             (None, group) => group.map(|name| Named::Group(name.to_owned())),
         };
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("users:read"), move |_, conn, at, _| {
-                let view = app::access::grants(conn, at, of.as_ref())?.into_iter().map(|grant| {
-                    let (scope, detail) = match grant.access {
-                        Access::Scope(scope) => (Some(scope), None),
-                        Access::Detail(detail) => (None, Some(*detail)),
-                    };
-                    GrantView {
-                        id: grant.id.to_string(),
-                        user: grant.user,
-                        group: grant.group,
-                        scope,
-                        detail,
-                        starts_at: grant.starts_at.to_string(),
-                        ends_at: (grant.ends_at != Timestamp::NEVER).then(|| grant.ends_at.to_string()),
-                    }
-                });
-                Ok(view.collect::<Vec<_>>())
-            })
-            .await
-    }
-    .await;
-    reply(StatusCode::OK, outcome)
+        let (before, rows) = (query.after(GrantId::LAST)?, query.rows());
+        let grants =
+            manager.run(move |_, conn, at| app::access::grant_page(conn, at, of.as_ref(), before, rows));
+        let grants = grants.await?;
+        Ok(ok(&Page::of(grants, &query, |grant| grant.id.to_string(), |grant| GrantView::from(grant))))
+    })
+    .await
 }
 
 /// The ids of new grants.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"grants": ["01a0aaaa-0000-7000-8000-000000000005"]}))]
 pub(super) struct GivenView {
     /// One for each user and group, in the order asked.
     grants: Vec<String>,
@@ -374,36 +421,27 @@ pub(super) struct GivenView {
 
 /// Gives access to everybody named, or, where one of them does not exist, to nobody.
 #[utoipa::path(post, path = "/v1/grants", tag = "access", operation_id = "giveAccess", request_body = GrantBody,
-    responses((status = 201, body = GivenView), Refused), security(("management" = ["users"])))]
-pub(super) async fn give(
-    state: web::Data<State>,
-    request: HttpRequest,
-    mut payload: web::Payload,
-) -> HttpResponse {
-    let body: GrantBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
+    responses((status = 201, body = GivenView), Refused, BadBody, Missing), security(("management" = ["users"])))]
+pub(super) async fn give(call: Call, mut payload: web::Payload) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let body: GrantBody = json(&mut payload).await?;
         let wanted = body.parsed()?;
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("users"), move |service, conn, at, _| {
-                let span = Span {
-                    starts_at: wanted.from.unwrap_or(at.now),
-                    ends_at: wanted.until.unwrap_or(Timestamp::NEVER),
-                };
-                app::access::give(service, conn, at, &wanted.holders, &wanted.access, span)
-            })
-            .await
-    }
-    .await;
-    let view = outcome.map(|ids| GivenView { grants: ids.iter().map(GrantId::to_string).collect() });
-    reply(StatusCode::CREATED, view)
+        let ids = manager.run(move |service, conn, at| {
+            let span = Span {
+                starts_at: wanted.from.unwrap_or(at.now),
+                ends_at: wanted.until.unwrap_or(Timestamp::NEVER),
+            };
+            app::access::give(service, conn, at, &wanted.holders, &wanted.access, span)
+        });
+        let ids = ids.await?;
+        Ok(created(&GivenView { grants: ids.iter().map(GrantId::to_string).collect() }))
+    })
+    .await
 }
 
 /// How many grants were taken back.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"taken": 1}))]
 pub(super) struct TakenView {
     /// That there were.
     taken: usize,
@@ -411,49 +449,30 @@ pub(super) struct TakenView {
 
 /// Takes all grants of this access back from everybody named. `from` and `until` have no place here.
 #[utoipa::path(post, path = "/v1/grants/take", tag = "access", operation_id = "takeAccess", request_body = GrantBody,
-    responses((status = 200, body = TakenView), Refused), security(("management" = ["users"])))]
-pub(super) async fn take(
-    state: web::Data<State>,
-    request: HttpRequest,
-    mut payload: web::Payload,
-) -> HttpResponse {
-    let body: GrantBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
+    responses((status = 200, body = TakenView), Refused, BadBody, Missing), security(("management" = ["users"])))]
+pub(super) async fn take(call: Call, mut payload: web::Payload) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let body: GrantBody = json(&mut payload).await?;
         let wanted = body.parsed()?;
         if wanted.from.is_some() || wanted.until.is_some() {
             return Err(Invalid::new("from", "and until have no place here").into());
         }
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("users"), move |service, conn, at, _| {
-                app::access::take(service, conn, at, &wanted.holders, &wanted.access)
-            })
-            .await
-    }
-    .await;
-    reply(StatusCode::OK, outcome.map(|taken| TakenView { taken }))
+        let taken = manager.run(move |service, conn, at| {
+            app::access::take(service, conn, at, &wanted.holders, &wanted.access)
+        });
+        Ok(ok(&TakenView { taken: taken.await? }))
+    })
+    .await
 }
 
 /// Takes one grant back.
 #[utoipa::path(delete, path = "/v1/grants/{id}", tag = "access", operation_id = "endGrant",
-    params(("id" = String, Path)), responses((status = 204), Refused), security(("management" = ["users"])))]
-pub(super) async fn end(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let outcome: Result<(), Stop> = async {
-        let id: GrantId = path.parse().map_err(|_: Invalid| Refusal::NotFound { what: "grant" })?;
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("users"), move |service, conn, at, _| {
-                app::access::take_one(service, conn, at, id)
-            })
-            .await
-    }
-    .await;
-    done(outcome)
+    params(("id" = String, Path)), responses((status = 204), Refused, Missing), security(("management" = ["users"])))]
+pub(super) async fn end(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("users"), async |manager| {
+        let grant: GrantId = id(&path, "grant")?;
+        manager.run(move |service, conn, at| app::access::take_one(service, conn, at, grant)).await?;
+        Ok(no_content())
+    })
+    .await
 }

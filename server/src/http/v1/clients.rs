@@ -1,13 +1,11 @@
 //! Clients.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app;
 use crate::app::client::NewClient;
-use crate::app::context::Stop;
 use crate::app::manage::Needs;
 use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
@@ -16,15 +14,23 @@ use crate::domain::client::{
 };
 use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
-use crate::http::state::State;
-use crate::http::v1::{Page, Paging, Query, Refused, done, json, reply};
+use crate::http::v1::{
+    BadBody, BadInput, Call, Missing, Own, Page, Paging, Query, Refused, created, json, managed, no_content,
+    ok, plain,
+};
 
 /// A client.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "client_id": "01a0aaaa-0000-7000-8000-000000000004", "name": "shop", "grants": ["password"], "redirect_uris": [],
+    "audiences": ["https://api.example.org"], "scope": "documents:read", "detail_types": [], "token_format": "jwt",
+    "token_ttl": 900, "session_idle": 604_800, "session_ttl": 2_592_000, "one_use": false,
+    "second_factor": "required", "state": "active", "created_at": "2026-12-01T08:00:00Z"
+}))]
 pub(super) struct ClientView {
     /// The `client_id` of OAuth.
     client_id: String,
-    /// The secret: only in the reply that registers it.
+    /// The secret: only in the reply that registers the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     #[serde(flatten)]
@@ -37,6 +43,11 @@ pub(super) struct ClientView {
 
 /// What a client was registered with.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "name": "shop", "grants": ["password"], "redirect_uris": [], "audiences": ["https://api.example.org"],
+    "scope": "documents:read", "detail_types": [], "token_format": "jwt", "token_ttl": 900,
+    "session_idle": 604_800, "session_ttl": 2_592_000, "one_use": false, "second_factor": "required"
+}))]
 struct Registration {
     /// The name.
     name: String,
@@ -92,16 +103,27 @@ fn view(client: &Client, client_secret: Option<String>) -> ClientView {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"grants": ["urn:countersign:params:oauth:grant-type:otp"], "scope": "documents:read"}))]
 pub(super) struct ClientBody {
+    /// Grant types; at least one.
     grants: Vec<String>,
+    /// Redirect URIs.
     redirect_uris: Option<Vec<String>>,
+    /// Audiences beside the issuer.
     audiences: Option<Vec<String>>,
+    /// Scopes, separated by blanks.
     scope: Option<String>,
+    /// Types of `authorization_details`.
     detail_types: Option<Vec<String>>,
+    /// `jwt` or `opaque`.
     token_format: Option<String>,
+    /// Seconds.
     token_ttl: Option<i64>,
+    /// Seconds.
     session_idle: Option<i64>,
+    /// Seconds.
     session_ttl: Option<i64>,
+    /// Whether the first introspection spends a token.
     one_use: Option<bool>,
+    /// `required` or `optional`.
     second_factor: Option<String>,
 }
 
@@ -139,133 +161,112 @@ impl ClientBody {
 
 /// Lists clients by name.
 #[utoipa::path(get, path = "/v1/clients", tag = "clients", operation_id = "listClients", params(Paging),
-    responses((status = 200, body = Page<ClientView>), Refused), security(("management" = ["clients:read"])))]
-pub(super) async fn list(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<_, Stop> = async {
-        let query = Query::read(&request, &[])?;
+    responses((status = 200, body = Page<ClientView>), Refused, BadInput), security(("management" = ["clients:read"])))]
+pub(super) async fn list(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("clients:read"), async |manager| {
+        let query = Query::read(&manager, &[])?;
         let (after, rows) = (query.after.clone(), query.rows());
-        let clients = state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("clients:read"), move |_, conn, _, _| {
-                app::client::page(conn, after.as_deref(), rows)
-            })
-            .await?;
-        Ok(Page::of(clients, &query, |client| client.name.to_string(), |client| view(client, None)))
-    }
-    .await;
-    reply(StatusCode::OK, outcome)
+        let clients = manager.run(move |_, conn, _| app::client::page(conn, after.as_deref(), rows)).await?;
+        Ok(ok(&Page::of(clients, &query, |client| client.name.to_string(), |client| view(client, None))))
+    })
+    .await
 }
 
 /// Shows a client.
 #[utoipa::path(get, path = "/v1/clients/{name}", tag = "clients", operation_id = "showClient",
-    params(("name" = String, Path)), responses((status = 200, body = ClientView), Refused),
+    params(("name" = String, Path, description = "Name or id")),
+    responses((status = 200, body = ClientView), Refused, BadInput, Missing),
     security(("management" = ["clients:read"])))]
-pub(super) async fn show(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients:read"), move |_, conn, _, _| {
-            app::client::show(conn, &name).map(|client| view(&client, None))
-        })
-        .await;
-    reply(StatusCode::OK, outcome)
+pub(super) async fn show(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("clients:read"), async |manager| {
+        let name = plain(&path)?;
+        let client = manager.run(move |_, conn, _| app::client::show(conn, &name)).await?;
+        Ok(ok(&view(&client, None)))
+    })
+    .await
 }
 
 /// Registers a client, or changes the one of this name to be like that. Nobody gives management scopes that the own token has not.
 #[utoipa::path(put, path = "/v1/clients/{name}", tag = "clients", operation_id = "putClient",
     params(("name" = String, Path)), request_body = ClientBody,
-    responses((status = 200, body = ClientView, description = "Changed"), (status = 201, body = ClientView, description = "Registered"), Refused),
+    responses((status = 200, body = ClientView, description = "Changed"),
+        (status = 201, body = ClientView, description = "Registered"), Refused, BadBody, Own),
     security(("management" = ["clients"])))]
-pub(super) async fn put(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    mut payload: web::Payload,
-) -> HttpResponse {
-    let body: ClientBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
+pub(super) async fn put(call: Call, path: web::Path<String>, mut payload: web::Payload) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let body: ClientBody = json(&mut payload).await?;
         let new = body.parsed(&path)?;
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, manager| {
-                manager.must_hold(&new.scopes)?;
-                // Nor is a client changed that reaches further: who rules it could use it.
-                if let Ok(known) = app::client::show(conn, new.name.as_str()) {
-                    manager.must_hold(&known.scopes)?;
-                }
-                app::client::put(service, conn, at, new)
-            })
-            .await
-    }
-    .await;
-    match outcome {
-        Ok((client, Some(secret))) => reply(StatusCode::CREATED, Ok(view(&client, Some(secret.to_string())))),
-        Ok((client, None)) => reply(StatusCode::OK, Ok(view(&client, None))),
-        Err(stop) => reply(StatusCode::OK, Err::<ClientView, _>(stop)),
-    }
+        let (client, secret) =
+            manager.run(move |service, conn, at| app::client::put(service, conn, at, new)).await?;
+        Ok(match secret {
+            Some(secret) => created(&view(&client, Some(secret.to_string()))),
+            None => ok(&view(&client, None)),
+        })
+    })
+    .await
+}
+
+/// A client's new secret: the only reply that ever holds it.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"client_id": "01a0aaaa-0000-7000-8000-000000000004", "client_secret": "css_..."}))]
+pub(super) struct SecretView {
+    /// The `client_id` of OAuth.
+    client_id: String,
+    /// The secret.
+    client_secret: String,
+}
+
+/// Gives a client a new secret; the old one is wrong at once. Its sessions and tokens stay: to end those, too, disable it before.
+#[utoipa::path(post, path = "/v1/clients/{name}/secret", tag = "clients", operation_id = "renewClientSecret",
+    params(("name" = String, Path, description = "Name or id")),
+    responses((status = 200, body = SecretView), Refused, BadInput, Missing), security(("management" = ["clients"])))]
+pub(super) async fn renew_secret(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let name = plain(&path)?;
+        let renewed =
+            manager.run(move |service, conn, at| app::client::renew_secret(service, conn, at, &name)).await?;
+        Ok(ok(&SecretView {
+            client_id: renewed.client.id.to_string(),
+            client_secret: renewed.secret.to_string(),
+        }))
+    })
+    .await
 }
 
 /// Removes a client with its sessions and tokens.
 #[utoipa::path(delete, path = "/v1/clients/{name}", tag = "clients", operation_id = "removeClient",
-    params(("name" = String, Path)), responses((status = 204), Refused), security(("management" = ["clients"])))]
-pub(super) async fn remove(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, manager| {
-            manager.must_hold(&app::client::show(conn, &name)?.scopes)?;
-            app::client::remove(service, conn, at, &name)
-        })
-        .await;
-    done(outcome)
+    params(("name" = String, Path, description = "Name or id")),
+    responses((status = 204), Refused, BadInput, Missing, Own), security(("management" = ["clients"])))]
+pub(super) async fn remove(call: Call, path: web::Path<String>) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let name = plain(&path)?;
+        manager.run(move |service, conn, at| app::client::remove(service, conn, at, &name)).await?;
+        Ok(no_content())
+    })
+    .await
 }
 
 /// Disables a client: its secret counts as wrong, its sessions and tokens are over.
 #[utoipa::path(post, path = "/v1/clients/{name}/disable", tag = "clients", operation_id = "disableClient",
-    params(("name" = String, Path)), responses((status = 204), Refused), security(("management" = ["clients"])))]
-pub(super) async fn disable(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    set_state(state, request, path, ClientState::Disabled).await
+    params(("name" = String, Path, description = "Name or id")),
+    responses((status = 204), Refused, BadInput, Missing, Own), security(("management" = ["clients"])))]
+pub(super) async fn disable(call: Call, path: web::Path<String>) -> HttpResponse {
+    set_state(call, path, ClientState::Disabled).await
 }
 
 /// Enables a client again.
 #[utoipa::path(post, path = "/v1/clients/{name}/enable", tag = "clients", operation_id = "enableClient",
-    params(("name" = String, Path)), responses((status = 204), Refused), security(("management" = ["clients"])))]
-pub(super) async fn enable(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> HttpResponse {
-    set_state(state, request, path, ClientState::Active).await
+    params(("name" = String, Path, description = "Name or id")),
+    responses((status = 204), Refused, BadInput, Missing), security(("management" = ["clients"])))]
+pub(super) async fn enable(call: Call, path: web::Path<String>) -> HttpResponse {
+    set_state(call, path, ClientState::Active).await
 }
 
-async fn set_state(
-    state: web::Data<State>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    to: ClientState,
-) -> HttpResponse {
-    let name = path.into_inner();
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, manager| {
-            manager.must_hold(&app::client::show(conn, &name)?.scopes)?;
-            app::client::set_state(service, conn, at, &name, to)
-        })
-        .await;
-    done(outcome)
+async fn set_state(call: Call, path: web::Path<String>, to: ClientState) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let name = plain(&path)?;
+        manager.run(move |service, conn, at| app::client::set_state(service, conn, at, &name, to)).await?;
+        Ok(no_content())
+    })
+    .await
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, Securit
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Problem, access, clients, system, users};
+use super::{Problem, access, clients, factors, sessions, system, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,15 +13,20 @@ use super::{Problem, access, clients, system, users};
         title = "Countersign management API",
         description = "Users, factors, sessions, clients, access, signing keys and the audit log. \
                        A manager is an application with a token by `client_credentials`, or a user in a role above `user` \
-                       whose login used a second factor. Each scope is also there as `NAME:read`.",
+                       whose login used a second factor. Each scope is also there as `NAME:read`. \
+                       Errors are problem documents with a stable `code`, which stands with each status below; besides, any path \
+                       answers a method that it does not take with 405 `method_not_allowed` and an `Allow` header.",
         license(name = "MIT OR Apache-2.0")
     ),
     paths(
         users::list, users::show, users::put, users::remove, users::lock, users::unlock, users::reset,
-        users::factors, users::enrol, users::sessions, users::end_sessions,
-        clients::list, clients::show, clients::put, clients::remove, clients::disable, clients::enable,
+        factors::list, factors::enrol, factors::confirm, factors::resynchronise, factors::remove,
+        factors::renew_recovery_codes, sessions::list, sessions::end_all, sessions::end,
+        clients::list, clients::show, clients::put, clients::remove, clients::renew_secret, clients::disable,
+        clients::enable,
         access::scopes, access::put_scope, access::remove_scope,
-        access::groups, access::members, access::put_group, access::remove_group,
+        access::groups, access::show_group, access::put_group, access::remove_group,
+        access::members, access::add_member, access::remove_member,
         access::grants, access::give, access::take, access::end,
         system::keys, system::rotate, system::audit,
     ),
@@ -38,7 +43,7 @@ impl Modify for Management {
         let scopes = [
             ("users", "users, groups, grants and sessions"),
             ("users:read", "look at them"),
-            ("factors", "reset and unlock"),
+            ("factors", "confirm, resynchronise, remove and reset factors; unlock"),
             ("factors:read", "list factors"),
             ("clients", "clients, scopes and signing keys"),
             ("clients:read", "look at them"),

@@ -1,22 +1,24 @@
 //! Signing keys and the audit log.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app;
 use crate::app::audit::Filter;
-use crate::app::context::Stop;
 use crate::app::manage::Needs;
 use crate::domain::audit::Entry;
 use crate::domain::refusal::Invalid;
+use crate::domain::time::Timestamp;
 use crate::domain::token::SigningAlgorithm;
-use crate::http::state::State;
-use crate::http::v1::{Page, Paging, Query, Refused, json, reply};
+use crate::http::v1::{BAD_CURSOR, BadBody, BadInput, Call, Page, Paging, Query, Refused, json, managed, ok};
 
 /// A signing key, without its private half.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "state": "current",
+    "created_at": "2026-12-01T08:00:00Z", "activated_at": "2026-12-01T08:00:00Z", "retired_at": null
+}))]
 pub(super) struct KeyView {
     /// The thumbprint.
     kid: String,
@@ -33,24 +35,33 @@ pub(super) struct KeyView {
 }
 
 /// Lists signing keys, the youngest first.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", operation_id = "listKeys",
-    responses((status = 200, body = Vec<KeyView>), Refused), security(("management" = ["clients:read"])))]
-pub(super) async fn keys(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome = state
-        .into_inner()
-        .run_as_manager(&request, Needs::scope("clients:read"), |_, conn, _, _| {
-            let view = app::key::list(conn)?.into_iter().map(|key| KeyView {
-                kid: key.kid,
-                alg: key.algorithm.as_str(),
-                state: key.state.as_str(),
-                created_at: key.created_at.to_string(),
-                activated_at: key.activated_at.map(|at| at.to_string()),
-                retired_at: key.retired_at.map(|at| at.to_string()),
-            });
-            Ok(view.collect::<Vec<_>>())
-        })
-        .await;
-    reply(StatusCode::OK, outcome)
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(Paging),
+    responses((status = 200, body = Page<KeyView>), Refused, BadInput), security(("management" = ["clients:read"])))]
+pub(super) async fn keys(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("clients:read"), async |manager| {
+        let query = Query::read(&manager, &[])?;
+        // Keys that were made at the same moment stand in the order of their names.
+        let (made_at, kid) = match &query.after {
+            None => (Timestamp::NEVER, String::new()),
+            Some(text) => {
+                let (millis, kid) = text.split_once(' ').ok_or(BAD_CURSOR)?;
+                (Timestamp::from_millis(millis.parse().map_err(|_| BAD_CURSOR)?), kid.to_owned())
+            }
+        };
+        let rows = query.rows();
+        let keys = manager.run(move |_, conn, _| app::key::page(conn, (made_at, &kid), rows)).await?;
+        let key = |row: &app::key::StoredKey| format!("{} {}", row.created_at.millis(), row.kid);
+        let view = |row: &app::key::StoredKey| KeyView {
+            kid: row.kid.clone(),
+            alg: row.algorithm.as_str(),
+            state: row.state.as_str(),
+            created_at: row.created_at.to_string(),
+            activated_at: row.activated_at.map(|at| at.to_string()),
+            retired_at: row.retired_at.map(|at| at.to_string()),
+        };
+        Ok(ok(&Page::of(keys, &query, key, view)))
+    })
+    .await
 }
 
 /// How to rotate.
@@ -66,6 +77,7 @@ pub(super) struct RotateBody {
 
 /// What signs now.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "revoked": []}))]
 pub(super) struct RotatedView {
     /// The key that signs from now on.
     kid: String,
@@ -75,38 +87,34 @@ pub(super) struct RotatedView {
 
 /// Signs with the next key from now on.
 #[utoipa::path(post, path = "/v1/keys/rotate", tag = "keys", operation_id = "rotateKeys", request_body = RotateBody,
-    responses((status = 200, body = RotatedView), Refused), security(("management" = ["clients"])))]
-pub(super) async fn rotate(
-    state: web::Data<State>,
-    request: HttpRequest,
-    mut payload: web::Payload,
-) -> HttpResponse {
-    let body: RotateBody = match json(&mut payload).await {
-        Ok(body) => body,
-        Err(response) => return response,
-    };
-    let outcome: Result<_, Stop> = async {
+    responses((status = 200, body = RotatedView), Refused, BadBody), security(("management" = ["clients"])))]
+pub(super) async fn rotate(call: Call, mut payload: web::Payload) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let body: RotateBody = json(&mut payload).await?;
         let algorithm = body.algorithm.as_deref().map(str::parse::<SigningAlgorithm>).transpose()?;
         let revoke = body.revoke == Some(true);
         if revoke && algorithm.is_some() {
             return Err(Invalid::new("algorithm", "does not go with revoke").into());
         }
-        state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("clients"), move |service, conn, at, _| {
-                if revoke {
-                    return app::key::revoke_current(service, conn, at);
-                }
-                app::key::rotate(service, conn, at, algorithm).map(|kid| (kid, Vec::new()))
-            })
-            .await
-    }
-    .await;
-    reply(StatusCode::OK, outcome.map(|(kid, revoked)| RotatedView { kid, revoked }))
+        let rotated = manager.run(move |service, conn, at| {
+            if revoke {
+                return app::key::revoke_current(service, conn, at);
+            }
+            app::key::rotate(service, conn, at, algorithm).map(|kid| (kid, Vec::new()))
+        });
+        let (kid, revoked) = rotated.await?;
+        Ok(ok(&RotatedView { kid, revoked }))
+    })
+    .await
 }
 
 /// An entry of the audit log.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "seq": 7, "at": "2026-12-01T08:00:00Z", "actor": "client:01a0aaaa-0000-7000-8000-000000000004",
+    "action": "user.added", "subject": "user:01a0aaaa-0000-7000-8000-000000000001", "outcome": "done",
+    "address": "192.0.2.7", "detail": "name=alice role=user"
+}))]
 pub(super) struct EntryView {
     /// Counts from 1 without gaps.
     seq: i64,
@@ -148,29 +156,17 @@ impl From<&Entry> for EntryView {
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", operation_id = "readAudit",
     params(Paging, ("action" = Option<String>, Query, description = "Only this action"),
         ("subject" = Option<String>, Query, description = "Only this subject, as `user:ID`")),
-    responses((status = 200, body = Page<EntryView>), Refused), security(("management" = ["audit:read"])))]
-pub(super) async fn audit(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
-    let outcome: Result<_, Stop> = async {
-        let query = Query::read(&request, &["action", "subject"])?;
-        let before = match &query.after {
-            None => i64::MAX,
-            Some(text) => {
-                text.parse().map_err(|_| Invalid::new("cursor", "is not one of an earlier page"))?
-            }
-        };
+    responses((status = 200, body = Page<EntryView>), Refused, BadInput), security(("management" = ["audit:read"])))]
+pub(super) async fn audit(call: Call) -> HttpResponse {
+    managed(call, Needs::scope("audit:read"), async |manager| {
+        let query = Query::read(&manager, &["action", "subject"])?;
+        let (before, rows) = (query.after(i64::MAX)?, query.rows());
         let filter = Filter {
             action: query.get("action").map(str::to_owned),
             subject: query.get("subject").map(str::to_owned),
         };
-        let rows = query.rows();
-        let entries = state
-            .into_inner()
-            .run_as_manager(&request, Needs::scope("audit:read"), move |_, conn, _, _| {
-                app::audit::page(conn, before, &filter, rows)
-            })
-            .await?;
-        Ok(Page::of(entries, &query, |entry| entry.seq.to_string(), |entry| EntryView::from(entry)))
-    }
-    .await;
-    reply(StatusCode::OK, outcome)
+        let entries = manager.run(move |_, conn, _| app::audit::page(conn, before, &filter, rows)).await?;
+        Ok(ok(&Page::of(entries, &query, |entry| entry.seq.to_string(), |entry| EntryView::from(entry))))
+    })
+    .await
 }
