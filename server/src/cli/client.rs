@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::app;
-use crate::app::client::NewClient;
+use crate::app::client::{NewClient, Registered};
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
 use crate::domain::authorization::parse_detail_type;
@@ -61,6 +61,11 @@ pub(super) enum Command {
     },
     /// List all clients
     List,
+    /// Give a client a new secret and print it, once; the old one is wrong at once
+    RenewSecret {
+        /// Name or id
+        client: String,
+    },
     /// Disable a client: its secret counts as wrong, its sessions and tokens are over
     Disable {
         /// Name or id
@@ -115,10 +120,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let opened = open(settings)?;
             let added =
                 app::client::add(&opened.service, &mut *opened.database.connection()?, opened.at(), new)?;
-            let (id, secret) = (added.client.id.to_string(), added.secret.as_str());
-            output.print(&json!({ "client_id": id, "client_secret": secret }), || {
-                format!("client_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again.")
-            });
+            print_secret(output, &added);
         }
         Command::List => {
             let opened = open(settings)?;
@@ -138,6 +140,12 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 table(["NAME", "CLIENT ID", "STATE", "TOKENS", "LIFETIME", "GRANTS"], clients.iter().map(row))
             });
         }
+        Command::RenewSecret { client } => {
+            let opened = open(settings)?;
+            let mut conn = opened.database.connection()?;
+            let renewed = app::client::renew_secret(&opened.service, &mut conn, opened.at(), &client)?;
+            print_secret(output, &renewed);
+        }
         Command::Disable { client } => set_state(settings, output, &client, ClientState::Disabled)?,
         Command::Enable { client } => set_state(settings, output, &client, ClientState::Active)?,
         Command::Remove { client } => {
@@ -147,6 +155,13 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
+}
+
+fn print_secret(output: &Output, registered: &Registered) {
+    let (id, secret) = (registered.client.id.to_string(), registered.secret.as_str());
+    output.print(&json!({ "client_id": id, "client_secret": secret }), || {
+        format!("client_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again.")
+    });
 }
 
 fn set_state(settings: &Settings, output: &Output, client: &str, state: ClientState) -> Result<(), Failure> {

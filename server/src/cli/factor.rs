@@ -13,6 +13,7 @@ use crate::app::factor::{Enrolled, NewFactor};
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
 use crate::domain::factor::{FactorState, Mechanism, Summary};
+use crate::domain::id::FactorId;
 use crate::domain::refusal::Invalid;
 use crate::domain::user::UserName;
 use crate::settings::Settings;
@@ -65,6 +66,13 @@ pub(super) enum Command {
     List {
         /// The user
         user: String,
+    },
+    /// Remove one factor of a user; the sessions that it started end
+    Remove {
+        /// The user
+        user: String,
+        /// Its id
+        factor: String,
     },
     /// Reset a user's enrolment: all factors, sessions and tokens are dead at once
     Reset {
@@ -142,6 +150,14 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 };
                 table(["FACTOR", "KIND", "STATE", "ENROLLED", "LAST USED"], factors.iter().map(row))
             });
+        }
+        Command::Remove { user, factor } => {
+            let (name, id): (_, FactorId) = (UserName::parse(&user)?, factor.parse()?);
+            let opened = open(settings)?;
+            let mut conn = opened.database.connection()?;
+            app::factor::remove(&opened.service, &mut conn, opened.at(), &name, id)?;
+            output
+                .print(&json!({ "factor_id": id.to_string(), "removed": true }), || format!("removed {id}"));
         }
         Command::Reset { user } => {
             let name = UserName::parse(&user)?;

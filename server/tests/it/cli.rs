@@ -87,8 +87,14 @@ fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
     assert!(
         installation.json(&spec)["uri"].as_str().unwrap().ends_with("&algorithm=SHA512&digits=8&period=60")
     );
+    let factor = confirmed["factor_id"].as_str().unwrap();
+    assert!(installation.refused(&["factor", "remove", "alice", "x"]).contains("id is not a UUID"));
+    installation.run(&["user", "add", "bob"]);
+    assert!(installation.refused(&["factor", "remove", "bob", factor]).contains("no such factor"));
+    assert_eq!(installation.json(&["factor", "remove", "alice", factor])["removed"], true);
+    assert!(installation.refused(&["factor", "remove", "alice", factor]).contains("no such factor"));
     let reset = installation.json(&["factor", "reset", "alice"]);
-    assert_eq!(reset["factors"], 2);
+    assert_eq!(reset["factors"], 1);
     assert_eq!(installation.json(&["factor", "list", "alice"]), Value::Array(vec![]));
 }
 
@@ -127,6 +133,15 @@ fn clients_are_added_listed_and_removed(on: Backend) {
     assert!(
         installation.refused(&["client", "add", "shop", "--grant", "password"]).contains("exists already")
     );
+    let id = "01a0aaaa-0000-7000-8000-000000000001";
+    assert!(
+        installation
+            .refused(&["client", "add", id, "--grant", "password"])
+            .contains("name must not be a UUID")
+    );
+    let renewed = installation.json(&["client", "renew-secret", "shop"]);
+    assert_eq!(renewed["client_id"], added["client_id"]);
+    assert_ne!(renewed["client_secret"], added["client_secret"]);
     installation.run(&["client", "disable", "shop"]);
     assert_eq!(installation.json(&["client", "list"])[0]["state"], "disabled");
     installation.run(&["client", "enable", added["client_id"].as_str().unwrap()]);
