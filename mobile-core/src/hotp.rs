@@ -65,7 +65,7 @@ fn ahead(next: Counter, reach: u32) -> core::ops::RangeInclusive<u64> {
 }
 
 /// HMAC over the eight bytes of the counter.
-fn mac<M: Mac + KeyInit>(secret: &Secret, moving_factor: [u8; 8]) -> hmac::digest::Output<M> {
+pub(crate) fn mac<M: Mac + KeyInit>(secret: &Secret, moving_factor: [u8; 8]) -> hmac::digest::Output<M> {
     let mut mac = <M as KeyInit>::new_from_slice(secret.expose()).expect("HMAC takes keys of any length");
     mac.update(&moving_factor);
     mac.finalize().into_bytes()
@@ -73,7 +73,7 @@ fn mac<M: Mac + KeyInit>(secret: &Secret, moving_factor: [u8; 8]) -> hmac::diges
 
 /// Dynamic truncation (RFC 4226 s5.3): the low four bits of the last byte say where to read 31 bits. The
 /// shortest MAC has 20 bytes, the last place read is 15 + 3.
-fn truncate(mac: &[u8]) -> u32 {
+pub(crate) fn truncate(mac: &[u8]) -> u32 {
     let offset = usize::from(mac[mac.len() - 1] & 0x0f);
     u32::from_be_bytes([mac[offset], mac[offset + 1], mac[offset + 2], mac[offset + 3]]) & 0x7fff_ffff
 }

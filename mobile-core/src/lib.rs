@@ -26,6 +26,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Two parts are for the phone alone and off by default: the feature `vault` is the phone's encrypted file, `transfer` reads
+//! and writes the files of other apps.
+//!
 //! Nothing here panics, whatever the input, and steps and counters never wrap round.
 
 #![no_std]
@@ -33,18 +36,30 @@
 
 extern crate alloc;
 
+#[cfg(feature = "transfer")]
+mod base64;
 mod code;
+#[cfg(feature = "vault")]
+mod hex;
 mod hotp;
+#[cfg(feature = "vault")]
+mod json;
 mod parameters;
 mod search;
 mod secret;
+mod steam;
 mod totp;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 mod uri;
+#[cfg(feature = "vault")]
+pub mod vault;
 
 pub use code::{Code, CodeError};
 pub use hotp::Hotp;
 pub use parameters::{Algorithm, Counter, Digits, ParameterError, Period, Step};
 pub use secret::{Secret, SecretError};
+pub use steam::{Steam, SteamCode};
 pub use totp::{Totp, Window};
 pub use uri::{Field, KeyUri, KeyUriError, Kind, Tolerance};
 

@@ -39,6 +39,9 @@ const STEPS: &[Step] = &[
 /// The server's integration tests, by the name of their binary; `cargo xtask test it FILTER` hands it the filter.
 const INTEGRATION: &str = "it";
 
+/// The crate that the phone shares; its features are the phone's alone.
+const PHONE: &str = "mobile-core";
+
 /// All steps, one by name, or the integration tests with a filter.
 pub(crate) fn test(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
@@ -137,6 +140,8 @@ fn format() -> Result<Outcome, String> {
 // Warnings are refused by an argument behind `--`, here and in no other way: a changed RUSTFLAGS would rebuild everything.
 fn lints() -> Result<Outcome, String> {
     show(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // The phone's parts, which the server does not compile.
+    show(&mut cargo(&["clippy", "-p", PHONE, "--all-features", "--all-targets", "--", "-D", "warnings"]))?;
     let lean =
         ["clippy", "-p", "countersign", "--no-default-features", "--all-targets", "--", "-D", "warnings"];
     show(&mut cargo(&lean))?;
@@ -152,7 +157,9 @@ fn architecture() -> Result<Outcome, String> {
 }
 
 fn tests() -> Result<Outcome, String> {
-    show(&mut cargo(&["test", "--workspace"]))?;
+    // `mobile-core` apart, with the phone's parts: asked for here, they would be compiled into the server as well.
+    show(&mut cargo(&["test", "--workspace", "--exclude", PHONE]))?;
+    show(&mut cargo(&["test", "-p", PHONE, "--all-features"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -163,11 +170,15 @@ fn integration(filters: &[&str]) -> Result<(), String> {
 
 fn docs() -> Result<Outcome, String> {
     show(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    show(cargo(&["doc", "-p", PHONE, "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
 
 fn wasm() -> Result<Outcome, String> {
-    show(&mut cargo(&["build", "-p", "mobile-core", "--target", "wasm32-unknown-unknown"]))?;
+    for features in [&[][..], &["--all-features"]] {
+        let words = [&["build", "-p", PHONE, "--target", "wasm32-unknown-unknown"], features].concat();
+        show(&mut cargo(&words))?;
+    }
     Ok(Outcome::Passed)
 }
 

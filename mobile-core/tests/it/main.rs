@@ -7,7 +7,12 @@ mod oathtool;
 mod otpauth_cases;
 mod otpauth_laws;
 mod secret;
+mod steam;
 mod totp;
+#[cfg(feature = "transfer")]
+mod transfer;
+#[cfg(feature = "vault")]
+mod vault;
 
 use mobile_core::{Code, Secret};
 use proptest::test_runner::Config;
@@ -31,4 +36,19 @@ const EQUAL_NEIGHBOURS: [(u64, &str); 3] =
 /// So many cases a property, and nothing written beside the sources: what is found becomes a test by hand.
 fn cases(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+/// The codes in the first column of the table under a heading of a specification.
+fn specified(page: &str, heading: &str) -> Vec<String> {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/spec").join(page);
+    let page = std::fs::read_to_string(page).unwrap();
+    let codes: Vec<String> = page
+        .lines()
+        .skip_while(|line| *line != heading)
+        .skip(1)
+        .take_while(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+        .collect();
+    assert!(!codes.is_empty(), "no table under {heading:?}");
+    codes
 }
