@@ -7,8 +7,10 @@ mod factor;
 mod grant;
 mod group;
 mod key;
+mod mailer;
 mod master_key;
 mod open;
+mod outbox;
 mod output;
 mod recovery_code;
 mod scope;
@@ -70,6 +72,9 @@ enum Command {
     /// Make master keys
     #[command(subcommand)]
     MasterKey(master_key::Command),
+    /// List, read and retry mails
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Read and check the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -104,6 +109,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Grant(command) => grant::run(&command, &settings, output),
         Command::Key(command) => key::run(&command, &settings, output),
         Command::MasterKey(command) => master_key::run(&command, output),
+        Command::Outbox(command) => outbox::run(&command, &settings, output),
         Command::Audit(command) => audit::run(&command, &settings, output),
         Command::Config => {
             let shown = settings.shown();

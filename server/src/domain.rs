@@ -3,13 +3,17 @@
 pub mod audit;
 pub mod authorization;
 pub mod client;
+pub mod device;
 pub mod factor;
+pub mod figures;
 pub mod id;
 pub mod lockout;
+pub mod notice;
 pub mod password;
 pub mod recovery_code;
 pub mod refusal;
 pub mod scope;
+pub mod search;
 pub mod target;
 pub mod time;
 pub mod token;

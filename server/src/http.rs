@@ -1,5 +1,6 @@
 //! The route table. One file a resource: extract, parse, one call into `app`, render.
 
+mod console;
 mod extract;
 mod factor;
 mod health;
@@ -24,7 +25,8 @@ pub use tls::{TlsError, config as tls_config};
 use actix_web::guard::{Any, Get, Head};
 use actix_web::web::{self, ServiceConfig, delete, post, resource, route};
 
-/// Every path that this server answers; those of the management API stand in `v1::operations`.
+/// Every path that this server answers; those of the management API stand in `v1::operations`, those of
+/// the web console in `console::pages`.
 fn routes(config: &mut ServiceConfig) {
     config
         .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
@@ -50,6 +52,7 @@ fn routes(config: &mut ServiceConfig) {
             on("/.well-known/oauth-authorization-server", "GET, HEAD").route(read().to(well_known::metadata)),
         )
         .configure(v1::operations)
+        .configure(console::pages)
         .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
         .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
         .default_service(web::to(problem::not_found));

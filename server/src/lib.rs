@@ -9,5 +9,7 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod mail;
 pub mod random;
 pub mod settings;
+pub mod text;

@@ -69,6 +69,22 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
     key_rotation_days: Option<u16>,
+    /// Mail server: smtp://HOST (STARTTLS), smtps://HOST (TLS), user and password within the URL; without one mails wait in the outbox [variable: COUNTERSIGN_SMTP_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smtp_url: Option<String>,
+    /// Sender of mails, as `address` or `Name <address>` [variable: COUNTERSIGN_MAIL_FROM]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from: Option<String>,
+    /// Days that a browser may skip the code at login in the console if its user says so, 30 at most; 0: never [variable: COUNTERSIGN_REMEMBER_DEVICE_DAYS] [default: 0]
+    #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remember_device_days: Option<u16>,
+    /// Resets by a help desk wait for a second person [variable: COUNTERSIGN_RESET_NEEDS_APPROVAL]
+    #[arg(long, global = true, help_heading = "Settings")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    reset_needs_approval: bool,
     /// What to log, as `level` or `module=level,...` [variable: COUNTERSIGN_LOG] [default: info]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +92,7 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 16] = [
     "data",
     "database",
     "master_key_file",
@@ -88,6 +104,10 @@ const NAMES: [&str; 12] = [
     "tls",
     "behind_proxy",
     "key_rotation_days",
+    "smtp_url",
+    "mail_from",
+    "remember_device_days",
+    "reset_needs_approval",
     "log",
 ];
 
@@ -106,6 +126,10 @@ struct Raw {
     tls: Option<String>,
     behind_proxy: bool,
     key_rotation_days: u16,
+    smtp_url: Option<String>,
+    mail_from: Option<String>,
+    remember_device_days: u16,
+    reset_needs_approval: bool,
     log: String,
 }
 
@@ -117,6 +141,8 @@ struct Defaults {
     issuer_name: &'static str,
     behind_proxy: bool,
     key_rotation_days: u16,
+    remember_device_days: u16,
+    reset_needs_approval: bool,
     log: &'static str,
 }
 
@@ -127,6 +153,8 @@ const DEFAULTS: Defaults = Defaults {
     issuer_name: "Countersign",
     behind_proxy: false,
     key_rotation_days: 90,
+    remember_device_days: 0,
+    reset_needs_approval: false,
     log: "info",
 };
 
@@ -167,6 +195,14 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// How many days a signing key signs; 0: until it is rotated by command.
     pub key_rotation_days: u16,
+    /// Where mail goes out, checked; it may hold a password.
+    pub smtp_url: Option<url::Url>,
+    /// Who mail is from.
+    pub mail_from: Option<String>,
+    /// How many days a browser may skip the code at login; 0: never.
+    pub remember_device_days: u16,
+    /// Whether resets by a help desk wait for a second person.
+    pub reset_needs_approval: bool,
     /// What to log.
     pub log: String,
     shown: Vec<Shown>,
@@ -196,9 +232,13 @@ impl Provider for Variables {
             let text =
                 Env::var(&format!("{PREFIX}{}", name.to_uppercase())).filter(|text| !text.is_empty())?;
             let value = match (*name, text.to_lowercase().as_str()) {
-                ("behind_proxy", "1" | "true" | "yes" | "on") => figment::value::Value::from(true),
-                ("behind_proxy", "0" | "false" | "no" | "off") => figment::value::Value::from(false),
-                ("key_rotation_days", digits) if digits.parse::<u16>().is_ok() => {
+                ("behind_proxy" | "reset_needs_approval", "1" | "true" | "yes" | "on") => {
+                    figment::value::Value::from(true)
+                }
+                ("behind_proxy" | "reset_needs_approval", "0" | "false" | "no" | "off") => {
+                    figment::value::Value::from(false)
+                }
+                ("key_rotation_days" | "remember_device_days", digits) if digits.parse::<u16>().is_ok() => {
                     figment::value::Value::from(digits.parse::<u16>().unwrap_or_default())
                 }
                 _ => figment::value::Value::from(text),
@@ -286,6 +326,13 @@ impl Settings {
         }
         tracing_subscriber::EnvFilter::try_new(&raw.log)
             .map_err(|_| Invalid::new("log", "is not a log filter"))?;
+        let smtp_url = raw.smtp_url.as_deref().map(smtp_url).transpose()?;
+        if smtp_url.is_some() && raw.mail_from.is_none() {
+            return Err(Invalid::new("mail_from", "is missing beside smtp_url"));
+        }
+        if raw.remember_device_days > 30 {
+            return Err(Invalid::new("remember_device_days", "must be 30 at most"));
+        }
         let master_key_file = raw.master_key_file.clone().unwrap_or_else(|| raw.data.join("master.key"));
         let shown = NAMES
             .iter()
@@ -302,6 +349,10 @@ impl Settings {
                     "tls" => raw.tls.clone(),
                     "behind_proxy" => Some(raw.behind_proxy.to_string()),
                     "key_rotation_days" => Some(raw.key_rotation_days.to_string()),
+                    "smtp_url" => smtp_url.as_ref().map(without_password),
+                    "mail_from" => raw.mail_from.clone(),
+                    "remember_device_days" => Some(raw.remember_device_days.to_string()),
+                    "reset_needs_approval" => Some(raw.reset_needs_approval.to_string()),
                     _ => Some(raw.log.clone()),
                 };
                 Shown { name, value, source: source(figment, name) }
@@ -317,6 +368,10 @@ impl Settings {
             tls,
             behind_proxy: raw.behind_proxy,
             key_rotation_days: raw.key_rotation_days,
+            smtp_url,
+            mail_from: raw.mail_from,
+            remember_device_days: raw.remember_device_days,
+            reset_needs_approval: raw.reset_needs_approval,
             log: raw.log,
             shown,
         })
@@ -325,6 +380,18 @@ impl Settings {
     /// How long a signing key signs, in seconds; none: until it is rotated by command.
     pub fn key_age_s(&self) -> Option<i64> {
         (self.key_rotation_days > 0).then(|| i64::from(self.key_rotation_days) * 86_400)
+    }
+
+    /// What the operator decides about the web console: how long a browser may skip the code at login, in seconds, and whether a help
+    /// desk's resets wait for a second person.
+    pub fn console(&self) -> (Option<i64>, bool) {
+        let days = i64::from(self.remember_device_days);
+        ((days > 0).then_some(days * 86_400), self.reset_needs_approval)
+    }
+
+    /// Whether somebody has said what this server's URL is.
+    pub fn has_public_url(&self) -> bool {
+        self.shown.iter().any(|setting| setting.name == "public_url" && setting.source != "default")
     }
 
     /// Every setting with its source, for `countersign config`.
@@ -357,6 +424,32 @@ fn public_url(text: &str) -> Result<String, Invalid> {
         "http" | "https" if plain && url.host_str().is_some() => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err(Invalid::new("public_url", "must be an http or https URL without query, fragment or user")),
     }
+}
+
+/// `smtp://` with STARTTLS, `smtps://` with TLS from the start, `smtp+plain://` on loopback only.
+fn smtp_url(text: &str) -> Result<url::Url, Invalid> {
+    let url = url::Url::parse(text).map_err(|_| Invalid::new("smtp_url", "is not a URL"))?;
+    let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !bare || url.host_str().is_none() {
+        return Err(Invalid::new("smtp_url", "must be smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://..."));
+    }
+    match url.scheme() {
+        "smtp" | "smtps" => Ok(url),
+        "smtp+plain" if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) => Ok(url),
+        "smtp+plain" => Err(Invalid::new(
+            "smtp_url",
+            "must not be smtp+plain but on loopback: mails would cross the network in the clear",
+        )),
+        _ => Err(Invalid::new("smtp_url", "must begin with smtp:// or smtps://")),
+    }
+}
+
+fn without_password(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        let _ = shown.set_password(Some("****"));
+    }
+    shown.to_string()
 }
 
 fn source(figment: &Figment, name: &str) -> String {

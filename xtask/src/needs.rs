@@ -64,6 +64,26 @@ pub(crate) const NEEDS: &[Need] = &[
         source: Source::Packages(&["python3", "python3-pip"]),
     },
     Need {
+        name: "Chromium",
+        wanted_for: "looking at the console's pages as people do",
+        present: || find("chromium", &[]).is_some(),
+        source: Source::Packages(&["chromium"]),
+    },
+    Need {
+        name: "chromedriver",
+        wanted_for: "steering Chromium from the tests",
+        present: || find("chromedriver", &[]).is_some(),
+        source: Source::Packages(&["chromium-driver"]),
+    },
+    Need {
+        name: "a font",
+        wanted_for: "pages with words on them",
+        present: || {
+            command::read(&mut program("fc-list", &[":"])).is_ok_and(|fonts| !fonts.trim().is_empty())
+        },
+        source: Source::Packages(&["fontconfig", "fonts-dejavu-core"]),
+    },
+    Need {
         name: "the wasm32-unknown-unknown target",
         wanted_for: "building mobile-core for the phone",
         present: || target_present("wasm32-unknown-unknown"),

@@ -1,10 +1,16 @@
 //! Reading the audit log, and proving that nothing in it was altered or taken out.
 
+use std::collections::BTreeMap;
+
 use crate::app::context::{Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
 pub use crate::db::audit::Filter;
 use crate::db::{self, Conn};
-use crate::domain::audit::Entry;
+use crate::domain::audit::{Action, Actor, Entry, Subject};
+use crate::domain::figures::Day;
+use crate::domain::id::UserId;
+use crate::domain::refusal::Refusal;
+use crate::domain::user::UserName;
 
 /// How many entries are read at a time.
 const PAGE: i64 = 1000;
@@ -18,6 +24,126 @@ pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
 /// A page of entries before a number, the youngest first.
 pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Stop> {
     Ok(db::audit::page_back(conn, before, filter, limit)?)
+}
+
+/// How somebody is part of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Part {
+    /// By, or to.
+    #[default]
+    Either,
+    /// Who did it.
+    Actor,
+    /// To whom it was done.
+    Subject,
+}
+
+/// What somebody looks for in the log, in the words of people.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// What was done.
+    pub action: Option<Action>,
+    /// Somebody: a user's or an application's name, or as the log has it. Empty: anybody.
+    pub who: String,
+    /// As what.
+    pub part: Part,
+    /// Only what was refused, or only what was not.
+    pub refused: Option<bool>,
+    /// The first day.
+    pub from: Option<Day>,
+    /// The last day.
+    pub until: Option<Day>,
+}
+
+/// What a search comes down to: entries that stand now, whatever is appended meanwhile.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    filter: Filter,
+    before: i64,
+}
+
+/// Resolves names and days. `None`: nobody has this name.
+pub fn select(conn: &mut Conn, search: &Search) -> Result<Option<Selection>, Stop> {
+    let (head, _) = db::audit::head(conn)?;
+    let mut filter = Filter {
+        action: search.action.map(|action| action.as_str().to_owned()),
+        refused: search.refused,
+        ..Filter::default()
+    };
+    if !search.who.is_empty() {
+        let Some(stored) = stored(conn, &search.who)? else { return Ok(None) };
+        match search.part {
+            Part::Either => filter.of = Some(stored),
+            Part::Actor => filter.actor = Some(stored),
+            Part::Subject => filter.subject = Some(stored),
+        }
+    }
+    if let Some(day) = search.from {
+        filter.after = db::audit::first_since(conn, day.begins_at(), 1, head)? - 1;
+    }
+    let before = match search.until {
+        Some(day) => db::audit::first_since(conn, day.plus(1).begins_at(), filter.after + 1, head)?,
+        None => head + 1,
+    };
+    Ok(Some(Selection { filter, before }))
+}
+
+/// As the log has it: a word or `kind:id` stands for itself, everything else is the name of a user or an application.
+fn stored(conn: &mut Conn, who: &str) -> Result<Option<String>, Stop> {
+    let is_word =
+        [Actor::Operator, Actor::Anonymous, Actor::System].iter().any(|actor| actor.stored() == who);
+    let kinds = ["user:", "factor:", "client:", "group:", "session:", "signing_key:"];
+    if is_word || kinds.iter().any(|kind| who.starts_with(kind)) {
+        return Ok(Some(who.to_owned()));
+    }
+    if let Ok(name) = UserName::parse(who)
+        && let Some(user) = db::user::find_by_name(conn, &name)?
+    {
+        return Ok(Some(Subject::User(user.id).stored()));
+    }
+    Ok(db::client::find_by_name(conn, who)?.map(|client| Subject::Client(client.id).stored()))
+}
+
+/// Up to `limit` of the selected entries before a number, the youngest first.
+pub fn page_of(conn: &mut Conn, selection: &Selection, before: i64, limit: i64) -> Result<Vec<Entry>, Stop> {
+    Ok(db::audit::page_back(conn, before.min(selection.before), &selection.filter, limit)?)
+}
+
+/// An entry, and those that stand before and after it.
+pub fn show(conn: &mut Conn, seq: i64) -> Result<(Entry, [Option<Entry>; 2]), Stop> {
+    let entry = db::audit::find(conn, seq)?.ok_or(Refusal::NotFound { what: "entry" })?;
+    Ok((entry, [db::audit::find(conn, seq - 1)?, db::audit::find(conn, seq.saturating_add(1))?]))
+}
+
+/// The names of all users and applications in these entries that still exist, by how the log has them.
+pub fn names<'a>(
+    conn: &mut Conn,
+    entries: impl IntoIterator<Item = &'a Entry>,
+) -> Result<BTreeMap<String, String>, Stop> {
+    let mentioned = entries.into_iter().flat_map(|entry| entry.subject.iter().chain([&entry.actor]));
+    let mut users: Vec<UserId> = Vec::new();
+    let mut has_clients = false;
+    for stored in mentioned {
+        if let Some(id) = stored.strip_prefix("user:").and_then(|id| id.parse().ok())
+            && !users.contains(&id)
+        {
+            users.push(id);
+        }
+        has_clients |= stored.starts_with("client:");
+    }
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    if !users.is_empty() {
+        let known = db::user::names(conn, &users)?;
+        names.extend(known.into_iter().map(|(id, name)| (Subject::User(id).stored(), name)));
+    }
+    if has_clients {
+        // Few, and all of them in one query.
+        let known = db::client::list(conn)?;
+        names.extend(
+            known.into_iter().map(|client| (Subject::Client(client.id).stored(), client.name.to_string())),
+        );
+    }
+    Ok(names)
 }
 
 /// What the chain says.

@@ -1,6 +1,10 @@
 //! Finding out what a token is that somebody shows.
 
-use crate::app::context::{Service, Stop};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::app::context::{Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::signing;
 use crate::db::mfa_token::MfaToken;
@@ -11,6 +15,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::FACTORS;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, Login, TokenRecord};
+use crate::error::Fault;
+use crate::random;
 
 /// The record of an access token, live or not. A JWT must carry our signature; an opaque token must be known by its keyed hash.
 pub fn find_access_token(
@@ -40,8 +46,19 @@ pub fn mfa_pass(
     let hash = service.hasher.hash(Purpose::MfaToken, &[mfa_token.as_bytes()]);
     match db::mfa_token::find_live(conn, &hash, now)? {
         Some(pass) if pass.client == client => Ok((pass, hash)),
-        _ => Err(Refusal::InvalidGrant.into()),
+        _ => Err(Refusal::LoginExpired.into()),
     }
+}
+
+/// Hands out an `mfa_token`: a password was right, or a one-time link in its place.
+pub fn hand_out_pass(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    pass: &MfaToken,
+) -> Result<Zeroizing<String>, Fault> {
+    let token = Zeroizing::new(format!("csm_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
+    db::mfa_token::insert(tx.conn, &service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]), pass)?;
+    Ok(token)
 }
 
 /// Somebody looking after the own factors.

@@ -164,8 +164,10 @@ pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Clie
 /// The client of this name or id.
 pub fn show(conn: &mut Conn, name_or_id: &str) -> Result<Client, Stop> {
     let by_id = match name_or_id.parse() {
-        Ok(id) => db::client::find_with_secret(conn, id)?.map(|(client, _)| client),
-        Err(_) => None,
+        Ok(id) if id != ClientId::CONSOLE => {
+            db::client::find_with_secret(conn, id)?.map(|(client, _)| client)
+        }
+        _ => None,
     };
     let found = match by_id {
         Some(client) => Some(client),

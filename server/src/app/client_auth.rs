@@ -11,6 +11,7 @@ use crate::domain::client::{Client, ClientState};
 use crate::domain::id::ClientId;
 use crate::domain::lockout::REFUSALS_OF_CLIENT;
 use crate::domain::refusal::Refusal;
+use crate::error::Fault;
 
 /// What a client shows of itself, by HTTP Basic or in the body.
 pub struct Credentials {
@@ -20,6 +21,26 @@ pub struct Credentials {
     pub client_secret: Zeroizing<String>,
 }
 
+/// Who wants to log a user in.
+#[derive(Clone, Copy)]
+pub enum Asker<'a> {
+    /// An application, by its credentials.
+    Application(&'a Credentials),
+    /// The web console, which is part of this server.
+    Console,
+}
+
+/// The client behind a login.
+pub fn require_asker(service: &Service, conn: &mut Conn, at: At, asker: Asker<'_>) -> Result<Client, Stop> {
+    match asker {
+        Asker::Application(shown) => require(service, conn, at, shown),
+        Asker::Console => {
+            let found = db::client::find_with_secret(conn, ClientId::CONSOLE)?;
+            Ok(found.map(|(client, _)| client).ok_or(Fault::Corrupt { what: "console client" })?)
+        }
+    }
+}
+
 /// The client, if it is known, not disabled, and the secret is its own. Only reads, unless there is a refusal to log: whoever is no client
 /// never takes a writer's place.
 pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
@@ -27,6 +48,10 @@ pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) 
     let Some((client, secret_hash)) = db::client::find_with_secret(conn, id)? else {
         return Err(Refusal::InvalidClient.into());
     };
+    // The console has no secret; nothing hashes to an empty one, but that is no reason to try.
+    if id == ClientId::CONSOLE {
+        return Err(Refusal::InvalidClient.into());
+    }
     let secret = shown.client_secret.as_bytes();
     let why = if !service.hasher.matches(Purpose::ClientSecret, &[secret], &secret_hash) {
         "secret"

@@ -1,7 +1,7 @@
 //! What every use case needs: the keys, the issuer's name, and the transaction that ends with the audit log.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use mobile_core::Secret;
 
@@ -16,11 +16,12 @@ use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Event, Origin};
 use crate::domain::factor::OpenFactor;
+use crate::domain::figures::Figures;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{LEEWAY_S, Revocation, RevocationKind};
-use crate::domain::user::{Role, User, UserName};
+use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
 
 /// Why a use case did not do what was asked: refused on purpose, or broken.
@@ -99,6 +100,20 @@ impl Tx<'_> {
         self.manager.as_ref().map_or(Ok(()), |manager| manager.must_hold(scopes))
     }
 
+    /// Refuses a manager to take away the last user who may manage everything. The command line may: it can make another.
+    pub fn must_leave_an_administrator(&mut self, without: &User) -> Result<(), Stop> {
+        let administers = without.role == Role::Admin && without.state == UserState::Active;
+        if self.manager.is_some() && administers && !db::user::others_administer(self.conn, without.id)? {
+            return Err(Refusal::LastAdministrator.into());
+        }
+        Ok(())
+    }
+
+    /// Whether it is a help desk that asks.
+    pub fn is_help_desk(&self) -> bool {
+        self.manager.as_ref().is_some_and(Manager::is_help_desk)
+    }
+
     /// The user of this name, within the manager's reach; held until the transaction ends: no code is checked, and neither role nor
     /// factors are changed meanwhile.
     pub fn require_user(&mut self, name: &UserName) -> Result<User, Stop> {
@@ -139,6 +154,15 @@ impl Tx<'_> {
     }
 }
 
+/// What the operator decides about the web console.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConsolePolicy {
+    /// How long a browser may skip the code at login, in seconds; none: never.
+    pub remember_device_s: Option<i64>,
+    /// Whether a help desk's resets wait for a second person.
+    pub reset_needs_approval: bool,
+}
+
 /// The server's keys and names: the same for every request.
 pub struct Service {
     /// The public URL: `iss` of every token.
@@ -147,10 +171,14 @@ pub struct Service {
     pub issuer_name: String,
     /// How long a signing key signs before the next one takes over, in seconds; none: only by command.
     pub key_age_s: Option<i64>,
+    /// How the web console behaves.
+    pub console: ConsolePolicy,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Hashes tokens and names.
     pub hasher: KeyedHasher,
+    /// What was counted lately.
+    pub figures: Mutex<Figures>,
     signing_keys: RwLock<HashMap<String, Arc<SigningKey>>>,
 }
 
@@ -161,8 +189,10 @@ impl Service {
             issuer,
             issuer_name,
             key_age_s,
+            console: ConsolePolicy::default(),
             sealer: Sealer::new(master),
             hasher: KeyedHasher::new(master),
+            figures: Mutex::default(),
             signing_keys: RwLock::default(),
         }
     }

@@ -4,6 +4,7 @@ use mobile_core::{Code, Counter, KeyUri, Kind, Secret, Totp};
 
 use crate::app::bearer::{Bearer, authenticate};
 use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::outbox::queue;
 use crate::app::recovery_code::renew_in;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
@@ -16,6 +17,7 @@ use crate::domain::factor::{
 };
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout::{self, ENROLMENTS_OF_USER};
+use crate::domain::notice::Notice;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{User, UserName, UserState};
@@ -140,6 +142,9 @@ fn add(
     db::factor::insert(tx.conn, &summary, &sealed, last)?;
     let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);
     tx.note(Event::done(actor, Action::FactorEnrolled, Subject::User(user.id)).with(detail));
+    if new.state == FactorState::Active {
+        queue(service, tx, user, &Notice::Enrolled)?;
+    }
     // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
     let has_active = existing.iter().any(|factor| factor.state == FactorState::Active);
     let recovery_codes = if has_active { Vec::new() } else { renew_in(service, tx, actor, user.id)? };
@@ -165,6 +170,7 @@ pub fn confirm(
             && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
         {
             tx.note(Event::done(tx.origin.manager, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+            queue(service, tx, &user, &Notice::Enrolled)?;
             return Ok(spent.factor());
         }
         tx.note(Event::refused(
@@ -173,6 +179,36 @@ pub fn confirm(
             Subject::Factor(pending.summary.id),
             "wrong",
         ));
+        Err(Refusal::InvalidGrant.into())
+    })
+}
+
+/// A user who is logged in confirms an own pending factor with its first code.
+pub fn confirm_own(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    token: &str,
+    factor: FactorId,
+    code: &Code,
+) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let bearer = authenticate(service, tx.conn, tx.now, token)?;
+        let user = bearer.user(tx)?;
+        bearer.must_reach_active_factors(tx, &user)?;
+        let mut pending = db::factor::usable(tx.conn, user.id, tx.now)?;
+        pending.retain(|own| own.summary.id == factor && own.summary.state == FactorState::Pending);
+        let pending = pending.first().ok_or(Refusal::NotFound { what: "pending factor" })?;
+        let subject = Subject::Factor(factor);
+        if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
+            && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
+        {
+            tx.note(Event::done(Actor::User(spent.user()), Action::FactorConfirmed, subject));
+            queue(service, tx, &user, &Notice::Enrolled)?;
+            return Ok(());
+        }
+        // Whoever enrolled it has seen the secret: a wrong code is a slip, not a guess.
+        tx.note(Event::refused(Actor::User(user.id), Action::FactorConfirmed, subject, "wrong"));
         Err(Refusal::InvalidGrant.into())
     })
 }
@@ -254,7 +290,7 @@ pub fn remove_own(
         if found.state == FactorState::Active {
             bearer.must_reach_active_factors(tx, &user)?;
         }
-        revoke(tx, Actor::User(user.id), factor)
+        revoke(service, tx, Actor::User(user.id), &user, &found)
     })
 }
 
@@ -268,8 +304,8 @@ pub fn remove(
 ) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
-        find(tx, user.id, factor)?;
-        revoke(tx, tx.origin.manager, factor)
+        let found = find(tx, user.id, factor)?;
+        revoke(service, tx, tx.origin.manager, &user, &found)
     })
 }
 
@@ -278,38 +314,22 @@ fn find(tx: &mut Tx<'_>, user: UserId, factor: FactorId) -> Result<Summary, Stop
     Ok(found.ok_or(Refusal::NotFound { what: "factor" })?)
 }
 
-fn revoke(tx: &mut Tx<'_>, actor: Actor, factor: FactorId) -> Result<(), Stop> {
-    if db::factor::revoke(tx.conn, factor, tx.now)? {
-        let ended = tx.end_sessions(Which::OfFactor(factor))?;
-        let event = Event::done(actor, Action::FactorRemoved, Subject::Factor(factor));
+fn revoke(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    user: &User,
+    factor: &Summary,
+) -> Result<(), Stop> {
+    if db::factor::revoke(tx.conn, factor.id, tx.now)? {
+        let ended = tx.end_sessions(Which::OfFactor(factor.id))?;
+        let event = Event::done(actor, Action::FactorRemoved, Subject::Factor(factor.id));
         tx.note(event.with(format!("sessions={ended}")));
+        if factor.state == FactorState::Active {
+            queue(service, tx, user, &Notice::FactorRemoved)?;
+        }
     }
     Ok(())
-}
-
-/// What a reset ended.
-pub struct ResetReport {
-    /// Factors that verify no more.
-    pub factors: usize,
-    /// Sessions that are over, with all their tokens.
-    pub sessions: usize,
-}
-
-/// The operator resets a user's enrolment: every factor, session and `mfa_token` is dead when this returns.
-pub fn reset(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<ResetReport, Stop> {
-    service.write(conn, at, |tx| {
-        let user = tx.require_user(name)?;
-        let mut factors = 0;
-        for factor in db::factor::list(tx.conn, user.id)? {
-            factors += usize::from(db::factor::revoke(tx.conn, factor.id, tx.now)?);
-        }
-        db::mfa_token::end_all_of_user(tx.conn, user.id)?;
-        db::recovery_code::remove_all(tx.conn, user.id)?;
-        let sessions = tx.end_sessions(Which::OfUser(user.id))?;
-        let detail = format!("factors={factors} sessions={sessions}");
-        tx.note(Event::done(tx.origin.manager, Action::FactorsReset, Subject::User(user.id)).with(detail));
-        Ok(ResetReport { factors, sessions })
-    })
 }
 
 impl Bearer {

@@ -5,16 +5,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::context::{Service, Stop, Tx};
+use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db;
 use crate::db::factor::Spent;
+use crate::db::known_device::Known;
 use crate::db::recovery_code::SpentRecoveryCode;
 use crate::db::session::Rotated;
 use crate::db::token::Kind;
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{self, Details, Reach, reach};
 use crate::domain::client::{Client, TokenFormat};
-use crate::domain::id::{FactorId, SessionId, TokenId, UserId};
+use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
+use crate::domain::notice::Notice;
 use crate::domain::scope::{Scopes, is_management};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{AccessClaims, Amr, KeyState, acr};
@@ -101,16 +104,22 @@ pub fn issue(
         _ => Action::TokenIssued,
     };
     let standing = match ground {
-        Ground::Code(spent, WithPassword::Seen) => {
-            Some(log_in(tx, client, extent, spent.user(), Some(spent.factor()), Amr::PasswordAndOtp)?)
-        }
+        Ground::Code(spent, WithPassword::Seen) => Some(log_in(
+            service,
+            tx,
+            client,
+            extent,
+            spent.user(),
+            Some(spent.factor()),
+            Amr::PasswordAndOtp,
+        )?),
         Ground::Code(spent, WithPassword::Vouched) => {
-            Some(log_in(tx, client, extent, spent.user(), Some(spent.factor()), Amr::Otp)?)
+            Some(log_in(service, tx, client, extent, spent.user(), Some(spent.factor()), Amr::Otp)?)
         }
         Ground::RecoveryCode(spent) => {
-            Some(log_in(tx, client, extent, spent.user(), None, Amr::PasswordAndRecovery)?)
+            Some(log_in(service, tx, client, extent, spent.user(), None, Amr::PasswordAndRecovery)?)
         }
-        Ground::PasswordAlone(user) => Some(log_in(tx, client, extent, user, None, Amr::Password)?),
+        Ground::PasswordAlone(user) => Some(log_in(service, tx, client, extent, user, None, Amr::Password)?),
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
@@ -172,6 +181,7 @@ pub fn issue(
 
 /// Starts a session: every login is one.
 fn log_in(
+    service: &Service,
     tx: &mut Tx<'_>,
     client: &Client,
     extent: &Extent,
@@ -189,6 +199,7 @@ fn log_in(
     };
     let ends_at = session_end(client, now, limit_at);
     let address = tx.origin.address.map(|address| address.to_string());
+    let device = tx.origin.device.map(|device| device.to_string());
     let new = db::session::New {
         id: session,
         user,
@@ -196,12 +207,16 @@ fn log_in(
         factor,
         amr,
         address: address.as_deref(),
+        device: device.as_deref(),
         started_at: now,
         ends_at,
         limit_at,
         refresh,
     };
     db::session::insert(tx.conn, &new)?;
+    if amr != Amr::Otp {
+        look_round(service, tx, client, user)?;
+    }
     Ok(Standing {
         session,
         user,
@@ -215,6 +230,20 @@ fn log_in(
             details: extent.details.stored(),
         }),
     })
+}
+
+/// Tells a user of a login from where there was none before: at another application or from another network. Not of the very first
+/// one. And not where an application vouches for the first factor: the address is its own, and it knows its visitors better.
+fn look_round(service: &Service, tx: &mut Tx<'_>, client: &Client, user: UserId) -> Result<(), Fault> {
+    let parts = [user.bytes(), client.id.bytes(), &tx.origin.network()];
+    let hash = service.hasher.hash(Purpose::KnownDevice, &parts);
+    if db::known_device::remember(tx.conn, user, &hash, tx.now)? != Known::New {
+        return Ok(());
+    }
+    let Some(user) = db::user::find(tx.conn, user)? else { return Ok(()) };
+    let notice =
+        Notice::NewDevice { application: client.name.to_string(), address: tx.origin.address, at: tx.now };
+    queue(service, tx, &user, &notice)
 }
 
 impl Standing {
@@ -268,7 +297,10 @@ fn within_role(tx: &mut Tx<'_>, standing: &Standing, scope: &Scopes) -> Result<S
 
 /// When a session ends unless it is refreshed: after the idle time, not before its token, and never after its limit.
 pub fn session_end(client: &Client, now: Timestamp, limit_at: Timestamp) -> Timestamp {
-    now.plus_seconds(client.sessions.idle_s().max(client.policy.ttl_s())).min(limit_at)
+    let idle_s = client.sessions.idle_s();
+    // The console moves the end on with every page that somebody looks at.
+    let lasts_s = if client.id == ClientId::CONSOLE { idle_s } else { idle_s.max(client.policy.ttl_s()) };
+    now.plus_seconds(lasts_s).min(limit_at)
 }
 
 /// An access token does not outlive its session.

@@ -2,13 +2,10 @@
 //!
 //! Failures are counted before the password is hashed and taken back when it was right, so that requests in parallel buy no tries.
 
-use std::net::IpAddr;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::client_auth::{Credentials, require};
+use crate::app::bearer::hand_out_pass;
+use crate::app::client_auth::{Asker, require_asker};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::{Extent, Ground, Issued, issue};
 use crate::crypto;
@@ -16,17 +13,17 @@ use crate::crypto::keyed_hash::Purpose;
 use crate::db::lockout::Gate;
 use crate::db::mfa_token::MfaToken;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::audit::{Action, Actor, Event, Origin, Subject};
 use crate::domain::authorization::Details;
 use crate::domain::client::{Client, Grant, SecondFactor};
 use crate::domain::factor::FactorState;
+use crate::domain::id::ClientId;
 use crate::domain::lockout::{self, PASSWORDS_OF_ADDRESS};
 use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{User, UserName, UserState};
-use crate::random;
 
 /// What is asked for.
 pub struct PasswordRequest {
@@ -40,6 +37,8 @@ pub struct PasswordRequest {
     pub audience: Option<String>,
     /// What it shall do in detail.
     pub details: Details,
+    /// The console: the mark of a browser that its user trusts.
+    pub trusted_device: Option<Zeroizing<String>>,
 }
 
 /// What a right password leads to.
@@ -56,6 +55,7 @@ struct Attempt {
     user: Option<User>,
     extent: Extent,
     buckets: Buckets,
+    trusted_device: Option<[u8; 32]>,
 }
 
 /// The two counters of a try, by keyed hash.
@@ -69,10 +69,10 @@ pub fn password(
     service: &Service,
     conn: &mut Conn,
     at: At,
-    credentials: &Credentials,
+    asker: Asker<'_>,
     request: &PasswordRequest,
 ) -> Result<Entry, Stop> {
-    let client = require(service, conn, at, credentials)?;
+    let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::Password)?;
     let attempt = begin(service, conn, at, client, request)?;
     let stored = attempt.user.as_ref().and_then(|user| user.password_hash.as_deref());
@@ -94,7 +94,7 @@ fn begin(
         audience: client.audience(request.audience.as_deref(), &service.issuer)?,
     };
     service.write(conn, at, |tx| {
-        let buckets = Buckets::of(service, &request.username, at.origin.address);
+        let buckets = Buckets::of(service, &request.username, &at.origin);
         let now = tx.now;
         let closed = |until| {
             Stop::from(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) })
@@ -112,7 +112,10 @@ fn begin(
             lockout::passwords_blocked_until(failures, now)
         })?;
         let user = db::user::find_by_name(tx.conn, &request.username)?;
-        Ok(Attempt { client, user, extent, buckets })
+        let trusted_device = request.trusted_device.as_ref();
+        let trusted_device =
+            trusted_device.map(|token| service.hasher.hash(Purpose::TrustedDevice, &[token.as_bytes()]));
+        Ok(Attempt { client, user, extent, buckets, trusted_device })
     })
 }
 
@@ -123,7 +126,7 @@ fn finish(
     attempt: Attempt,
     matches: bool,
 ) -> Result<Entry, Stop> {
-    let Attempt { client, user, extent, buckets } = attempt;
+    let Attempt { client, user, extent, buckets, trusted_device } = attempt;
     service.write(conn, at, |tx| {
         let actor = Actor::Client(client.id);
         let Some(user) = user.filter(|_| matches) else {
@@ -147,37 +150,29 @@ fn finish(
         if client.second_factor == SecondFactor::Optional && !has_factor {
             return issue(service, tx, &client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
         }
-        let token =
-            Zeroizing::new(format!("csm_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-        db::mfa_token::insert(
-            tx.conn,
-            &service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]),
-            &MfaToken {
-                user: user.id,
-                client: client.id,
-                audience: extent.audience,
-                scope: extent.scope.to_string(),
-                details: extent.details,
-                expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
-            },
-        )?;
-        Ok(Entry::MfaRequired(token))
+        if let Some(device) = &trusted_device
+            && client.id == ClientId::CONSOLE
+            && service.console.remember_device_s.is_some()
+            && db::trusted_device::is_trusted(tx.conn, device, user.id, tx.now)?
+        {
+            return issue(service, tx, &client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
+        }
+        let pass = MfaToken {
+            user: user.id,
+            client: client.id,
+            audience: extent.audience,
+            scope: extent.scope.to_string(),
+            details: extent.details,
+            expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
+        };
+        Ok(Entry::MfaRequired(hand_out_pass(service, tx, &pass)?))
     })
 }
 
 impl Buckets {
-    fn of(service: &Service, name: &UserName, address: Option<IpAddr>) -> Self {
-        let network = network(address);
+    fn of(service: &Service, name: &UserName, origin: &Origin) -> Self {
+        let network = origin.network();
         let hash = |parts: &[&[u8]]| service.hasher.hash(Purpose::PasswordBucket, parts);
         Self { user: hash(&[name.folded().as_bytes(), &network]), address: hash(&[&network]) }
-    }
-}
-
-/// Who counts as one: an IPv4 address, or the /64 that one IPv6 subscriber has.
-fn network(address: Option<IpAddr>) -> Vec<u8> {
-    match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
-        Some(IpAddr::V6(v6)) => v6.octets()[..8].to_vec(),
-        None => Vec::new(),
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, MANAGEMENT, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Login, TokenRecord};
-use crate::domain::user::Role;
+use crate::domain::user::{Role, User, UserName};
 use crate::error::Fault;
 
 /// What an operation needs.
@@ -38,6 +38,11 @@ impl Needs {
     /// What help desks are there for.
     pub const fn help(scope: &'static str) -> Self {
         Self { scope, help: true }
+    }
+
+    /// Whether users in this role may do it.
+    pub fn allows(self, role: Role) -> bool {
+        role.may_hold(self.scope) || (self.help && role == Role::Helpdesk)
     }
 }
 
@@ -70,6 +75,11 @@ pub fn authorise(
     Ok(Warrant { shown, needs, actor: manager.actor })
 }
 
+/// The same request in the name of the manager whose `token` it is.
+pub fn managing(service: &Service, conn: &mut Conn, at: At, token: &str, needs: Needs) -> Result<At, Stop> {
+    Ok(authorise(service, conn, at.now, token, needs)?.by(at))
+}
+
 impl Warrant {
     /// The same request, in the manager's name: so the audit log names the manager.
     #[must_use]
@@ -98,6 +108,16 @@ pub struct Manager {
 }
 
 impl Manager {
+    /// Whether this manager may do what wants this scope, too.
+    pub fn may(&self, scope: &str) -> bool {
+        self.role.is_none_or(|role| role.may_hold(scope)) && self.scope.reach(scope)
+    }
+
+    /// The same, for pages that only lead to what wants it.
+    pub fn must(&self, scope: &'static str) -> Result<(), Refusal> {
+        if self.may(scope) { Ok(()) } else { Err(Refusal::InsufficientScope { needed: scope }) }
+    }
+
     fn with_token(
         service: &Service,
         conn: &mut Conn,
@@ -136,8 +156,7 @@ impl Manager {
     ) -> Result<Self, Stop> {
         // The role of now, not that of the login.
         let role = db::user::find(conn, login.user)?.map_or(Role::User, |user| user.role);
-        let in_role = role.may_hold(needs.scope) || (needs.help && role == Role::Helpdesk);
-        if !in_role || !scope.reach(needs.scope) || !login.used_second_factor() {
+        if !needs.allows(role) || !scope.reach(needs.scope) || !login.used_second_factor() {
             return Err(Refusal::InsufficientScope { needed: needs.scope }.into());
         }
         if !needs.scope.ends_with(":read") {
@@ -161,5 +180,17 @@ impl Manager {
     /// Refuses to touch an application with management scopes that this manager has not, and to give it some.
     pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
         if self.scope.cover(&scopes.management()) { Ok(()) } else { Err(Refusal::OutOfReach) }
+    }
+
+    /// Whether this is a user in the role of a help desk.
+    pub fn is_help_desk(&self) -> bool {
+        self.role == Some(Role::Helpdesk)
+    }
+
+    /// The user of this name, if in reach.
+    pub fn find_user(&self, conn: &mut Conn, name: &UserName) -> Result<User, Stop> {
+        let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
+        self.must_reach(user.role)?;
+        Ok(user)
     }
 }

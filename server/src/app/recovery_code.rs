@@ -1,9 +1,10 @@
 //! Recovery codes: made with the first enrolment, shown once, each good for one login without the phone.
 
 use crate::app::bearer::{logged_in, mfa_pass};
-use crate::app::client_auth::{Credentials, require};
+use crate::app::client_auth::{Asker, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, issue};
+use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
@@ -12,10 +13,11 @@ use crate::domain::client::Grant;
 use crate::domain::factor::FactorState;
 use crate::domain::id::UserId;
 use crate::domain::lockout;
-use crate::domain::recovery_code::{COUNT, RecoveryCode};
+use crate::domain::notice::Notice;
+use crate::domain::recovery_code::{COUNT, FEW, RecoveryCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, Scopes};
-use crate::domain::user::{UserName, UserState};
+use crate::domain::user::{User, UserName, UserState};
 use crate::error::Fault;
 use crate::random;
 
@@ -27,11 +29,11 @@ pub fn mfa_recovery_code(
     service: &Service,
     conn: &mut Conn,
     at: At,
-    credentials: &Credentials,
+    asker: Asker<'_>,
     mfa_token: &str,
     code: &RecoveryCode,
 ) -> Result<(Issued, RecoveryCode), Stop> {
-    let client = require(service, conn, at, credentials)?;
+    let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaRecoveryCode)?;
     service.write(conn, at, |tx| {
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
@@ -42,10 +44,11 @@ pub fn mfa_recovery_code(
             return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
         }
         let refused = |why| Event::refused(actor, Action::RecoveryCodeChecked, Subject::User(user), why);
-        if db::user::find(tx.conn, user)?.is_none_or(|user| user.state == UserState::Locked) {
+        let found = db::user::find(tx.conn, user)?.filter(|user| user.state != UserState::Locked);
+        let Some(person) = found else {
             tx.note(refused("user locked"));
             return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
-        }
+        };
         // Codes that came with an enrolment which nobody confirmed stand for no phone.
         let has_factor =
             db::factor::list(tx.conn, user)?.iter().any(|factor| factor.state == FactorState::Active);
@@ -68,10 +71,20 @@ pub fn mfa_recovery_code(
         db::lockout::clear(tx.conn, user.bytes())?;
         let fresh = add(service, tx, user)?;
         tx.note(Event::done(actor, Action::RecoveryCodeChecked, Subject::User(user)));
+        tell(service, tx, &person)?;
         let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
         let extent = Extent { scope, details: pass.details, audience: pass.audience };
         Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
     })
+}
+
+/// Tells a user of a used code. The number of good codes stays the same, since each used one is replaced; what runs low is the set on the
+/// user's paper, so that is what the warning counts.
+fn tell(service: &Service, tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    let left = db::recovery_code::count(tx.conn, user.id)?;
+    queue(service, tx, user, &Notice::RecoveryCodeUsed { left })?;
+    let left = db::recovery_code::count_of_set(tx.conn, user.id)?;
+    if left <= FEW { queue(service, tx, user, &Notice::RecoveryCodesLow { left }) } else { Ok(()) }
 }
 
 /// How many codes the user of this token has left.

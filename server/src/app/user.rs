@@ -1,6 +1,10 @@
 //! Adding, listing, locking and removing users.
 
+pub mod import;
+
 use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::invitation::{Link, invite_in};
+use crate::app::outbox::queue;
 use crate::crypto::password;
 use crate::db::lockout::Standing;
 use crate::db::session::Which;
@@ -8,6 +12,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::factor::Summary;
 use crate::domain::id::UserId;
+use crate::domain::notice::{LockedBy, Notice};
 use crate::domain::password::Password;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Role, User, UserName, UserState};
@@ -26,15 +31,69 @@ pub struct NewUser {
 }
 
 /// Adds a user.
-pub fn add(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<User, Stop> {
-    let hash = new.password.map(|password| password::hash(&password)).transpose()?;
+pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewUser) -> Result<User, Stop> {
+    let hash = new.password.take().map(|password| password::hash(&password)).transpose()?;
+    service.write(conn, at, |tx| add_in(tx, new, hash))
+}
+
+/// Adds a user and makes an invitation, which goes out by mail where there is an address.
+pub fn add_invited(service: &Service, conn: &mut Conn, at: At, new: NewUser) -> Result<(User, Link), Stop> {
     service.write(conn, at, |tx| {
-        tx.must_reach(new.role)?;
-        // Looked up first, since a failed insert would end the whole transaction on PostgreSQL.
-        if db::user::find_by_name(tx.conn, &new.name)?.is_some() {
-            return Err(Refusal::AlreadyExists { what: "user" }.into());
+        let user = add_in(tx, new, None)?;
+        let link = invite_in(service, tx, &user)?;
+        Ok((user, link))
+    })
+}
+
+/// Adds a user within a transaction; the password is hashed outside of it.
+fn add_in(tx: &mut Tx<'_>, new: NewUser, hash: Option<String>) -> Result<User, Stop> {
+    tx.must_reach(new.role)?;
+    // Looked up first, since a failed insert would end the whole transaction on PostgreSQL.
+    if db::user::find_by_name(tx.conn, &new.name)?.is_some() {
+        return Err(Refusal::AlreadyExists { what: "user" }.into());
+    }
+    insert(tx, &new.name, new.email, new.role, hash)
+}
+
+/// Gives a user another e-mail address, or none; nothing else changes.
+pub fn change_email(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    email: Option<&str>,
+) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        let user = tx.require_user(name)?;
+        if user.email.as_deref() != email {
+            db::user::update(tx.conn, user.id, email, user.role)?;
+            tx.note(
+                Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id)).with("email"),
+            );
         }
-        insert(tx, &new.name, new.email, new.role, hash)
+        Ok(())
+    })
+}
+
+/// Gives a user another role, and ends all sessions: what they may do is decided anew at the next login.
+pub fn change_role(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    name: &UserName,
+    role: Role,
+) -> Result<(), Stop> {
+    service.write(conn, at, |tx| {
+        tx.must_reach(role)?;
+        let user = tx.require_user(name)?;
+        if user.role != role {
+            tx.must_leave_an_administrator(&user)?;
+            db::user::update(tx.conn, user.id, user.email.as_deref(), role)?;
+            let ended = tx.end_sessions(Which::OfUser(user.id))?;
+            let event = Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id));
+            tx.note(event.with(format!("role={role} sessions={ended}")));
+        }
+        Ok(())
     })
 }
 
@@ -57,11 +116,16 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<
             }
             Err(stop) => return Err(stop),
         };
+        if new.role != Role::Admin {
+            tx.must_leave_an_administrator(&user)?;
+        }
         db::user::update(tx.conn, user.id, new.email.as_deref(), new.role)?;
         let mut detail = format!("role={}", new.role);
         if let Some(hash) = &hash {
             db::user::set_password_hash(tx.conn, user.id, hash)?;
             db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+            db::trusted_device::forget_all(tx.conn, user.id)?;
+            db::invitation::void(tx.conn, user.id)?;
         }
         if hash.is_some() || new.role != user.role {
             let ended = tx.end_sessions(Which::OfUser(user.id))?;
@@ -70,6 +134,13 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<
         let event = Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id));
         tx.note(event.with(detail));
         let changed = db::user::find(tx.conn, user.id)?.ok_or(Refusal::NotFound { what: "user" })?;
+        if hash.is_some() {
+            // To the old address, too: whoever changes both must not go unnoticed.
+            queue(service, tx, &user, &Notice::PasswordChanged)?;
+            if changed.email != user.email {
+                queue(service, tx, &changed, &Notice::PasswordChanged)?;
+            }
+        }
         Ok((changed, false))
     })
 }
@@ -89,6 +160,7 @@ fn insert(
         role,
         state: UserState::Active,
         created_at: tx.now,
+        language: None,
     };
     if !db::user::insert(tx.conn, &user, name)? {
         return Err(Refusal::AlreadyExists { what: "user" }.into());
@@ -136,11 +208,16 @@ pub fn show(conn: &mut Conn, at: At, name: &UserName) -> Result<Details, Stop> {
 pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
+        tx.must_leave_an_administrator(&user)?;
         db::user::set_state(tx.conn, user.id, UserState::Locked)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        db::trusted_device::forget_all(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("sessions={ended}");
         tx.note(Event::done(tx.origin.manager, Action::UserLocked, Subject::User(user.id)).with(detail));
+        if user.state != UserState::Locked {
+            queue(service, tx, &user, &Notice::Locked(LockedBy::Administrator))?;
+        }
         Ok(())
     })
 }
@@ -158,9 +235,12 @@ pub fn set_password(
         let user = tx.require_user(name)?;
         db::user::set_password_hash(tx.conn, user.id, &hash)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        db::trusted_device::forget_all(tx.conn, user.id)?;
+        db::invitation::void(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
         let event = Event::done(tx.origin.manager, Action::PasswordChanged, Subject::User(user.id));
         tx.note(event.with(format!("sessions={ended}")));
+        queue(service, tx, &user, &Notice::PasswordChanged)?;
         Ok(())
     })
 }
@@ -180,6 +260,7 @@ pub fn unlock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
 pub fn remove(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
+        tx.must_leave_an_administrator(&user)?;
         tx.end_sessions(Which::OfUser(user.id))?;
         db::user::remove(tx.conn, user.id)?;
         let detail = format!("name={}", user.name);

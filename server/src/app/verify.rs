@@ -9,10 +9,11 @@
 
 use mobile_core::Code;
 
-use crate::app::bearer::mfa_pass;
-use crate::app::client_auth::{Credentials, require};
+use crate::app::bearer::{find_access_token, mfa_pass};
+use crate::app::client_auth::{Asker, Credentials, require, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
+use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
 use crate::db::factor::{Sealed, Spent};
@@ -24,8 +25,10 @@ use crate::domain::client::{Client, Grant};
 use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout;
+use crate::domain::notice::{LockedBy, Notice};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
+use crate::domain::token::Amr;
 use crate::domain::user::{UserName, UserState};
 use crate::error::Fault;
 
@@ -74,11 +77,11 @@ pub fn mfa_otp(
     service: &Service,
     conn: &mut Conn,
     at: At,
-    credentials: &Credentials,
+    asker: Asker<'_>,
     mfa_token: &str,
     otp: &Code,
 ) -> Result<Issued, Stop> {
-    let client = require(service, conn, at, credentials)?;
+    let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
     service.write(conn, at, |tx| {
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
@@ -89,6 +92,19 @@ pub fn mfa_otp(
         let extent =
             Extent { scope: kept_scope(&pass.scope)?, details: pass.details, audience: pass.audience };
         issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
+    })
+}
+
+/// A code within a session of the console: the login counts as new, and as one with a second factor.
+pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Code) -> Result<(), Stop> {
+    let asker = require_asker(service, conn, at, Asker::Console)?;
+    service.write(conn, at, |tx| {
+        let record = find_access_token(service, tx.conn, token)?.filter(|record| record.is_live(tx.now));
+        let login = record.filter(|record| record.client == asker.id).and_then(|record| record.login);
+        let login = login.ok_or(Refusal::InvalidToken)?;
+        let spent = check_and_spend(service, tx, &asker, &Who::User(login.user), otp, Pending::StayPending)?;
+        tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
+        Ok(db::session::refreshen(tx.conn, login.session, Amr::PasswordAndOtp, tx.now)?)
     })
 }
 
@@ -151,7 +167,7 @@ fn check_and_spend(
     }
     // Read behind the gate: whoever locks the user or changes the factors has to pass there first (`db::lockout::hold`).
     let user = db::user::find(tx.conn, subject)?;
-    if user.is_some_and(|user| user.state == UserState::Locked) {
+    if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
         tx.note(Event::refused(actor, Action::CodeChecked, who.subject(), "user locked"));
         return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
     }
@@ -172,13 +188,25 @@ fn check_and_spend(
                 lockout::codes_locked_until(failures, now)
             })?;
             event = event.with(format!("failures={}", standing.failures));
+            let locked_by = match standing.failures {
+                lockout::FIRST_WAIT_AFTER => Some(LockedBy::WrongCodes),
+                lockout::FAILURE_LIMIT => Some(LockedBy::TooManyWrongCodes),
+                _ => None,
+            };
+            if let (Some(user), Some(by)) = (&user, locked_by) {
+                queue(service, tx, user, &Notice::Locked(by))?;
+            }
         }
         tx.note(event);
-        return Err(Refusal::InvalidGrant.into());
+        let refusal = if why == "wrong" { Refusal::InvalidGrant } else { Refusal::CodeUsed };
+        return Err(refusal.into());
     };
     db::lockout::clear(tx.conn, subject.bytes())?;
     if spent.confirmed() {
         tx.note(Event::done(actor, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+        if let Some(user) = &user {
+            queue(service, tx, user, &Notice::Enrolled)?;
+        }
     }
     Ok(spent)
 }

@@ -163,7 +163,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let name = UserName::parse(&user)?;
             let opened = open(settings)?;
             let mut conn = opened.database.connection()?;
-            let report = app::factor::reset(&opened.service, &mut conn, opened.at(), &name)?;
+            let report = app::reset::reset(&opened.service, &mut conn, opened.at(), &name)?;
             let (factors, sessions) = (report.factors, report.sessions);
             output.print(&json!({ "name": name.shown(), "factors": factors, "sessions": sessions }), || {
                 format!("reset {}: {factors} factors and {sessions} sessions ended", name.shown())

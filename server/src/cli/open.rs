@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 
 use crate::app;
-use crate::app::context::{At, Service};
+use crate::app::context::{At, ConsolePolicy, Service};
 use crate::cli::output::Failure;
 use crate::clock::Clock;
 use crate::db::Database;
@@ -44,7 +44,9 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let now = clock.now();
     let master = app::start::unlock(&mut conn, &settings.database, &settings.master_key_file, now)?;
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let mut service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let (remember_device_s, reset_needs_approval) = settings.console();
+    service.console = ConsolePolicy { remember_device_s, reset_needs_approval };
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);
     Ok(Opened { service, database, clock })

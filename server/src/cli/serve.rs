@@ -1,18 +1,25 @@
 //! `countersign serve`.
 
 use std::io::{IsTerminal, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::app;
+use crate::cli::mailer::{self, Mailer};
 use crate::cli::open::open;
 use crate::cli::output::Failure;
 use crate::crypto::password;
 use crate::http::{self, State};
 use crate::settings::Settings;
+
+/// How a browser on this machine names the server.
+fn shown_host(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+}
 
 /// Prepares everything, says `listening on URL` on standard output, and serves until it is told to stop.
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
@@ -29,6 +36,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
 
     // What can be wrong without the data comes first: it changes nothing.
     let tls = http::tls_config(&settings.tls, &settings.public_url)?;
+    let transport = mailer::transport(settings)?;
     let listener = TcpListener::bind(settings.listen)
         .map_err(|error| Failure::new("listen", format!("listen {}: {error}", settings.listen)))?;
     let address = listener.local_addr().map_err(|error| Failure::new("listen", error))?;
@@ -36,11 +44,21 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     password::warm_up()?;
     let at = opened.at();
     app::key::rotate_if_due(&opened.service, &mut *opened.database.connection()?, at)?;
-    if app::user::none_exist(&mut *opened.database.connection()?)? {
-        tracing::info!("there are no users yet: `countersign user add NAME` adds one");
+    if transport.is_none() {
+        tracing::info!("no smtp_url is set: mails wait in the outbox, see `countersign outbox list`");
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let base = if settings.has_public_url() {
+        settings.public_url.clone()
+    } else {
+        format!("{scheme}://{}", shown_host(address))
+    };
+    let first =
+        app::invitation::first_start(&opened.service, &mut *opened.database.connection()?, at, &base)?;
     let state = State::new(opened.service, opened.database, opened.clock, settings.behind_proxy);
+    state.show_settings(settings.shown());
+    let mailer = transport.map(|transport| Mailer::start(Arc::clone(&state), transport)).transpose();
+    let mailer = mailer.map_err(|error| Failure::new("serve", error))?;
     let workers = available_parallelism().map_or(2, usize::from);
     let served: std::io::Result<()> = actix_web::rt::System::new().block_on(async move {
         // Before anybody is told that the server is there, and may want to stop it.
@@ -50,6 +68,10 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
         let _ = writeln!(std::io::stdout(), "listening on {scheme}://{address}");
+        if let Some(link) = first {
+            // Not by the log, which keeps no secrets. Whoever sees the server start may be its first administrator.
+            let _ = writeln!(std::io::stdout(), "first administrator: {}", link.url.as_str());
+        }
         let _ = std::io::stdout().flush();
         tokio::select! {
             _ = terminate.recv() => {}
@@ -59,5 +81,6 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         handle.stop(true).await;
         serving.await.map_err(std::io::Error::other)?
     });
+    drop(mailer);
     served.map_err(|error| Failure::new("serve", error))
 }

@@ -51,6 +51,11 @@ pub(super) enum Command {
         /// The user
         name: String,
     },
+    /// Make a one-time link for a user to set a password and enrol a phone; it is mailed, and printed here
+    Invite {
+        /// The user
+        name: String,
+    },
     /// Give a user a new password from standard input, and end all sessions
     Password {
         /// The user
@@ -115,6 +120,15 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             output.print(&json!({ "name": name.shown(), "state": "active" }), || {
                 format!("unlocked {}", name.shown())
             });
+        }
+        Command::Invite { name } => {
+            let name = UserName::parse(&name)?;
+            let opened = open(settings)?;
+            let (service, at) = (&opened.service, opened.at());
+            let link = app::invitation::invite(service, &mut *opened.database.connection()?, at, &name)?;
+            let (url, until) = (link.url.as_str(), link.expires_at.to_string());
+            let shown = json!({ "name": name.shown(), "link": url, "expires_at": until });
+            output.print(&shown, || format!("{url}\ngood once, until {until}"));
         }
         Command::Password { name } => {
             let (name, password) = (UserName::parse(&name)?, read_password()?);

@@ -30,12 +30,20 @@ pub enum Purpose {
     ClientBucket,
     /// A bucket of one user's enrolments.
     EnrolmentBucket,
+    /// A one-time link.
+    Invitation,
+    /// A browser that may skip the code.
+    TrustedDevice,
+    /// What a form of a browser session carries, so that no other site can send it.
+    Csrf,
+    /// An application and a network that a user logged in from.
+    KnownDevice,
     /// The audit log's chain.
     Audit,
 }
 
 impl Purpose {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
@@ -46,6 +54,10 @@ impl Purpose {
         Self::PasswordBucket,
         Self::ClientBucket,
         Self::EnrolmentBucket,
+        Self::Invitation,
+        Self::TrustedDevice,
+        Self::Csrf,
+        Self::KnownDevice,
         Self::Audit,
     ];
 
@@ -61,6 +73,10 @@ impl Purpose {
             Self::PasswordBucket => "password bucket hash",
             Self::ClientBucket => "client bucket hash",
             Self::EnrolmentBucket => "enrolment bucket hash",
+            Self::Invitation => "invitation hash",
+            Self::TrustedDevice => "trusted device hash",
+            Self::Csrf => "csrf hash",
+            Self::KnownDevice => "known device hash",
             Self::Audit => "audit chain",
         }
     }

@@ -8,7 +8,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::crypto::master_key::MasterKey;
-use crate::domain::id::FactorId;
+use crate::domain::id::{FactorId, MailId};
 use crate::error::Fault;
 use crate::random;
 
@@ -36,6 +36,11 @@ impl<'a> Place<'a> {
     /// Where a signing key's seed is sealed.
     pub const fn signing_key(kid: &'a str) -> Self {
         Self { table: "signing_key", column: "sealed", row: kid.as_bytes() }
+    }
+
+    /// Where a mail's text is sealed: it may hold an invitation's link.
+    pub const fn mail(mail: &'a MailId) -> Self {
+        Self { table: "outbox", column: "sealed", row: mail.bytes() }
     }
 
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {

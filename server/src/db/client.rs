@@ -114,16 +114,24 @@ pub fn find_with_secret(conn: &mut Conn, id: ClientId) -> Result<Option<(Client,
     row.map(|(row, hash)| Ok((row.read()?, hash))).transpose()
 }
 
-/// The client of this name.
+/// The client of this name; the console is none.
 pub fn find_by_name(conn: &mut Conn, name: &str) -> Result<Option<Client>, Fault> {
-    let row: Option<Row> =
-        client::table.filter(client::name.eq(name)).select(Row::as_select()).first(conn).optional()?;
+    let row: Option<Row> = client::table
+        .filter(client::name.eq(name))
+        .filter(client::id.ne(ClientId::CONSOLE.bytes()))
+        .select(Row::as_select())
+        .first(conn)
+        .optional()?;
     row.map(Row::read).transpose()
 }
 
-/// All clients by name.
+/// All clients by name but the console, which nobody manages.
 pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
-    let rows: Vec<Row> = client::table.order(client::name.asc()).select(Row::as_select()).load(conn)?;
+    let rows: Vec<Row> = client::table
+        .filter(client::id.ne(ClientId::CONSOLE.bytes()))
+        .order(client::name.asc())
+        .select(Row::as_select())
+        .load(conn)?;
     rows.into_iter().map(Row::read).collect()
 }
 
@@ -131,6 +139,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
 pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Client>, Fault> {
     let rows: Vec<Row> = client::table
         .filter(client::name.gt(after.unwrap_or("")))
+        .filter(client::id.ne(ClientId::CONSOLE.bytes()))
         .order(client::name.asc())
         .limit(limit)
         .select(Row::as_select())

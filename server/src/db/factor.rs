@@ -1,11 +1,13 @@
 //! Factors, and the second link of the chain check, spend, issue.
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
 use crate::db::schema::{factor, factor_secret, factor_step};
 use crate::db::{Conn, id, time, word};
 use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
+use crate::domain::figures::Factors;
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
@@ -62,6 +64,16 @@ pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Optio
         .execute(conn)?;
     }
     Ok(Some(Spent { factor: matched.factor(), user: matched.user(), confirmed: matched.confirms() }))
+}
+
+/// Gives a user's factor another name; `false` where the user has no such factor that is not over.
+pub fn rename(conn: &mut Conn, user: UserId, id: FactorId, label: &str) -> Result<bool, Fault> {
+    let renamed = diesel::update(factor::table.find(id.bytes()))
+        .filter(factor::user_id.eq(user.bytes()))
+        .filter(factor::state.ne(FactorState::Revoked.as_str()))
+        .set(factor::label.eq(label))
+        .execute(conn)?;
+    Ok(renamed == 1)
 }
 
 #[derive(Queryable, Selectable)]
@@ -178,6 +190,38 @@ pub fn list(conn: &mut Conn, user: UserId) -> Result<Vec<Summary>, Fault> {
     rows.into_iter().map(|(row, used_at)| row.read(used_at)).collect()
 }
 
+/// What a list of users says of a factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Glance {
+    /// Whose it is.
+    pub user: UserId,
+    /// Active, or pending and not lapsed.
+    pub state: FactorState,
+    /// When a code of it was last accepted.
+    pub used_at: Option<Timestamp>,
+}
+
+/// The factors of all these users that are active, or pending and not lapsed: one query, however many they are.
+pub fn glance(conn: &mut Conn, users: &[UserId], now: Timestamp) -> Result<Vec<Glance>, Fault> {
+    type Row = (Vec<u8>, String, Option<i64>, Option<i64>);
+    let ids = users.iter().map(UserId::bytes);
+    let rows: Vec<Row> = factor::table
+        .inner_join(factor_step::table)
+        .filter(factor::user_id.eq_any(ids))
+        .filter(factor::state.ne(FactorState::Revoked.as_str()))
+        .select((factor::user_id, factor::state, factor::expires_at, factor_step::used_at))
+        .load(conn)?;
+    let live = rows.into_iter().filter(|(_, _, expires_at, _)| expires_at.is_none_or(|at| at > now.millis()));
+    live.map(|(user, state, _, used_at)| {
+        Ok(Glance {
+            user: id("user id", UserId::from_bytes(&user))?,
+            state: word("factor state", &state)?,
+            used_at: time(used_at),
+        })
+    })
+    .collect()
+}
+
 /// Ends one factor for good: its secret and position are deleted. `false` where it was over already.
 ///
 /// The position goes first. Whoever is spending a code of it holds that row: either the spending comes first, and the session it
@@ -202,4 +246,19 @@ pub fn users_with_lapsed(conn: &mut Conn, now: Timestamp) -> Result<Vec<UserId>,
         .limit(1000)
         .load(conn)?;
     ids.iter().map(|bytes| id("user id", UserId::from_bytes(bytes))).collect()
+}
+
+/// How many factors are in each state.
+pub fn count_by_state(conn: &mut Conn) -> Result<Factors, Fault> {
+    let mut factors = Factors::default();
+    let rows: Vec<(String, i64)> =
+        factor::table.group_by(factor::state).select((factor::state, count_star())).load(conn)?;
+    for (state, count) in rows {
+        match word("factor state", &state)? {
+            FactorState::Active => factors.active = count,
+            FactorState::Pending => factors.pending = count,
+            FactorState::Revoked => factors.revoked = count,
+        }
+    }
+    Ok(factors)
 }

@@ -44,6 +44,17 @@ pub fn members(conn: &mut Conn, group: GroupId) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
+/// The names of a user's groups.
+pub fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<String>, Fault> {
+    let names = group_member::table
+        .inner_join(user_group::table)
+        .filter(group_member::user_id.eq(user.bytes()))
+        .order(user_group::name.asc())
+        .select(user_group::name)
+        .load(conn)?;
+    Ok(names)
+}
+
 /// Up to `limit` groups by name, after one.
 pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>, Fault> {
     let names = user_group::table

@@ -47,6 +47,18 @@ pub fn count(conn: &mut Conn, user: UserId) -> Result<i64, Fault> {
     Ok(recovery_code::table.filter(recovery_code::user_id.eq(user.bytes())).count().get_result(conn)?)
 }
 
+/// How many codes a user has left of those that were made together, as a set; the ones that replaced used ones came later, one by one.
+pub fn count_of_set(conn: &mut Conn, user: UserId) -> Result<i64, Fault> {
+    let made: Vec<i64> = recovery_code::table
+        .filter(recovery_code::user_id.eq(user.bytes()))
+        .order(recovery_code::created_at.asc())
+        .select(recovery_code::created_at)
+        .load(conn)?;
+    let together = made.iter().take_while(|at| Some(*at) == made.first()).count();
+    // A code alone may be the last of the set or a replacement: either way there is no set any more to speak of.
+    Ok(i64::try_from(together).unwrap_or(i64::MAX))
+}
+
 /// Takes all codes of a user away.
 pub fn remove_all(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
     diesel::delete(recovery_code::table.filter(recovery_code::user_id.eq(user.bytes()))).execute(conn)?;

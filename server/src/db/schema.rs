@@ -13,6 +13,8 @@ table! {
         role -> Text,
         state -> Text,
         created_at -> BigInt,
+        language -> Nullable<Text>,
+        email_folded -> Nullable<Text>,
     }
 }
 
@@ -92,6 +94,8 @@ table! {
         limit_at -> BigInt,
         refresh_id -> Nullable<Binary>,
         revoked_at -> Nullable<BigInt>,
+        fresh_at -> Nullable<BigInt>,
+        device -> Nullable<Text>,
     }
 }
 
@@ -225,6 +229,59 @@ table! {
         key_id -> Text,
         proof -> Binary,
         created_at -> BigInt,
+    }
+}
+
+table! {
+    invitation (hash) {
+        hash -> Binary,
+        user_id -> Nullable<Binary>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    known_device (user_id, hash) {
+        user_id -> Binary,
+        hash -> Binary,
+        seen_at -> BigInt,
+    }
+}
+
+table! {
+    trusted_device (hash) {
+        hash -> Binary,
+        user_id -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    outbox (id) {
+        id -> Binary,
+        user_id -> Nullable<Binary>,
+        recipient -> Text,
+        kind -> Text,
+        sealed -> Nullable<Binary>,
+        state -> Text,
+        attempts -> BigInt,
+        next_at -> BigInt,
+        claimed_until -> BigInt,
+        created_at -> BigInt,
+        sent_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    reset_request (id) {
+        id -> Binary,
+        user_id -> Binary,
+        asked_by -> Binary,
+        asked_at -> BigInt,
+        expires_at -> BigInt,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct New<'a> {
     pub amr: Amr,
     /// From which network address.
     pub address: Option<&'a str>,
+    /// With which browser, in words.
+    pub device: Option<&'a str>,
     /// When.
     pub started_at: Timestamp,
     /// When it ends unless it is refreshed.
@@ -44,6 +46,7 @@ pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
             session::factor_id.eq(new.factor.as_ref().map(FactorId::bytes)),
             session::amr.eq(new.amr.as_str()),
             session::address.eq(new.address),
+            session::device.eq(new.device),
             session::started_at.eq(new.started_at.millis()),
             session::used_at.eq(new.started_at.millis()),
             session::ends_at.eq(new.ends_at.millis()),
@@ -59,6 +62,24 @@ pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
 pub fn hold(conn: &mut Conn, session: SessionId) -> Result<(), Fault> {
     diesel::update(session::table.find(session.bytes()))
         .set(session::used_at.eq(session::used_at))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a code was given within a session, which makes its login as good as new.
+pub fn refreshen(conn: &mut Conn, session: SessionId, amr: Amr, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(session::table.find(session.bytes()))
+        .set((session::amr.eq(amr.as_str()), session::fresh_at.eq(now.millis())))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Moves the end of a session that somebody is using, unless it is over.
+pub fn touch(conn: &mut Conn, session: SessionId, ends_at: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(session::table.find(session.bytes()))
+        .filter(session::revoked_at.is_null())
+        .filter(session::ends_at.gt(now.millis()))
+        .set((session::used_at.eq(now.millis()), session::ends_at.eq(ends_at.millis())))
         .execute(conn)?;
     Ok(())
 }
@@ -129,6 +150,8 @@ pub fn rotate(
 pub enum Which {
     /// All of a user.
     OfUser(UserId),
+    /// All of a user but one.
+    OfUserBut(UserId, SessionId),
     /// All that were started with a factor.
     OfFactor(FactorId),
     /// All at a client.
@@ -150,6 +173,10 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
     };
     let ended: Vec<Vec<u8>> = match which {
         Which::OfUser(user) => live().filter(session::user_id.eq(user.bytes())).get_results(conn)?,
+        Which::OfUserBut(user, kept) => live()
+            .filter(session::user_id.eq(user.bytes()))
+            .filter(session::id.ne(kept.bytes()))
+            .get_results(conn)?,
         Which::OfFactor(factor) => live().filter(session::factor_id.eq(factor.bytes())).get_results(conn)?,
         Which::OfClient(client) => live().filter(session::client_id.eq(client.bytes())).get_results(conn)?,
         Which::One(one) => live().filter(session::id.eq(one.bytes())).get_results(conn)?,
@@ -169,7 +196,7 @@ pub fn page(
     before: SessionId,
     limit: i64,
 ) -> Result<Vec<SessionSummary>, Fault> {
-    type Row = (Vec<u8>, String, String, Option<String>, i64, i64, i64);
+    type Row = (Vec<u8>, String, String, Option<String>, Option<String>, i64, i64, i64);
     let rows: Vec<Row> = session::table
         .inner_join(client::table)
         .filter(session::user_id.eq(user.bytes()))
@@ -183,22 +210,33 @@ pub fn page(
             client::name,
             session::amr,
             session::address,
+            session::device,
             session::started_at,
             session::used_at,
             session::ends_at,
         ))
         .load(conn)?;
     rows.into_iter()
-        .map(|(bytes, client_name, amr, address, started_at, used_at, ends_at)| {
+        .map(|(bytes, client_name, amr, address, device, started_at, used_at, ends_at)| {
             Ok(SessionSummary {
                 id: id("session id", SessionId::from_bytes(&bytes))?,
                 client_name,
                 amr,
                 address,
+                device,
                 started_at: Timestamp::from_millis(started_at),
                 used_at: Timestamp::from_millis(used_at),
                 ends_at: Timestamp::from_millis(ends_at),
             })
         })
         .collect()
+}
+
+/// How many sessions are live.
+pub fn count_live(conn: &mut Conn, now: Timestamp) -> Result<i64, Fault> {
+    Ok(session::table
+        .filter(session::ends_at.gt(now.millis()))
+        .filter(session::revoked_at.is_null())
+        .count()
+        .get_result(conn)?)
 }

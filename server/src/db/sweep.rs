@@ -14,8 +14,11 @@ const BATCH: i64 = 1000;
 ///
 /// An ended token needs no row: without one it is just unknown. Lockouts of users stay; those of strangers and of password buckets
 /// go after a day without a try.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 13] = [
     "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM trusted_device WHERE hash IN (SELECT hash FROM trusted_device WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM reset_request WHERE id IN (SELECT id FROM reset_request WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
@@ -23,6 +26,12 @@ const STATEMENTS: [&str; 7] = [
     "DELETE FROM factor WHERE id IN (SELECT id FROM factor WHERE state = 'revoked' AND revoked_at < $1 LIMIT $2)",
     "DELETE FROM lockout WHERE subject IN (SELECT subject FROM lockout WHERE attempted_at < $1 AND locked_until < $1 \
      AND NOT EXISTS (SELECT 1 FROM \"user\" WHERE \"user\".id = lockout.subject) LIMIT $2)",
+    // Kept longer than a day. Thirty days: what was sent. A year: what was not, when it interests nobody any more. 400 days: where a user
+    // has not logged in.
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'sent' AND sent_at < $1 - 2505600000 LIMIT $2)",
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'sent' AND created_at < $1 - 31449600000 LIMIT $2)",
+    "DELETE FROM known_device WHERE seen_at < $1 - 34473600000 AND hash IN \
+     (SELECT hash FROM known_device WHERE seen_at < $1 - 34473600000 LIMIT $2)",
 ];
 
 /// How many kinds of things there are to sweep.

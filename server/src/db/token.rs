@@ -111,6 +111,7 @@ struct SessionRow {
     limit_at: i64,
     refresh_id: Option<Vec<u8>>,
     revoked_at: Option<i64>,
+    fresh_at: Option<i64>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -134,6 +135,7 @@ impl SessionRow {
             user_active: user_state == UserState::Active.as_str(),
             amr: self.amr,
             started_at: Timestamp::from_millis(self.started_at),
+            fresh_at: Timestamp::from_millis(self.fresh_at.unwrap_or(self.started_at)),
             ends_at: Timestamp::from_millis(self.ends_at),
             limit_at: Timestamp::from_millis(self.limit_at),
             revoked_at: time(self.revoked_at),

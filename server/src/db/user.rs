@@ -4,9 +4,10 @@ use diesel::prelude::*;
 
 use crate::db::schema::{factor_step, lockout, user};
 use crate::db::{Conn, id, unless_taken, word};
+use crate::domain::figures::Users;
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{Role, User, UserName, UserState};
+use crate::domain::user::{Language, Role, User, UserName, UserState};
 use crate::error::Fault;
 
 #[derive(Queryable, Selectable)]
@@ -19,6 +20,7 @@ struct Row {
     role: String,
     state: String,
     created_at: i64,
+    language: Option<String>,
 }
 
 impl Row {
@@ -31,6 +33,7 @@ impl Row {
             role: word("role", &self.role)?,
             state: word("user state", &self.state)?,
             created_at: Timestamp::from_millis(self.created_at),
+            language: self.language.as_deref().map(|stored| word("language", stored)).transpose()?,
         })
     }
 }
@@ -44,6 +47,8 @@ pub fn insert(conn: &mut Conn, new: &User, name: &UserName) -> Result<bool, Faul
                 user::name.eq(name.shown()),
                 user::name_folded.eq(name.folded()),
                 user::email.eq(&new.email),
+                user::email_folded.eq(new.email.as_deref().map(folded)),
+                user::language.eq(new.language.map(Language::as_str)),
                 user::password_hash.eq(&new.password_hash),
                 user::role.eq(new.role.as_str()),
                 user::state.eq(new.state.as_str()),
@@ -91,10 +96,92 @@ pub fn page(conn: &mut Conn, after: Option<&str>, prefix: &str, limit: i64) -> R
     rows.into_iter().map(Row::read).collect()
 }
 
+/// What an index narrows a list of names by; whatever else is asked for is looked at row by row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Narrowed {
+    /// Nothing.
+    Not,
+    /// Users in this role.
+    Role(Role),
+    /// Users in this state.
+    State(UserState),
+}
+
+/// Up to `limit` users whose folded name comes after `after` and begins with `prefix`, by folded name, each with it.
+pub fn by_name(
+    conn: &mut Conn,
+    prefix: &str,
+    after: &str,
+    narrowed: Narrowed,
+    limit: i64,
+) -> Result<Vec<(String, User)>, Fault> {
+    let end = format!("{prefix}\u{10ffff}");
+    let named = || {
+        user::table
+            .filter(user::name_folded.gt(after))
+            .filter(user::name_folded.ge(prefix))
+            .filter(user::name_folded.le(&end))
+            .order(user::name_folded.asc())
+            .limit(limit)
+            .select((user::name_folded, Row::as_select()))
+    };
+    let rows: Vec<(String, Row)> = match narrowed {
+        Narrowed::Not => named().load(conn)?,
+        Narrowed::Role(role) => named().filter(user::role.eq(role.as_str())).load(conn)?,
+        Narrowed::State(state) => named().filter(user::state.eq(state.as_str())).load(conn)?,
+    };
+    rows.into_iter().map(|(folded, row)| Ok((folded, row.read()?))).collect()
+}
+
+/// Up to `limit` users whose folded address begins with `prefix`, by address and name, after those two; each with both.
+pub fn by_email(
+    conn: &mut Conn,
+    prefix: &str,
+    (email, name): (&str, &str),
+    limit: i64,
+) -> Result<Vec<(String, String, User)>, Fault> {
+    let end = format!("{prefix}\u{10ffff}");
+    let rows: Vec<(Option<String>, String, Row)> = user::table
+        .filter(user::email_folded.ge(prefix.max(email)))
+        .filter(user::email_folded.le(end))
+        .filter(user::email_folded.gt(email).or(user::email_folded.eq(email).and(user::name_folded.gt(name))))
+        .order((user::email_folded.asc(), user::name_folded.asc()))
+        .limit(limit)
+        .select((user::email_folded, user::name_folded, Row::as_select()))
+        .load(conn)?;
+    rows.into_iter().map(|(email, name, row)| Ok((email.unwrap_or_default(), name, row.read()?))).collect()
+}
+
+/// How addresses are looked for.
+fn folded(email: &str) -> String {
+    email.to_lowercase()
+}
+
 /// Changes e-mail address and role.
 pub fn update(conn: &mut Conn, id: UserId, email: Option<&str>, role: Role) -> Result<(), Fault> {
     diesel::update(user::table.find(id.bytes()))
-        .set((user::email.eq(email), user::role.eq(role.as_str())))
+        .set((user::email.eq(email), user::email_folded.eq(email.map(folded)), user::role.eq(role.as_str())))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether another active user is an administrator. Waits until nobody else changes one, and keeps it so until this transaction ends.
+pub fn others_administer(conn: &mut Conn, but: UserId) -> Result<bool, Fault> {
+    let administrators = user::table.filter(user::role.eq(Role::Admin.as_str()));
+    diesel::update(administrators).set(user::role.eq(user::role)).execute(conn)?;
+    let others: i64 = user::table
+        .filter(user::role.eq(Role::Admin.as_str()))
+        .filter(user::state.eq(UserState::Active.as_str()))
+        .filter(user::id.ne(but.bytes()))
+        .count()
+        .get_result(conn)?;
+    Ok(others > 0)
+}
+
+/// Chooses the language of pages and mails; none: the browser's.
+pub fn set_language(conn: &mut Conn, id: UserId, language: Option<Language>) -> Result<(), Fault> {
+    diesel::update(user::table.find(id.bytes()))
+        .set(user::language.eq(language.map(Language::as_str)))
         .execute(conn)?;
     Ok(())
 }
@@ -126,4 +213,20 @@ pub fn remove(conn: &mut Conn, id: UserId) -> Result<(), Fault> {
     diesel::delete(factor_step::table.filter(factor_step::factor_id.eq_any(factors))).execute(conn)?;
     diesel::delete(user::table.find(id.bytes())).execute(conn)?;
     Ok(())
+}
+
+/// How many users are in each state; an index is read, not the table.
+pub fn count_by_state(conn: &mut Conn) -> Result<Users, Fault> {
+    let mut count = |state: UserState| -> Result<i64, Fault> {
+        Ok(user::table.filter(user::state.eq(state.as_str())).count().get_result(conn)?)
+    };
+    Ok(Users { active: count(UserState::Active)?, locked: count(UserState::Locked)? })
+}
+
+/// The names of those among `ids` who still exist.
+pub fn names(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, String)>, Fault> {
+    let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.bytes().to_vec()).collect();
+    let rows: Vec<(Vec<u8>, String)> =
+        user::table.filter(user::id.eq_any(ids)).select((user::id, user::name)).load(conn)?;
+    rows.into_iter().map(|(bytes, name)| Ok((id("user id", UserId::from_bytes(&bytes))?, name))).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::domain::device::Device;
 use crate::domain::id::{ClientId, FactorId, GroupId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
@@ -74,6 +75,10 @@ words! {
         UserChanged = "user.changed",
         /// A user was removed.
         UserRemoved = "user.removed",
+        /// A one-time link was made for a user.
+        UserInvited = "user.invited",
+        /// A one-time link was used.
+        InvitationAccepted = "invitation.accepted",
         /// A user was locked by an administrator.
         UserLocked = "user.locked",
         /// A user was unlocked, and the failures forgotten.
@@ -82,8 +87,16 @@ words! {
         PasswordChecked = "password.checked",
         /// A code was checked.
         CodeChecked = "code.checked",
+        /// A code was given once more within a session.
+        SteppedUp = "session.stepped_up",
         /// A factor was enrolled.
         FactorEnrolled = "factor.enrolled",
+        /// A factor was given another name.
+        FactorRenamed = "factor.renamed",
+        /// A browser may skip the code for a while.
+        DeviceTrusted = "device.trusted",
+        /// No browser of the user skips the code any more.
+        DevicesForgotten = "devices.forgotten",
         /// A factor's first code confirmed it.
         FactorConfirmed = "factor.confirmed",
         /// A factor was removed.
@@ -92,6 +105,14 @@ words! {
         FactorResynchronised = "factor.resynchronised",
         /// All factors of a user were reset, and all sessions ended.
         FactorsReset = "factors.reset",
+        /// A help desk asked for a reset that a second person decides.
+        ResetAsked = "reset.asked",
+        /// A second person let it happen.
+        ResetApproved = "reset.approved",
+        /// A second person did not.
+        ResetDeclined = "reset.declined",
+        /// Users were added from a list; each has an entry of its own, too.
+        UsersImported = "users.imported",
         /// A token was issued.
         TokenIssued = "token.issued",
         /// A token was issued for a refresh token.
@@ -106,6 +127,10 @@ words! {
         RecoveryCodesMade = "recovery_codes.made",
         /// A password was changed.
         PasswordChanged = "password.changed",
+        /// A mail's text was shown at the command line.
+        MailShown = "mail.shown",
+        /// A mail was put back to be sent.
+        MailRetried = "mail.retried",
         /// A token was revoked.
         TokenRevoked = "token.revoked",
         /// A one-use token was spent.
@@ -263,9 +288,20 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// Who manages: the operator at the command line, or whoever showed a token for the management API; else nobody.
     pub manager: Actor,
+    /// The browser, where it was one.
+    pub device: Option<Device>,
 }
 
 impl Origin {
     /// The command line.
-    pub const COMMAND_LINE: Self = Self { address: None, manager: Actor::Operator };
+    pub const COMMAND_LINE: Self = Self { address: None, manager: Actor::Operator, device: None };
+
+    /// Who counts as one: an IPv4 address, or the /64 that one IPv6 subscriber has.
+    pub fn network(&self) -> Vec<u8> {
+        match self.address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
+            Some(IpAddr::V6(v6)) => v6.octets()[..8].to_vec(),
+            None => Vec::new(),
+        }
+    }
 }

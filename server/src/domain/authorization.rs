@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::client::MAX_TOKEN_TTL_S;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
@@ -177,6 +178,27 @@ pub struct ScopeRule {
     pub one_use: bool,
     /// Only for users who hold a grant of it.
     pub by_grant: bool,
+}
+
+/// The longest description of a scope, in bytes.
+const MAX_DESCRIPTION_BYTES: usize = 1000;
+
+impl ScopeRule {
+    /// Refuses numbers out of range, classes that no login has, and descriptions that nobody would read; names the field.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        for (field, value) in [("token_ttl", self.token_ttl_s), ("max_age", self.max_age_s)] {
+            if value.is_some_and(|value| !(1..=MAX_TOKEN_TTL_S).contains(&value)) {
+                return Err(Invalid::new(field, "must be 1 to 2592000 seconds"));
+            }
+        }
+        if self.acr.as_ref().is_some_and(|acr| !CLASSES.contains(&acr.as_str())) {
+            return Err(Invalid::new("acr", "is no class of logins of this server"));
+        }
+        if self.description.len() > MAX_DESCRIPTION_BYTES || self.description.chars().any(char::is_control) {
+            return Err(Invalid::new("description", "must be one line of at most 1,000 bytes"));
+        }
+        Ok(self)
+    }
 }
 
 /// A login, as far as it decides what its tokens may do.

@@ -52,6 +52,11 @@ macro_rules! ids {
     )*};
 }
 
+impl ClientId {
+    /// The web console: built in, an application like others, but without a secret.
+    pub const CONSOLE: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_636f_6e73_6f6c));
+}
+
 ids! {
     /// A person who logs in.
     UserId;
@@ -67,4 +72,8 @@ ids! {
     SessionId;
     /// One token; the `jti` of a JWT.
     TokenId;
+    /// One mail.
+    MailId;
+    /// A reset that waits for a second person.
+    ResetRequestId;
 }

@@ -5,6 +5,9 @@ use crate::domain::time::Timestamp;
 /// Consecutive failures that cost nothing.
 pub const FREE_FAILURES: i64 = 5;
 
+/// The consecutive failure that brings the first wait.
+pub const FIRST_WAIT_AFTER: i64 = FREE_FAILURES + 1;
+
 /// Consecutive failures after which only an administrator helps (NIST SP 800-63B-4 s3.2.2: no more than 100).
 pub const FAILURE_LIMIT: i64 = 100;
 

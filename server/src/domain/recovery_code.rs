@@ -7,6 +7,9 @@ use crate::domain::refusal::Invalid;
 /// How many a user has.
 pub const COUNT: usize = 10;
 
+/// So many left of a set are few.
+pub const FEW: i64 = 3;
+
 /// Bytes of one: 80 bits, which nobody guesses through a throttled door.
 pub const BYTES: usize = 10;
 

@@ -41,6 +41,10 @@ pub enum Refusal {
     Invalid(Invalid),
     /// Wrong, replayed or unknown code, user, password or `mfa_token`: one answer for all of them.
     InvalidGrant,
+    /// [`Self::InvalidGrant`] to applications. To whoever has shown the password: the code was right once.
+    CodeUsed,
+    /// [`Self::InvalidGrant`] to applications. To whoever has shown the password: that was too long ago.
+    LoginExpired,
     /// Locked or too fast.
     TooManyAttempts {
         /// When another try makes sense.
@@ -74,6 +78,8 @@ pub enum Refusal {
     OutOfReach,
     /// An application may not remove, disable or disarm itself: nobody might be left to undo it.
     OwnClient,
+    /// Without the last administrator nobody could manage but by the command line.
+    LastAdministrator,
     /// Whoever has only a password may not add or remove factors beside an active one.
     FactorNeeded,
     /// No more factors fit.
@@ -95,7 +101,7 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid_request",
-            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidGrant | Self::CodeUsed | Self::LoginExpired => "invalid_grant",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::InvalidClient => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
@@ -108,6 +114,7 @@ impl Refusal {
             Self::InsufficientAuthentication { .. } => "insufficient_user_authentication",
             Self::OutOfReach => "out_of_reach",
             Self::OwnClient => "own_client",
+            Self::LastAdministrator => "last_administrator",
             Self::FactorNeeded => "factor_needed",
             Self::TooManyFactors => "too_many_factors",
             Self::NotFound { .. } => "not_found",
@@ -121,7 +128,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(invalid) => invalid.fmt(f),
-            Self::InvalidGrant => f.write_str("the user, password, code or token is not valid"),
+            Self::InvalidGrant | Self::CodeUsed | Self::LoginExpired => {
+                f.write_str("the user, password, code or token is not valid")
+            }
             Self::TooManyAttempts { retry_after_s } => {
                 write!(f, "too many attempts; try again in {retry_after_s} s")
             }
@@ -140,6 +149,7 @@ impl fmt::Display for Refusal {
             }
             Self::OutOfReach => f.write_str("this reaches further than the token's own role and scopes"),
             Self::OwnClient => f.write_str("an application does not remove, disable or disarm itself"),
+            Self::LastAdministrator => f.write_str("this is the last administrator: make another one first"),
             Self::FactorNeeded => {
                 f.write_str("this user has an active factor: use a token that was obtained with it")
             }

@@ -223,6 +223,8 @@ pub struct Login {
     pub amr: String,
     /// When.
     pub started_at: Timestamp,
+    /// When a code was last given within it; at first, when it started.
+    pub fresh_at: Timestamp,
     /// When the session ends unless it is refreshed.
     pub ends_at: Timestamp,
     /// When it ends however often it is refreshed.
@@ -239,7 +241,7 @@ impl Login {
 
     /// Refuses a login that is too old to change what protects the account (RFC 9470): refreshing makes no login younger.
     pub fn must_be_fresh(&self, now: Timestamp) -> Result<(), Refusal> {
-        if now < self.started_at.plus_seconds(FRESH_LOGIN_S + 1) {
+        if now < self.fresh_at.plus_seconds(FRESH_LOGIN_S + 1) {
             Ok(())
         } else {
             Err(Refusal::InsufficientAuthentication { max_age_s: FRESH_LOGIN_S })
@@ -280,6 +282,8 @@ pub struct SessionSummary {
     pub amr: String,
     /// From which network address.
     pub address: Option<String>,
+    /// With which browser, where it was one.
+    pub device: Option<String>,
     /// When.
     pub started_at: Timestamp,
     /// When it was last refreshed.

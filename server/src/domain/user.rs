@@ -26,11 +26,16 @@ impl UserName {
             _ if shown.chars().any(|c| c.is_control() || is_invisible(c)) => "holds an invisible character",
             _ if shown.contains(':') => "holds a colon",
             _ => {
-                let folded = shown.nfkc().collect::<String>().to_lowercase().nfkc().collect();
+                let folded = Self::fold(&shown);
                 return Ok(Self { shown, folded });
             }
         };
         Err(Invalid::new("username", reason))
+    }
+
+    /// Any text as names are compared, for what names begin with.
+    pub fn fold(text: &str) -> String {
+        text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
     }
 
     /// As it was given.
@@ -85,6 +90,16 @@ words! {
     }
 }
 
+words! {
+    /// In which language pages and mails are.
+    Language, "language" {
+        /// English.
+        En = "en",
+        /// German.
+        De = "de",
+    }
+}
+
 /// A user as stored.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -102,6 +117,8 @@ pub struct User {
     pub state: UserState,
     /// When the user was added.
     pub created_at: Timestamp,
+    /// The language that the user chose; none: the browser's.
+    pub language: Option<Language>,
 }
 
 /// Checks an e-mail address as far as makes sense without sending to it.

@@ -16,7 +16,10 @@ use crate::app::client_auth::Credentials;
 use crate::domain::refusal::{Invalid, Refusal};
 
 /// No request needs a longer body.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// But for a form with a list of users: 1 MiB of text, with room for what forms encode.
+pub(super) const MAX_LIST_BODY_BYTES: usize = 3 * 1024 * 1024;
 
 /// No request needs longer to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +32,7 @@ const MAX_FIELDS: usize = 64;
 pub(super) enum Unreadable {
     /// Not there within [`BODY_TIMEOUT`].
     TooSlow,
-    /// Longer than [`MAX_BODY_BYTES`].
+    /// Longer than is taken.
     TooLarge,
     /// Not what it says it is, or of a type that is not taken.
     Malformed(Invalid),
@@ -37,14 +40,19 @@ pub(super) enum Unreadable {
 
 /// Reads a body of at most 64 KiB, within ten seconds.
 pub(super) async fn body(payload: &mut web::Payload) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    rt::time::timeout(BODY_TIMEOUT, whole_body(payload)).await.map_err(|_| Unreadable::TooSlow)?
+    body_up_to(payload, MAX_BODY_BYTES).await
 }
 
-async fn whole_body(payload: &mut web::Payload) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+async fn body_up_to(payload: &mut web::Payload, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let whole = rt::time::timeout(BODY_TIMEOUT, whole_body(payload, max_bytes));
+    whole.await.map_err(|_| Unreadable::TooSlow)?
+}
+
+async fn whole_body(payload: &mut web::Payload, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Unreadable::Malformed(Invalid::new("body", "broke off")))?;
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
+        if body.len() + chunk.len() > max_bytes {
             return Err(Unreadable::TooLarge);
         }
         body.extend_from_slice(&chunk);
@@ -66,7 +74,16 @@ impl Drop for Fields {
 impl Fields {
     /// Reads the body as its content type says.
     pub(super) async fn read(request: &HttpRequest, payload: &mut web::Payload) -> Result<Self, Unreadable> {
-        let body = body(payload).await?;
+        Self::read_up_to(request, payload, MAX_BODY_BYTES).await
+    }
+
+    /// The same with a body of at most so many bytes.
+    pub(super) async fn read_up_to(
+        request: &HttpRequest,
+        payload: &mut web::Payload,
+        max_bytes: usize,
+    ) -> Result<Self, Unreadable> {
+        let body = body_up_to(payload, max_bytes).await?;
         let fields = match request.content_type().to_ascii_lowercase().as_str() {
             "application/x-www-form-urlencoded" => Self::from_form(&body),
             "application/json" => Self::from_json(&body),

@@ -72,6 +72,8 @@ fn refused(refusal: &Refusal) -> Answer {
     let status = match refusal {
         Refusal::Invalid(_)
         | Refusal::InvalidGrant
+        | Refusal::CodeUsed
+        | Refusal::LoginExpired
         | Refusal::UnauthorizedClient
         | Refusal::UnsupportedGrantType
         | Refusal::InvalidScope
@@ -84,7 +86,10 @@ fn refused(refusal: &Refusal) -> Answer {
             StatusCode::FORBIDDEN
         }
         Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
-        Refusal::AlreadyExists { .. } | Refusal::TooManyFactors | Refusal::OwnClient => StatusCode::CONFLICT,
+        Refusal::AlreadyExists { .. }
+        | Refusal::TooManyFactors
+        | Refusal::OwnClient
+        | Refusal::LastAdministrator => StatusCode::CONFLICT,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
     };
     let mut answer = Answer::new(status, refusal.code(), refusal.to_string());
@@ -119,6 +124,15 @@ fn broken(fault: &Fault) -> Answer {
             Answer::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text)
         }
     }
+}
+
+/// The same for pages: the status, and the refusal's stable name. Logs a fault.
+pub(super) fn outcome(stop: &Stop) -> (StatusCode, &'static str) {
+    let answer = match stop {
+        Stop::Refused(refusal) => refused(refusal),
+        Stop::Broken(fault) => broken(fault),
+    };
+    (answer.status, answer.code)
 }
 
 /// Answers a body that was not read.

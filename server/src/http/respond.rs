@@ -9,6 +9,8 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
 const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -20,6 +22,15 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
         ),
     ),
 ];
+
+/// What the console's pages may load: their own files. Nothing inline, no script from a string, no frame, no form to elsewhere.
+const OF_CONSOLE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
+
+/// A handler's mark on a page for people, which [`common_headers`] takes off.
+pub(super) struct IsPage;
 
 /// What the pages of `/v1/docs/` may load besides: their own files, and the styles and pictures within them.
 const OF_PAGES: HeaderValue = HeaderValue::from_static(
@@ -33,14 +44,21 @@ pub(super) async fn common_headers<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let id = request.extensions().get::<RequestId>().copied();
-    let is_page = request.path().starts_with("/v1/docs/");
+    let is_docs = request.path().starts_with("/v1/docs/");
     let mut response = next.call(request).await?;
+    let is_console = response.response_mut().extensions_mut().remove::<IsPage>().is_some();
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, value);
     }
-    if is_page {
+    if is_docs {
         headers.insert(header::CONTENT_SECURITY_POLICY, OF_PAGES);
+    }
+    if is_console {
+        headers.insert(header::CONTENT_SECURITY_POLICY, OF_CONSOLE);
+        // Without a referrer a form would say that it comes from nowhere.
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

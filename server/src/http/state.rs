@@ -1,18 +1,25 @@
 //! What every handler needs, and the one hop to the threads that may block.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, web};
+use mobile_core::Code;
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
+use crate::app::console::{Visitor, visit};
 use crate::app::context::{At, Service, Stop};
-use crate::app::manage::{Needs, Warrant, authorise};
+use crate::app::manage::{Manager, Needs, Warrant, authorise};
+use crate::app::verify::step_up;
 use crate::clock::Clock;
 use crate::db::{Conn, Database};
 use crate::domain::audit::{Actor, Origin};
+use crate::domain::device::Device;
 use crate::error::Fault;
 use crate::http::extract::bearer;
+use crate::settings::Shown;
 
 /// Argon2 calculations that run at once; each takes a core and 19 MiB.
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -30,6 +37,7 @@ pub struct State {
     pub clock: Clock,
     /// Whether a proxy in front names the caller's address.
     pub behind_proxy: bool,
+    settings: OnceLock<Vec<Shown>>,
     passwords: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -42,9 +50,25 @@ impl State {
             database,
             clock,
             behind_proxy,
+            settings: OnceLock::new(),
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE + PASSWORDS_WAITING)),
         })
+    }
+
+    /// Says what the console's page of settings shows; the first word stands.
+    pub fn show_settings(&self, shown: &[Shown]) {
+        let _ = self.settings.set(shown.to_vec());
+    }
+
+    /// The settings, without secrets; none where nobody said them.
+    pub(super) fn settings(&self) -> &[Shown] {
+        self.settings.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether browsers come by TLS, here or at a proxy in front.
+    pub(super) fn is_public_by_tls(&self) -> bool {
+        self.service.issuer.starts_with("https://")
     }
 
     /// Runs one use case on a thread that may block, with a connection and the time of the request.
@@ -86,6 +110,56 @@ impl State {
         Ok(Managing { state: self, request, warrant })
     }
 
+    /// The same for whoever is logged in to the console: `token` is what the cookie holds.
+    pub(super) async fn run_as_visitor<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        token: Zeroizing<String>,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &Visitor) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<(Visitor, T), Stop> {
+        self.run(request, move |service, conn, at| {
+            let visitor = visit(service, conn, at, &token)?;
+            let done = use_case(service, conn, at, &visitor)?;
+            Ok((visitor, done))
+        })
+        .await
+    }
+
+    /// The same for whoever is logged in to the console and may manage.
+    pub(super) async fn run_as_managing_visitor<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        token: Zeroizing<String>,
+        needs: Needs,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<(Visitor, T), Stop> {
+        let shown = token.clone();
+        self.run_as_visitor(request, token, move |service, conn, at, _| {
+            let warrant = authorise(service, conn, at.now, &shown, needs)?;
+            let manager = warrant.manager(service, conn, at.now)?;
+            use_case(service, conn, warrant.by(at), &manager)
+        })
+        .await
+    }
+
+    /// The same for what wants a code of this moment; without a good one nothing is done.
+    pub(super) async fn run_with_code<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        token: Zeroizing<String>,
+        otp: Code,
+        needs: Needs,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        self.run(request, move |service, conn, at| {
+            step_up(service, conn, at, &token, &otp)?;
+            let warrant = authorise(service, conn, at.now, &token, needs)?;
+            let manager = warrant.manager(service, conn, at.now)?;
+            use_case(service, conn, warrant.by(at), &manager)
+        })
+        .await
+    }
+
     /// Runs one use case that hashes a password: a few at once, some more in a fair queue, the rest refused.
     pub(super) async fn run_with_password<T: Send + 'static>(
         self: &Arc<Self>,
@@ -113,7 +187,8 @@ impl State {
         };
         let peer = || request.peer_addr().map(|address| address.ip());
         let address = if self.behind_proxy { forwarded().or_else(peer) } else { peer() };
-        Origin { address, manager: Actor::Anonymous }
+        let agent = request.headers().get(USER_AGENT).and_then(|header| header.to_str().ok());
+        Origin { address, manager: Actor::Anonymous, device: agent.and_then(Device::parse) }
     }
 }
 

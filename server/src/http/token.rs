@@ -9,7 +9,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app;
-use crate::app::client_auth::Credentials;
+use crate::app::client_auth::{Asker, Credentials};
 use crate::app::context::Stop;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
@@ -108,6 +108,7 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
             scope: scope()?,
             audience: audience(),
             details: details.unwrap_or_default(),
+            trusted_device: None,
         }),
         Grant::ClientCredentials => Exchange::ClientCredentials { scope: scope()?, audience: audience() },
     })
@@ -133,14 +134,21 @@ async fn run(
         Exchange::MfaOtp { mfa_token, otp } => {
             state
                 .run(request, move |service, conn, at| {
-                    app::verify::mfa_otp(service, conn, at, &shown, &mfa_token, &otp)
+                    app::verify::mfa_otp(service, conn, at, Asker::Application(&shown), &mfa_token, &otp)
                 })
                 .await
         }
         Exchange::MfaRecoveryCode { mfa_token, code } => {
             return state
                 .run(request, move |service, conn, at| {
-                    app::recovery_code::mfa_recovery_code(service, conn, at, &shown, &mfa_token, &code)
+                    app::recovery_code::mfa_recovery_code(
+                        service,
+                        conn,
+                        at,
+                        Asker::Application(&shown),
+                        &mfa_token,
+                        &code,
+                    )
                 })
                 .await
                 .map(|(issued, fresh)| Success::Tokens(issued, Some(fresh)));
@@ -163,7 +171,7 @@ async fn run(
         Exchange::Password(wanted) => {
             return state
                 .run_with_password(request, move |service, conn, at| {
-                    app::login::password(service, conn, at, &shown, &wanted)
+                    app::login::password(service, conn, at, Asker::Application(&shown), &wanted)
                 })
                 .await
                 .map(|entry| match entry {

@@ -185,6 +185,15 @@ enum BadCode {
     Long(#[to_schema] Problem),
 }
 
+/// How an operation that may take an administrator away is refused.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the document")]
+enum Last {
+    /// `last_administrator`: make another one first.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Last(#[to_schema] Problem),
+}
+
 /// How an operation on a client may be refused.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the document")]

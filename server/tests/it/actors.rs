@@ -9,8 +9,9 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use countersign::app;
 use countersign::app::client::NewClient;
-use countersign::app::context::{At, Service, Stop};
+use countersign::app::context::{At, ConsolePolicy, Service, Stop};
 use countersign::app::factor::{Enrolled, NewFactor};
+use countersign::app::outbox::{Outcome, send_next};
 use countersign::app::user::NewUser;
 use countersign::clock::Clock;
 use countersign::crypto::master_key::MasterKey;
@@ -24,6 +25,7 @@ use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Role, UserName};
 use countersign::http::{self, State};
+use countersign::mail::Transport;
 
 use mobile_core::{Code, Counter, Hotp, KeyUri, Kind, Secret, Step, Totp};
 use serde_json::Value;
@@ -31,7 +33,7 @@ use serde_json::Value;
 use crate::Backend;
 
 /// 2026-03-01T12:00:10Z: ten seconds into a step.
-const START: Timestamp = Timestamp::from_millis(1_772_366_410_000);
+pub const START: Timestamp = Timestamp::from_millis(1_772_366_410_000);
 
 /// The issuer in tests.
 pub const ISSUER: &str = "https://countersign.example";
@@ -105,13 +107,37 @@ impl App {
         Self::start_on(listener, place, clock, issuer)
     }
 
+    /// A server whose help desks need a second person for a reset.
+    pub fn start_with_approvals(on: Backend) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let console = ConsolePolicy { reset_needs_approval: true, ..ConsolePolicy::default() };
+        Self::start_with(listener, &Arc::new(Place::new(on)), Clock::fake(START), ISSUER.to_owned(), console)
+    }
+
+    /// One more server on the same database, where the operator decided otherwise about the console.
+    pub fn with_console(&self, console: ConsolePolicy) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_with(listener, &self.place, self.clock.clone(), ISSUER.to_owned(), console)
+    }
+
     fn start_on(listener: TcpListener, place: &Arc<Place>, clock: Clock, issuer: String) -> Self {
+        Self::start_with(listener, place, clock, issuer, ConsolePolicy::default())
+    }
+
+    fn start_with(
+        listener: TcpListener,
+        place: &Arc<Place>,
+        clock: Clock,
+        issuer: String,
+        console: ConsolePolicy,
+    ) -> Self {
         let database = Database::new(place.target.clone(), 16, Some(Duration::from_secs(20)));
         database.prepare().unwrap();
         let mut conn = database.connection().unwrap();
         let now = clock.now();
         let master = app::start::unlock(&mut conn, &place.target, &place.master, now).unwrap();
-        let service = Service::new(&master, issuer, "Countersign".to_owned(), Some(90 * 86_400));
+        let mut service = Service::new(&master, issuer, "Countersign".to_owned(), Some(90 * 86_400));
+        service.console = console;
         app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE)).unwrap();
         drop(conn);
         let state = State::new(service, database, clock.clone(), false);
@@ -162,6 +188,11 @@ impl App {
         use_case(&self.state.service, &mut conn, at)
     }
 
+    /// Sends one mail that is due, as the server's own thread would.
+    pub fn send_mail(&self, transport: &Transport) -> Option<Outcome> {
+        send_next(&self.state.service, &self.state.database, transport, self.clock.now()).unwrap()
+    }
+
     /// A user without a password.
     pub fn user(&self, name: &str) {
         self.add_user(name, None);
@@ -202,7 +233,7 @@ impl App {
 
     pub fn reset(&self, user: &str) {
         let name = UserName::parse(user).unwrap();
-        self.operate(|service, conn, at| app::factor::reset(service, conn, at, &name)).unwrap();
+        self.operate(|service, conn, at| app::reset::reset(service, conn, at, &name)).unwrap();
     }
 
     pub fn lock(&self, user: &str) {

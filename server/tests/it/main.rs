@@ -1,4 +1,5 @@
-//! The server's integration tests: one binary, every test on SQLite and on PostgreSQL, through HTTP or the command line.
+//! The server's integration tests: one binary, every test on SQLite and on PostgreSQL, through HTTP or the command line; those that look
+//! at pages in a browser mostly on SQLite alone.
 //!
 //! A test is a function that takes the [`Backend`] it runs on; `tests!` at the top of its module lists it. `main` starts one PostgreSQL
 //! cluster of its own in a temporary folder, reached by a socket file, and ends it.
@@ -13,16 +14,23 @@ mod actors;
 #[cfg(feature = "postgres")]
 mod cluster;
 mod process;
+mod smtp;
+mod visitor;
 
 mod access;
 mod audit;
+mod browser;
 mod cli;
 mod clients;
 mod codes;
+mod console;
+mod console_system;
+mod console_users;
 mod enrolment;
 mod input;
 mod keys;
 mod lockout;
+mod mail;
 mod management;
 mod observability;
 mod openapi;
@@ -73,6 +81,19 @@ macro_rules! tests {
 }
 use tests;
 
+/// Makes trials of a module's tests, one for each back end.
+fn list(trials: &mut Vec<Trial>, module: &str, tests: Vec<Test>, backends: &'static [(&str, Backend)]) {
+    for (name, run) in tests {
+        for (backend_name, backend) in backends {
+            let backend = *backend;
+            trials.push(Trial::test(format!("{module}::{name}::{backend_name}"), move || {
+                run(backend);
+                Ok(())
+            }));
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let modules = [
@@ -81,10 +102,14 @@ fn main() -> ExitCode {
         ("cli", cli::tests()),
         ("clients", clients::tests()),
         ("codes", codes::tests()),
+        ("console", console::tests()),
+        ("console_system", console_system::tests()),
+        ("console_users", console_users::tests()),
         ("enrolment", enrolment::tests()),
         ("input", input::tests()),
         ("keys", keys::tests()),
         ("lockout", lockout::tests()),
+        ("mail", mail::tests()),
         ("management", management::tests()),
         ("observability", observability::tests()),
         ("openapi", openapi::tests()),
@@ -102,15 +127,12 @@ fn main() -> ExitCode {
     ];
     let mut trials = Vec::new();
     for (module, tests) in modules {
-        for (name, run) in tests {
-            for (backend_name, backend) in Backend::ALL {
-                let backend = *backend;
-                trials.push(Trial::test(format!("{module}::{name}::{backend_name}"), move || {
-                    run(backend);
-                    Ok(())
-                }));
-            }
-        }
+        list(&mut trials, module, tests, Backend::ALL);
+    }
+    for (module, tests) in browser::tests() {
+        // Pages do not know which database is behind them; that forms reach both is seen in one test.
+        let backends = if module == browser::ON_EVERY_BACKEND { Backend::ALL } else { &Backend::ALL[..1] };
+        list(&mut trials, module, tests, backends);
     }
     // Here and not in the first test that needs it: the cluster ends with the thread that started it.
     #[cfg(feature = "postgres")]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -109,9 +109,23 @@ pub fn refusal(output: &Output) -> String {
     lines[0].to_owned()
 }
 
+/// What `look` finds, as soon as it does: for what another process does by itself.
+#[track_caller]
+pub fn soon<T>(look: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it did not happen");
+}
+
 /// A running server.
 pub struct Process {
     child: Child,
+    output: Mutex<BufReader<ChildStdout>>,
     pub url: String,
     log: Arc<Mutex<String>>,
 }
@@ -137,10 +151,11 @@ impl Process {
             }
         });
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
         let url = line.trim_end().strip_prefix("listening on ");
         let url = url.unwrap_or_else(|| panic!("{line:?}; {}", log.lock().unwrap())).to_owned();
-        Self { child, url, log }
+        Self { child, output: Mutex::new(output), url, log }
     }
 
     /// As if the power went out.
@@ -161,6 +176,13 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("the server did not stop");
+    }
+
+    /// The next line of its standard output.
+    pub fn line(&self) -> String {
+        let mut line = String::new();
+        self.output.lock().unwrap().read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
     }
 
     /// What it has logged so far.

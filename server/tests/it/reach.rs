@@ -240,6 +240,9 @@ fn a_role_that_was_taken_away_is_over_at_once(on: Backend) {
     let whole = manager(&app, "whole", ALL);
     let (_, admin) = staff(&app, "ada", Role::Admin);
     must(200, &call(&app, "GET", "/v1/users", &admin, &Value::Null));
+    let last = call(&app, "PUT", "/v1/users/ada", &whole, &json!({ "role": "user" }));
+    last.must_be_problem(409, "last_administrator");
+    staff(&app, "ann", Role::Admin);
     must(200, &call(&app, "PUT", "/v1/users/ada", &whole, &json!({ "role": "user" })));
     let reply = call(&app, "GET", "/v1/users", &admin, &Value::Null);
     assert_eq!(reply.status, 401, "her sessions ended with the role: {reply:?}");

@@ -23,6 +23,7 @@ tests![
     a_file_that_is_no_master_key_is_refused,
     processes_that_start_at_once_on_nothing_agree,
     an_address_in_use_is_refused,
+    an_empty_database_gets_a_link_for_the_first_administrator,
 ];
 
 /// Whether this test is about a SQLite file and nothing else; on PostgreSQL it has nothing to say.
@@ -280,4 +281,21 @@ fn an_address_in_use_is_refused(on: Backend) {
     let address = taken.local_addr().unwrap().to_string();
     let line = installation.refused(&["serve", "--listen", &address]);
     assert!(line.contains(&address) && line.contains("in use"), "{line}");
+}
+
+fn an_empty_database_gets_a_link_for_the_first_administrator(on: Backend) {
+    let installation = Installation::new(on);
+    let server = installation.serve();
+    let line = server.line();
+    let link = line.strip_prefix("first administrator: ").unwrap();
+    let path = link
+        .strip_prefix(&server.url)
+        .expect("without public_url the link names the address that is listened on");
+    assert_eq!(server.get(path), 200);
+    assert_eq!(server.terminate(), Some(0));
+    // With a user there is none, and the old one leads nowhere.
+    installation.run(&["user", "add", "root", "--role", "admin"]);
+    let server = installation.serve();
+    assert_eq!(server.get(path), 410);
+    assert_eq!(server.terminate(), Some(0));
 }

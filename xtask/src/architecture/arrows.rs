@@ -14,11 +14,13 @@ const BUILDERS: &[&str] = &["main", "cli"];
 /// Every other module directly below `src/`, and what it may use besides itself and [`ROOTS`].
 const MAY_USE: &[(&str, &[&str])] = &[
     // What people do comes in by HTTP: parsed into domain types, one call into `app`, rendered.
-    ("http", &["app", "domain", "settings"]),
+    ("http", &["app", "domain", "settings", "text"]),
     // Owns the transaction, so it alone reaches the database, the keys and the mail.
     ("app", &["domain", "db", "mail", "crypto"]),
     ("db", &["domain"]),
-    ("mail", &["domain"]),
+    ("mail", &["domain", "text"]),
+    // What people read, in their language.
+    ("text", &["domain"]),
     ("crypto", &["domain"]),
     // The words and rules of the trade, pure: not even a clock.
     ("domain", &[]),
@@ -41,10 +43,15 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::respond", "what every reply has in common"),
     ("http::state", "the one hop to the threads that may block"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
+    ("app::invitation", "part of adding users"),
     ("app::manage", "who may manage, and what"),
     ("app::client_auth", "which application is asking"),
     ("app::bearer", "whose token was shown"),
     ("app::recovery_code", "made with the first enrolment"),
+    (
+        "app::outbox",
+        "whoever does something that a user should hear of queues the mail in the same transaction",
+    ),
     ("app::issue", "the only place where tokens are made"),
 ];
 

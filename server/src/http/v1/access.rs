@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use crate::app;
 use crate::app::access::{Named, Span, Summary};
 use crate::app::manage::Needs;
-use crate::domain::authorization::{Access, CLASSES, Detail, Details, ScopeRule};
-use crate::domain::client::{MAX_TOKEN_TTL_S, parse_absolute_uri};
+use crate::domain::authorization::{Access, Detail, Details, ScopeRule};
+use crate::domain::client::parse_absolute_uri;
 use crate::domain::id::GrantId;
 use crate::domain::refusal::Invalid;
 use crate::domain::scope::parse_scope;
@@ -59,18 +59,7 @@ pub(super) struct ScopeView {
 
 impl RuleBody {
     fn parsed(self, name: &str) -> Result<ScopeRule, Invalid> {
-        for (field, value) in [("token_ttl", self.token_ttl), ("max_age", self.max_age)] {
-            if value.is_some_and(|value| !(1..=MAX_TOKEN_TTL_S).contains(&value)) {
-                return Err(Invalid::new(field, "must be 1 to 2592000 seconds"));
-            }
-        }
-        if self.acr.as_ref().is_some_and(|acr| !CLASSES.contains(&acr.as_str())) {
-            return Err(Invalid::new("acr", "is no class of logins of this server"));
-        }
-        if self.description.len() > 1000 || self.description.chars().any(char::is_control) {
-            return Err(Invalid::new("description", "must be one line of at most 1,000 bytes"));
-        }
-        Ok(ScopeRule {
+        ScopeRule {
             name: parse_scope(name)?,
             description: self.description,
             audience: self
@@ -83,7 +72,8 @@ impl RuleBody {
             acr: self.acr,
             one_use: self.one_use,
             by_grant: self.by_grant,
-        })
+        }
+        .checked()
     }
 }
 

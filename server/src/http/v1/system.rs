@@ -164,6 +164,7 @@ pub(super) async fn audit(call: Call) -> HttpResponse {
         let filter = Filter {
             action: query.get("action").map(str::to_owned),
             subject: query.get("subject").map(str::to_owned),
+            ..Filter::default()
         };
         let entries = manager.run(move |_, conn, _| app::audit::page(conn, before, &filter, rows)).await?;
         Ok(ok(&Page::of(entries, &query, |entry| entry.seq.to_string(), |entry| EntryView::from(entry))))

@@ -7,12 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::manage::Needs;
+use crate::app::reset::Outcome;
 use crate::app::user::NewUser;
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, parse_email};
 use crate::http::v1::{
-    BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, created, json, managed, no_content, ok,
+    BadBody, BadInput, Call, Last, Missing, Page, Paging, Query, Refused, created, json, managed, no_content,
+    ok,
 };
 
 /// A user.
@@ -130,7 +132,7 @@ pub(super) async fn show(call: Call, path: web::Path<String>) -> HttpResponse {
 #[utoipa::path(put, path = "/v1/users/{name}", tag = "users", operation_id = "putUser",
     params(("name" = String, Path)), request_body = UserBody,
     responses((status = 200, body = UserView, description = "Changed"),
-        (status = 201, body = UserView, description = "Added"), Refused, BadBody),
+        (status = 201, body = UserView, description = "Added"), Refused, BadBody, Last),
     security(("management" = ["users"])))]
 pub(super) async fn put(call: Call, path: web::Path<String>, mut payload: web::Payload) -> HttpResponse {
     managed(call, Needs::scope("users"), async |manager| {
@@ -156,7 +158,7 @@ pub(super) async fn put(call: Call, path: web::Path<String>, mut payload: web::P
 
 /// Removes a user with all factors, sessions and tokens.
 #[utoipa::path(delete, path = "/v1/users/{name}", tag = "users", operation_id = "removeUser",
-    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
+    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing, Last),
     security(("management" = ["users"])))]
 pub(super) async fn remove(call: Call, path: web::Path<String>) -> HttpResponse {
     managed(call, Needs::scope("users"), async |manager| {
@@ -169,7 +171,7 @@ pub(super) async fn remove(call: Call, path: web::Path<String>) -> HttpResponse 
 
 /// Locks a user until somebody unlocks, and ends all sessions.
 #[utoipa::path(post, path = "/v1/users/{name}/lock", tag = "users", operation_id = "lockUser",
-    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
+    params(("name" = String, Path)), responses((status = 204), Refused, BadInput, Missing, Last),
     security(("management" = ["users"])))]
 pub(super) async fn lock(call: Call, path: web::Path<String>) -> HttpResponse {
     managed(call, Needs::scope("users"), async |manager| {
@@ -203,16 +205,31 @@ pub(super) struct ResetView {
     sessions: usize,
 }
 
-/// Resets a user's enrolment: factors, recovery codes, sessions and tokens are dead at once. Help desks may do it.
+/// A reset that waits for a second person.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"request_id": "01935a3e-7b1c-7d2e-9f4a-0123456789ab"}))]
+pub(super) struct ResetRequestView {
+    /// A UUID.
+    request_id: String,
+}
+
+/// Resets a user's enrolment: factors, recovery codes, sessions and tokens are dead at once. Help desks may do it; where the operator
+/// wants a second person for that, their resets wait for one.
 #[utoipa::path(post, path = "/v1/users/{name}/reset", tag = "users", operation_id = "resetUser",
-    params(("name" = String, Path)), responses((status = 200, body = ResetView), Refused, BadInput, Missing),
+    params(("name" = String, Path)), responses((status = 200, body = ResetView),
+        (status = 202, body = ResetRequestView, description = "Waits for a second person"), Refused, BadInput, Missing),
     security(("management" = ["factors"])))]
 pub(super) async fn reset(call: Call, path: web::Path<String>) -> HttpResponse {
     managed(call, Needs::help("factors"), async |manager| {
         let name = UserName::parse(&path)?;
-        let ended =
-            manager.run(move |service, conn, at| app::factor::reset(service, conn, at, &name)).await?;
-        Ok(ok(&ResetView { factors: ended.factors, sessions: ended.sessions }))
+        let outcome =
+            manager.run(move |service, conn, at| app::reset::reset_or_ask(service, conn, at, &name)).await?;
+        Ok(match outcome {
+            Outcome::Done(ended) => ok(&ResetView { factors: ended.factors, sessions: ended.sessions }),
+            Outcome::Waits(id) => {
+                HttpResponse::Accepted().json(ResetRequestView { request_id: id.to_string() })
+            }
+        })
     })
     .await
 }

@@ -1,0 +1,16 @@
+DROP INDEX audit_by_actor;
+DROP INDEX audit_by_subject;
+DROP INDEX audit_by_action;
+DROP TABLE reset_request;
+DROP TABLE outbox;
+DROP TABLE trusted_device;
+DROP TABLE known_device;
+DROP TABLE invitation;
+DELETE FROM client WHERE id = X'00000000000070008000636F6E736F6C';
+ALTER TABLE session DROP COLUMN device;
+ALTER TABLE session DROP COLUMN fresh_at;
+DROP INDEX user_by_state;
+DROP INDEX user_by_role;
+DROP INDEX user_by_email;
+ALTER TABLE "user" DROP COLUMN email_folded;
+ALTER TABLE "user" DROP COLUMN language;

@@ -1,0 +1,289 @@
+//! Many users at once, from a list in CSV: first a preview that changes nothing, then all that can be added in one transaction.
+//!
+//! 1. The first line names the columns, in any order: `name`, and if wanted `email` and `role`. Columns are parted by commas or, as some
+//!    spreadsheets do it, by semicolons.
+//! 2. Every other line is a user who is new, exists already, or has something wrong with it that is named by line and column.
+//! 3. Applying adds everybody who is new, or nobody at all. Whoever exists stays as they are.
+
+use std::collections::HashMap;
+
+use crate::app::context::{At, Service, Stop};
+use crate::app::invitation::invite_in;
+use crate::app::manage::Manager;
+use crate::app::user::{NewUser, add_in};
+use crate::db::{self, Conn};
+use crate::domain::audit::{Action, Event};
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::user::{Role, UserName, parse_email};
+use crate::error::Fault;
+
+/// How many users one list may have.
+pub const MAX_LINES: usize = 5000;
+
+/// How long a list may be, in bytes.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrong {
+    /// It has more or fewer columns than the first line.
+    Columns,
+    /// `name` is not a name.
+    Name,
+    /// `name` stands in an earlier line already.
+    Twice(u64),
+    /// `email` is not an address.
+    Email,
+    /// `role` is not a role.
+    Role,
+    /// `role` is one that the manager may not give.
+    RoleOutOfReach,
+}
+
+/// What is, or was, to be done with a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// The user is new.
+    New {
+        /// Whether an invitation goes out.
+        invited: bool,
+    },
+    /// There is a user of this name.
+    Exists,
+    /// Nothing, and why.
+    Wrong(Wrong),
+}
+
+/// A line of the list.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The line's number in the text, from 1.
+    pub number: u64,
+    /// The name as it stands there.
+    pub name: String,
+    /// The address as it stands there.
+    pub email: String,
+    /// The role.
+    pub role: String,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+struct Parsed {
+    line: Line,
+    new: Result<(UserName, Option<String>, Role), Wrong>,
+}
+
+/// Says what an import would do.
+pub fn preview(conn: &mut Conn, manager: &Manager, text: &str, invite: bool) -> Result<Vec<Line>, Stop> {
+    manager.must("users")?;
+    let mut lines = Vec::new();
+    for Parsed { mut line, new } in parse(text)? {
+        line.fate = fate(conn, manager, &new, invite)?;
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// Adds everybody who is new, in one transaction.
+pub fn apply(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    manager: &Manager,
+    text: &str,
+    invite: bool,
+) -> Result<Vec<Line>, Stop> {
+    manager.must("users")?;
+    let parsed = parse(text)?;
+    service.write(conn, at, |tx| {
+        let (mut lines, mut added, mut invited_users) = (Vec::with_capacity(parsed.len()), 0, 0);
+        for Parsed { mut line, new } in parsed {
+            line.fate = fate(tx.conn, manager, &new, invite)?;
+            if let (Fate::New { invited }, Ok((name, email, role))) = (line.fate, new) {
+                match add_in(tx, NewUser { name, email, role, password: None }, None) {
+                    Ok(user) if invited => {
+                        invite_in(service, tx, &user)?;
+                        invited_users += 1;
+                    }
+                    Ok(_) => {}
+                    // Somebody adds the same user at this moment. What was added before would stay if this were a refusal.
+                    Err(Stop::Refused(_)) => {
+                        return Err(Fault::Busy("a user of the list came up meanwhile").into());
+                    }
+                    Err(stop) => return Err(stop),
+                }
+                added += 1;
+            }
+            lines.push(line);
+        }
+        let detail = format!("lines={} added={added} invited={invited_users}", lines.len());
+        tx.note(Event::done(tx.origin.manager, Action::UsersImported, None).with(detail));
+        Ok(lines)
+    })
+}
+
+fn fate(
+    conn: &mut Conn,
+    manager: &Manager,
+    new: &Result<(UserName, Option<String>, Role), Wrong>,
+    invite: bool,
+) -> Result<Fate, Stop> {
+    Ok(match new {
+        Err(wrong) => Fate::Wrong(*wrong),
+        Ok((_, _, role)) if manager.must_reach(*role).is_err() => Fate::Wrong(Wrong::RoleOutOfReach),
+        Ok((name, _, _)) if db::user::find_by_name(conn, name)?.is_some() => Fate::Exists,
+        Ok((_, email, _)) => Fate::New { invited: invite && email.is_some() },
+    })
+}
+
+/// Where each column stands.
+struct Columns {
+    name: usize,
+    email: Option<usize>,
+    role: Option<usize>,
+}
+
+impl Columns {
+    fn read(header: &csv::StringRecord) -> Result<Self, Invalid> {
+        let (mut name, mut email, mut role) = (None, None, None);
+        for (index, title) in header.iter().enumerate() {
+            let column = match title.trim().to_lowercase().as_str() {
+                "name" => &mut name,
+                "email" => &mut email,
+                "role" => &mut role,
+                other => {
+                    let shown: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
+                    return Err(Invalid::new(
+                        "list",
+                        format!("has a column \"{shown}\"; known are name, email and role"),
+                    ));
+                }
+            };
+            if column.replace(index).is_some() {
+                return Err(Invalid::new("list", "has a column twice"));
+            }
+        }
+        let name =
+            name.ok_or(Invalid::new("list", "has no column name; its first line must name the columns"))?;
+        Ok(Self { name, email, role })
+    }
+}
+
+/// Reads a list. Only what makes it no list at all is an error here.
+fn parse(text: &str) -> Result<Vec<Parsed>, Stop> {
+    if text.len() > MAX_BYTES {
+        return Err(Invalid::new("list", "is longer than 1 MiB").into());
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = if first.contains(';') && !first.contains(',') { b';' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let mut records = reader.records();
+    let unreadable = |_| Invalid::new("list", "is not CSV");
+    let header = records.next().ok_or(Invalid::new("list", "is empty"))?.map_err(unreadable)?;
+    let columns = Columns::read(&header)?;
+    let mut lines = Lines { text, at: 0, number: 1 };
+    let mut seen = HashMap::new();
+    let mut parsed = Vec::new();
+    for record in records {
+        let record = record.map_err(unreadable)?;
+        if record.iter().all(|field| field.trim().is_empty()) {
+            continue;
+        }
+        if parsed.len() == MAX_LINES {
+            return Err(Invalid::new("list", format!("has more than {MAX_LINES} users")).into());
+        }
+        let number = lines.number_at(record.position().map_or(0, csv::Position::byte));
+        let field =
+            |index: Option<usize>| index.and_then(|index| record.get(index)).unwrap_or_default().trim();
+        let (name, email, role) = (field(Some(columns.name)), field(columns.email), field(columns.role));
+        let line = Line {
+            number,
+            name: name.to_owned(),
+            email: email.to_owned(),
+            role: if role.is_empty() { Role::User.as_str().to_owned() } else { role.to_lowercase() },
+            fate: Fate::Exists,
+        };
+        let new = if record.len() == header.len() { read(&line, &mut seen) } else { Err(Wrong::Columns) };
+        parsed.push(Parsed { line, new });
+    }
+    if parsed.is_empty() {
+        return Err(Refusal::from(Invalid::new("list", "names no user")).into());
+    }
+    Ok(parsed)
+}
+
+/// Counts lines as an editor does, along with the reader, which knows where it began to look for a record but not how many blank lines
+/// came before it.
+struct Lines<'a> {
+    text: &'a str,
+    at: usize,
+    number: u64,
+}
+
+impl Lines<'_> {
+    /// The number of the line of the first thing at or after this byte; bytes never go back.
+    fn number_at(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let start = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.at, bytes.len());
+        let blank = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = self.text.get(self.at..start + blank).unwrap_or_default().matches('\n').count();
+        self.at = start + blank;
+        self.number += u64::try_from(passed).unwrap_or(0);
+        self.number
+    }
+}
+
+fn read(line: &Line, seen: &mut HashMap<String, u64>) -> Result<(UserName, Option<String>, Role), Wrong> {
+    let name = UserName::parse(&line.name).map_err(|_| Wrong::Name)?;
+    let email = match line.email.as_str() {
+        "" => None,
+        text => Some(parse_email(text).map_err(|_| Wrong::Email)?),
+    };
+    let role = line.role.parse().map_err(|_| Wrong::Role)?;
+    if let Some(before) = seen.insert(name.folded().to_owned(), line.number) {
+        return Err(Wrong::Twice(before));
+    }
+    Ok((name, email, role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> Vec<(u64, Option<Wrong>)> {
+        let parsed = parse(text).expect("a list");
+        parsed.into_iter().map(|parsed| (parsed.line.number, parsed.new.err())).collect()
+    }
+
+    #[test]
+    fn columns_come_in_any_order_and_every_line_is_judged() {
+        let list = "\u{feff}Role,name,email\r\n,anna,anna@example.org\r\nboss,ben,\r\nuser,a:b,\r\nuser,cleo,nowhere\r\n\r\n\
+                    user,\"ANNA\",\r\nuser,dora\r\n";
+        assert_eq!(
+            wrong(list),
+            [
+                (2, None),
+                (3, Some(Wrong::Role)),
+                (4, Some(Wrong::Name)),
+                (5, Some(Wrong::Email)),
+                (7, Some(Wrong::Twice(2))),
+                (8, Some(Wrong::Columns)),
+            ]
+        );
+        assert_eq!(wrong("name;email\nanna;anna@example.org"), [(2, None)]);
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused_whole() {
+        let long = format!("name\n{}", "a\n".repeat(MAX_LINES + 1));
+        for bad in ["", "email\na@b", "name,age\nanna,7", "name,name\na,b", "name\n", &long] {
+            assert!(parse(bad).is_err(), "{}", bad.get(..20).unwrap_or(bad));
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! `/`: the web console, pages for people. Plain forms that work without scripts; what they do, they do by the same use cases as the API.
+//!
+//! 1. Every page and form is for whoever the cookie says (`Visit`), or leads to the login and back again.
+//! 2. Every form carries a mark of the browser session, and comes from one of our own pages, or it is refused (`Form::read`).
+//! 3. A form that worked answers with a redirection, so that going back or loading again does nothing twice.
+
+mod account;
+mod assets;
+mod audit;
+mod authenticators;
+mod clients;
+mod frame;
+mod keys;
+mod outbox;
+mod overview;
+mod scopes;
+mod settings;
+mod sign_in;
+mod typed;
+mod users;
+mod welcome;
+
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN};
+use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
+use zeroize::Zeroizing;
+
+use crate::app::console::{Visitor, form_mark, is_form_mark};
+use crate::app::context::Stop;
+use crate::domain::refusal::Refusal;
+use crate::http::console::frame::{Frame, RefusedPage};
+use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES};
+use crate::http::on;
+use crate::http::problem::outcome;
+use crate::http::respond::IsPage;
+use crate::http::state::State;
+
+/// The browser's own word on where a request comes from.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Every page and form.
+pub(super) fn pages(config: &mut ServiceConfig) {
+    config
+        .service(on("/", "GET").route(get().to(sign_in::home)))
+        .service(on("/console", "GET").route(get().to(sign_in::home)))
+        .service(on("/assets/{version}/{name}", "GET").route(get().to(assets::asset)))
+        .service(on("/favicon.ico", "GET").route(get().to(assets::favicon)))
+        .service(on("/login", "GET, POST").route(get().to(sign_in::show)).route(post().to(sign_in::password)))
+        .service(
+            on("/login/code", "GET, POST")
+                .route(get().to(sign_in::show_code))
+                .route(post().to(sign_in::code)),
+        )
+        .service(on("/login/recovery", "POST").route(post().to(sign_in::recovery)))
+        .service(
+            on("/login/enrol", "GET, POST")
+                .route(get().to(sign_in::show_enrol))
+                .route(post().to(sign_in::enrol)),
+        )
+        .service(on("/login/enrol/confirm", "POST").route(post().to(sign_in::confirm)))
+        .service(
+            on("/login/again", "GET, POST")
+                .route(get().to(sign_in::show_again))
+                .route(post().to(sign_in::again)),
+        )
+        .service(on("/logout", "POST").route(post().to(sign_in::log_out)))
+        .service(on("/language", "POST").route(post().to(sign_in::language)))
+        .service(
+            on("/welcome/{token}", "GET, POST")
+                .route(get().to(welcome::show))
+                .route(post().to(welcome::accept)),
+        )
+        .service(on("/console/account", "GET").route(get().to(account::show)))
+        .service(on("/console/account/activity", "GET").route(get().to(account::activity)))
+        .service(
+            on("/console/account/password", "GET, POST")
+                .route(get().to(account::show_password))
+                .route(post().to(account::password)),
+        )
+        .service(on("/console/account/devices/forget", "POST").route(post().to(account::forget_devices)))
+        .service(on("/console/account/sessions", "GET").route(get().to(account::sessions)))
+        .service(on("/console/account/sessions/end-all", "POST").route(post().to(account::end_all)))
+        .service(on("/console/account/sessions/{id}/end", "POST").route(post().to(account::end)))
+        .service(on("/console/account/authenticators", "POST").route(post().to(authenticators::add)))
+        .service(
+            on("/console/account/authenticators/{id}/confirm", "POST")
+                .route(post().to(authenticators::confirm)),
+        )
+        .service(
+            on("/console/account/authenticators/{id}/rename", "POST")
+                .route(post().to(authenticators::rename)),
+        )
+        .service(
+            on("/console/account/authenticators/{id}/remove", "GET, POST")
+                .route(get().to(authenticators::show_remove))
+                .route(post().to(authenticators::remove)),
+        )
+        .service(
+            on("/console/account/recovery-codes", "GET, POST")
+                .route(get().to(authenticators::show_renew))
+                .route(post().to(authenticators::renew)),
+        )
+        .service(
+            on("/console/account/recovery-codes/file", "POST")
+                .route(post().to(authenticators::recovery_codes_file)),
+        )
+        .configure(overview::pages)
+        .configure(audit::pages)
+        .configure(clients::pages)
+        .configure(scopes::pages)
+        .configure(keys::pages)
+        .configure(outbox::pages)
+        .configure(settings::pages)
+        .configure(users::pages);
+}
+
+/// The cookies that this server sets, none of which scripts can read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Jar {
+    /// The opaque access token of a browser session.
+    Session,
+    /// Between a page with a password field and the code: at first a random value, then an `mfa_token`.
+    Login,
+    /// The mark of a browser that skips the code.
+    Device,
+    /// The language that somebody chose before logging in.
+    Language,
+}
+
+impl Jar {
+    /// With TLS the prefix makes browsers refuse a cookie that another host of the domain, or plain HTTP, tries to set.
+    const fn name(self, secure: bool) -> &'static str {
+        match (self, secure) {
+            (Self::Session, true) => "__Host-countersign",
+            (Self::Session, false) => "countersign",
+            (Self::Login, true) => "__Host-countersign-login",
+            (Self::Login, false) => "countersign-login",
+            (Self::Device, true) => "__Host-countersign-device",
+            (Self::Device, false) => "countersign-device",
+            (Self::Language, true) => "__Host-countersign-language",
+            (Self::Language, false) => "countersign-language",
+        }
+    }
+
+    fn read(self, state: &State, request: &HttpRequest) -> Option<Zeroizing<String>> {
+        let cookie = request.cookie(self.name(state.is_public_by_tls()))?;
+        Some(Zeroizing::new(cookie.value().to_owned())).filter(|value| (1..=200).contains(&value.len()))
+    }
+
+    /// A cookie for the browser; without an age it goes when the browser is closed.
+    fn fill(self, state: &State, value: &str, max_age_s: Option<i64>) -> Cookie<'static> {
+        let secure = state.is_public_by_tls();
+        let mut cookie = Cookie::build(self.name(secure), value.to_owned())
+            .path("/")
+            .http_only(true)
+            .secure(secure)
+            .same_site(SameSite::Lax)
+            .finish();
+        if let Some(seconds) = max_age_s {
+            cookie.set_max_age(Duration::seconds(seconds));
+        }
+        cookie
+    }
+
+    fn empty(self, state: &State) -> Cookie<'static> {
+        self.fill(state, "", Some(0))
+    }
+}
+
+/// A request by whoever has the cookie of a browser session. As a handler's argument: without a cookie the answer is the login, which
+/// leads back here.
+struct Visit {
+    state: Arc<State>,
+    request: HttpRequest,
+    token: Zeroizing<String>,
+}
+
+/// A form that such a visitor sent from one of our own pages.
+struct Posted {
+    visit: Visit,
+    form: Form,
+}
+
+impl FromRequest for Visit {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::begin(&state_of(request), request).map_err(answered))
+    }
+}
+
+impl FromRequest for Posted {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), web::Payload::from_request(request, payload));
+        Box::pin(async move {
+            let visit = Visit::begin(&state_of(&request), &request).map_err(answered)?;
+            let mut payload = payload.await?;
+            let form = Form::read(&visit.state, &request, &mut payload, Jar::Session).await;
+            Ok(Self { form: form.map_err(answered)?, visit })
+        })
+    }
+}
+
+fn state_of(request: &HttpRequest) -> Arc<State> {
+    let state = request.app_data::<web::Data<State>>().expect("the server puts it there").clone();
+    state.into_inner()
+}
+
+/// An answer that takes the place of a handler's.
+fn answered(answer: HttpResponse) -> actix_web::Error {
+    InternalError::from_response("answered", answer).into()
+}
+
+impl Visit {
+    #[expect(clippy::result_large_err, reason = "it is the answer, not an error that travels")]
+    fn begin(state: &Arc<State>, request: &HttpRequest) -> Result<Self, HttpResponse> {
+        match Jar::Session.read(state, request) {
+            Some(token) => Ok(Self { state: Arc::clone(state), request: request.clone(), token }),
+            None => Err(to_login(request, "/login")),
+        }
+    }
+
+    /// What the use cases take.
+    fn token(&self) -> Zeroizing<String> {
+        self.token.clone()
+    }
+
+    /// The frame of a page for this visitor; `here` is its place in the navigation.
+    fn frame(&self, visitor: &Visitor, here: &'static str) -> Frame {
+        Frame::of(&self.state, &self.request, here, form_mark(&self.state.service, &self.token))
+            .for_visitor(visitor)
+    }
+
+    /// A page of what was found, or what stands in its place.
+    fn page<T, P: Template>(
+        &self,
+        found: Result<(Visitor, T), Stop>,
+        here: &'static str,
+        page: impl FnOnce(Frame, &Visitor, T) -> P,
+    ) -> HttpResponse {
+        match found {
+            Ok((visitor, value)) => {
+                let frame = self.frame(&visitor, here);
+                render(StatusCode::OK, &page(frame, &visitor, value))
+            }
+            Err(stop) => self.stopped(&stop),
+        }
+    }
+
+    /// To the page that shows the change, or what stands in its place.
+    fn done<T>(&self, done: Result<T, Stop>, next: &str) -> HttpResponse {
+        match done {
+            Ok(_) => see_other(next),
+            Err(stop) => self.stopped(&stop),
+        }
+    }
+
+    /// Who is not logged in logs in, who gave no code lately gives one, and comes back; everybody else reads why not.
+    fn stopped(&self, stop: &Stop) -> HttpResponse {
+        match stop {
+            Stop::Refused(Refusal::InvalidToken) => {
+                let mut answer = to_login(&self.request, "/login");
+                let _ = answer.add_cookie(&Jar::Session.empty(&self.state));
+                answer
+            }
+            Stop::Refused(Refusal::InsufficientAuthentication { .. } | Refusal::FactorNeeded) => {
+                to_login(&self.request, "/login/again")
+            }
+            _ => {
+                let mark = form_mark(&self.state.service, &self.token);
+                let frame = Frame::of(&self.state, &self.request, "", mark);
+                refused(frame, stop)
+            }
+        }
+    }
+}
+
+/// A page that says why not.
+fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
+    let (status, code) = outcome(stop);
+    let detail = match stop {
+        Stop::Refused(Refusal::Invalid(invalid)) => Some(invalid.to_string()),
+        _ => None,
+    };
+    render(status, &RefusedPage { key: format!("refused-{}", code.replace('_', "-")), detail, frame })
+}
+
+/// The fields of a form that one of our own pages sent from this browser.
+struct Form(Fields);
+
+impl Form {
+    /// Reads a form of a page that was made for the cookie in `jar`.
+    async fn read(
+        state: &Arc<State>,
+        request: &HttpRequest,
+        payload: &mut web::Payload,
+        jar: Jar,
+    ) -> Result<Self, HttpResponse> {
+        Self::read_up_to(state, request, payload, jar, MAX_BODY_BYTES).await
+    }
+
+    /// The same where a long list is among the fields.
+    async fn read_long(
+        state: &Arc<State>,
+        request: &HttpRequest,
+        payload: &mut web::Payload,
+        jar: Jar,
+    ) -> Result<Self, HttpResponse> {
+        Self::read_up_to(state, request, payload, jar, MAX_LIST_BODY_BYTES).await
+    }
+
+    async fn read_up_to(
+        state: &Arc<State>,
+        request: &HttpRequest,
+        payload: &mut web::Payload,
+        jar: Jar,
+        max_bytes: usize,
+    ) -> Result<Self, HttpResponse> {
+        let foreign = || {
+            let frame = Frame::of(state, request, "", String::new());
+            render(
+                StatusCode::FORBIDDEN,
+                &RefusedPage { key: "refused-form".to_owned(), detail: None, frame },
+            )
+        };
+        if !comes_from_here(state, request) {
+            return Err(foreign());
+        }
+        let Some(cookie) = jar.read(state, request) else {
+            return Err(if jar == Jar::Session { to_login(request, "/login") } else { foreign() });
+        };
+        let fields = Fields::read_up_to(request, payload, max_bytes).await.map_err(|_| {
+            let frame = Frame::of(state, request, "", String::new());
+            render(
+                StatusCode::BAD_REQUEST,
+                &RefusedPage { key: "refused-form".to_owned(), detail: None, frame },
+            )
+        })?;
+        if !is_form_mark(&state.service, &cookie, fields.optional("mark").unwrap_or_default()) {
+            return Err(foreign());
+        }
+        Ok(Self(fields))
+    }
+
+    /// A field's text without blanks at either end; empty where it is missing.
+    fn text(&self, name: &str) -> &str {
+        self.0.optional(name).unwrap_or_default().trim()
+    }
+
+    /// A field's text as it is, for passwords.
+    fn raw(&self, name: &str) -> &str {
+        self.0.optional(name).unwrap_or_default()
+    }
+
+    /// Whether a box is ticked.
+    fn is_ticked(&self, name: &str) -> bool {
+        self.0.optional(name).is_some()
+    }
+}
+
+/// Whether a form was sent by a page of this server, as far as the browser says: `Sec-Fetch-Site`, or else `Origin`.
+fn comes_from_here(state: &State, request: &HttpRequest) -> bool {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = header(SEC_FETCH_SITE) {
+        return site == "same-origin";
+    }
+    let Some(origin) = header(ORIGIN) else { return true };
+    let host = header(HOST).unwrap_or_default();
+    origin == state.service.issuer
+        || origin.strip_prefix("http://").is_some_and(|rest| rest == host)
+        || origin.strip_prefix("https://").is_some_and(|rest| rest == host)
+}
+
+/// A page, with the headers that pages need.
+fn render<P: Template>(status: StatusCode, page: &P) -> HttpResponse {
+    match page.render() {
+        Ok(text) => {
+            let mut response =
+                HttpResponse::build(status).content_type("text/html; charset=utf-8").body(text);
+            response.extensions_mut().insert(IsPage);
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// A QR code as SVG, for eyes and cameras: dark on light whatever the page's colours are.
+fn qr(text: &str) -> String {
+    let Ok(code) = qrcode::QrCode::new(text) else { return String::new() };
+    code.render::<qrcode::render::svg::Color<'_>>()
+        .min_dimensions(240, 240)
+        .dark_color(qrcode::render::svg::Color("#000"))
+        .light_color(qrcode::render::svg::Color("#fff"))
+        .build()
+        .replacen("<?xml version=\"1.0\" standalone=\"yes\"?>", "", 1)
+}
+
+/// After a form: GET that page.
+fn see_other(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
+}
+
+/// To `door`, and from there back to the page that was asked for.
+fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
+    let back = if request.method() == actix_web::http::Method::GET {
+        request.uri().path_and_query().map_or("/console", |path| path.as_str())
+    } else {
+        // A form is not sent again by itself; the page that it stood on is named by the browser.
+        let referer = request.headers().get("referer").and_then(|referer| referer.to_str().ok());
+        referer.and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or("console")
+    };
+    let back = way_back(&format!("/{}", back.trim_start_matches('/')));
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("to", &back).finish();
+    see_other(&format!("{door}?{query}"))
+}
+
+/// Where somebody wanted to go: a page of the console, and nothing else.
+fn way_back(asked: &str) -> String {
+    let fits = asked == "/console" || asked.starts_with("/console/") || asked.starts_with("/console?");
+    if fits { own_page(asked) } else { "/console".to_owned() }
+}
+
+/// Any page of this server.
+fn own_page(asked: &str) -> String {
+    let fits = asked.len() <= 500
+        && asked.starts_with('/')
+        && asked.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\')
+        && !asked.contains("//");
+    if fits { asked.to_owned() } else { "/console".to_owned() }
+}
+
+/// A parameter of the address.
+fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_leads_into_the_console_only() {
+        assert_eq!(way_back("/console/users?search=a%20b"), "/console/users?search=a%20b");
+        for bad in [
+            "",
+            "https://evil.example/",
+            "//evil.example/console",
+            "/console//evil.example",
+            "/\\evil.example",
+            "/console/\\evil.example",
+            "/consoles",
+            "/login",
+            "/console/\r\nSet-Cookie: a=b",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(way_back(bad), "/console", "{bad}");
+        }
+    }
+}

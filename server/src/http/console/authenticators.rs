@@ -1,0 +1,246 @@
+//! The own authenticators and recovery codes: add, confirm, rename, remove, make anew.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
+use actix_web::{HttpResponse, web};
+use mobile_core::Code;
+
+use crate::app;
+use crate::app::context::Stop;
+use crate::domain::factor::Summary;
+use crate::domain::id::FactorId;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::refusal::Refusal;
+use crate::http::console::frame::{ConfirmPage, Frame};
+use crate::http::console::sign_in::{
+    EnrolPage, RecoveryCodesPage, ShownSecret, code_of, recovery_codes_text, why,
+};
+use crate::http::console::{Posted, Visit, render, see_other};
+use crate::http::problem::outcome;
+
+const ACCOUNT: &str = "/console/account";
+
+/// `POST /console/account/authenticators`: makes a secret and shows it, this once.
+pub(super) async fn add(Posted { visit, .. }: Posted) -> HttpResponse {
+    let token = visit.token();
+    let found = visit
+        .state
+        .run_as_visitor(&visit.request, visit.token(), move |service, conn, at, _| {
+            app::factor::associate(service, conn, at, &token)
+        })
+        .await;
+    visit.page(found, "account", |frame, _, enrolled| {
+        enrol_page(frame, enrolled.id, Some(ShownSecret::of(&enrolled.uri)))
+    })
+}
+
+fn enrol_page(frame: Frame, id: FactorId, shown: Option<ShownSecret>) -> EnrolPage {
+    EnrolPage {
+        frame,
+        to: ACCOUNT.to_owned(),
+        shown,
+        confirm: format!("{ACCOUNT}/authenticators/{id}/confirm"),
+        begin: format!("{ACCOUNT}/authenticators"),
+        error: None,
+        steps: false,
+    }
+}
+
+/// `POST /console/account/authenticators/{id}/confirm`.
+pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
+        Ok((visitor, ())) => visitor,
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let token = visit.token();
+    let confirmed = match code_of(&form) {
+        Ok(otp) => {
+            visit
+                .state
+                .run(&visit.request, move |service, conn, at| {
+                    app::factor::confirm_own(service, conn, at, &token, id, &otp)
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match confirmed {
+        Ok(()) => see_other("/console/account?said=authenticator-added"),
+        Err(stop) => {
+            let frame = visit.frame(&visitor, "account");
+            match why(&frame, &stop, "error-first-code") {
+                Some(error) => {
+                    let page = EnrolPage { error: Some(error), ..enrol_page(frame, id, None) };
+                    render(outcome(&stop).0, &page)
+                }
+                None => visit.stopped(&stop),
+            }
+        }
+    }
+}
+
+/// `POST /console/account/authenticators/{id}/rename`.
+pub(super) async fn rename(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let (token, label) = (visit.token(), form.text("label").to_owned());
+    let renamed = visit
+        .state
+        .run(&visit.request, move |service, conn, at| {
+            app::console::rename_factor(service, conn, at, &token, id, &label)
+        })
+        .await;
+    visit.done(renamed, "/console/account?said=authenticator-renamed")
+}
+
+/// `GET /console/account/authenticators/{id}/remove`: what will happen.
+pub(super) async fn show_remove(visit: Visit, path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let found = visit
+        .state
+        .run_as_visitor(&visit.request, visit.token(), move |_, conn, at, visitor| {
+            let account = app::console::account(conn, at, visitor)?;
+            let others = account.factors.iter().filter(|factor| factor.id != id).count();
+            let factor = account.factors.into_iter().find(|factor| factor.id == id);
+            Ok((factor.ok_or(Refusal::NotFound { what: "factor" })?, others))
+        })
+        .await;
+    visit.page(found, "account", |frame, _, (factor, others)| remove_page(frame, &factor, others, None))
+}
+
+fn remove_page(frame: Frame, factor: &Summary, others: usize, error: Option<String>) -> ConfirmPage {
+    let label = frame.label(factor);
+    let mut consequences =
+        vec![frame.with("remove-factor-what", "label", &label), frame.t("remove-factor-sessions")];
+    if others == 0 {
+        consequences.push(frame.t("remove-factor-last"));
+    }
+    ConfirmPage {
+        title: frame.with("remove-factor-title", "label", &label),
+        consequences,
+        action: format!("{ACCOUNT}/authenticators/{}/remove", factor.id),
+        button: frame.t("remove-factor-button"),
+        back: ACCOUNT.to_owned(),
+        error,
+        hidden: Vec::new(),
+        frame,
+    }
+}
+
+/// `POST /console/account/authenticators/{id}/remove`, with a code of any authenticator, this one included.
+pub(super) async fn remove(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let otp = code_of(&form);
+    let token = visit.token();
+    // What the page says again if the code is wrong.
+    let found = visit
+        .state
+        .run_as_visitor(&visit.request, visit.token(), move |_, conn, at, visitor| {
+            app::console::account(conn, at, visitor)
+        })
+        .await;
+    let (visitor, account) = match found {
+        Ok(found) => found,
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let Some(factor) = account.factors.iter().find(|factor| factor.id == id) else {
+        return visit.stopped(&no_factor());
+    };
+    let removed = match otp {
+        Ok(otp) => {
+            visit
+                .state
+                .run(&visit.request, move |service, conn, at| {
+                    app::verify::step_up(service, conn, at, &token, &otp)?;
+                    app::factor::remove_own(service, conn, at, &token, id)
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match removed {
+        Ok(()) => see_other("/console/account?said=authenticator-removed"),
+        Err(stop) => {
+            let frame = visit.frame(&visitor, "account");
+            match why(&frame, &stop, "error-code") {
+                Some(error) => {
+                    let page = remove_page(frame, factor, account.factors.len() - 1, Some(error));
+                    render(outcome(&stop).0, &page)
+                }
+                None => visit.stopped(&stop),
+            }
+        }
+    }
+}
+
+fn renew_page(frame: Frame, error: Option<String>) -> ConfirmPage {
+    ConfirmPage {
+        title: frame.t("renew-codes-title"),
+        consequences: vec![frame.t("renew-codes-what"), frame.t("renew-codes-old")],
+        action: format!("{ACCOUNT}/recovery-codes"),
+        button: frame.t("renew-codes-button"),
+        back: ACCOUNT.to_owned(),
+        error,
+        hidden: Vec::new(),
+        frame,
+    }
+}
+
+/// `GET /console/account/recovery-codes`: what will happen.
+pub(super) async fn show_renew(visit: Visit) -> HttpResponse {
+    let found = visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await;
+    visit.page(found, "account", |frame, _, ()| renew_page(frame, None))
+}
+
+/// `POST /console/account/recovery-codes`.
+pub(super) async fn renew(Posted { visit, form }: Posted) -> HttpResponse {
+    let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
+        Ok((visitor, ())) => visitor,
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let token = visit.token();
+    let otp: Result<Code, Refusal> = code_of(&form);
+    let renewed: Result<Vec<RecoveryCode>, Stop> = match otp {
+        Ok(otp) => {
+            visit
+                .state
+                .run(&visit.request, move |service, conn, at| {
+                    app::verify::step_up(service, conn, at, &token, &otp)?;
+                    app::recovery_code::renew_own(service, conn, at, &token)
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    let frame = visit.frame(&visitor, "account");
+    match renewed {
+        Ok(codes) => {
+            let codes = codes.iter().map(RecoveryCode::shown).collect();
+            let to = ACCOUNT.to_owned();
+            let page = RecoveryCodesPage { frame, to, codes, steps: false, is_replacement: false };
+            render(StatusCode::OK, &page)
+        }
+        Err(stop) => match why(&frame, &stop, "error-code") {
+            Some(error) => render(outcome(&stop).0, &renew_page(frame, Some(error))),
+            None => visit.stopped(&stop),
+        },
+    }
+}
+
+/// `POST /console/account/recovery-codes/file`: the codes on the page as a text file, for browsers without scripts, too.
+pub(super) async fn recovery_codes_file(Posted { visit, form }: Posted) -> HttpResponse {
+    match recovery_codes_text(&visit.state.service.issuer_name, form.text("codes")) {
+        Ok(text) => {
+            let file = HeaderValue::from_static("attachment; filename=\"recovery-codes.txt\"");
+            HttpResponse::Ok()
+                .content_type("text/plain; charset=utf-8")
+                .insert_header((CONTENT_DISPOSITION, file))
+                .body(text.to_string())
+        }
+        Err(refusal) => visit.stopped(&refusal.into()),
+    }
+}
+
+fn no_factor() -> Stop {
+    Refusal::NotFound { what: "factor" }.into()
+}

@@ -1,0 +1,343 @@
+//! `/console/scopes`: rules by which scopes tighten what an application's tokens may do. Names go in the query: they may hold slashes.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{ServiceConfig, get, post};
+use askama::Template;
+
+use crate::app;
+use crate::app::context::Stop;
+use crate::app::manage::Needs;
+use crate::domain::authorization::{CLASSES, ScopeRule};
+use crate::domain::client::parse_absolute_uri;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::parse_scope;
+use crate::http::console::frame::{ConfirmPage, Frame};
+use crate::http::console::sign_in::{code_of, why};
+use crate::http::console::typed::{Errors, duration, seconds};
+use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
+use crate::http::on;
+use crate::http::problem::outcome;
+
+const SCOPES: &str = "/console/scopes";
+
+const REMOVE: &str = "/console/scopes/remove";
+
+/// The pages of this file.
+pub(super) fn pages(config: &mut ServiceConfig) {
+    config
+        .service(on(SCOPES, "GET, POST").route(get().to(list)).route(post().to(put)))
+        .service(on("/console/scopes/rule", "GET").route(get().to(show)))
+        .service(on(REMOVE, "GET, POST").route(get().to(show_remove)).route(post().to(remove)));
+}
+
+/// All scopes with rules.
+#[derive(Template)]
+#[template(path = "scopes.html")]
+struct ScopesPage {
+    frame: Frame,
+    rules: Vec<RuleRow>,
+    may_change: bool,
+}
+
+/// A rule, in words.
+struct RuleRow {
+    name: String,
+    query: String,
+    description: String,
+    limits: Vec<String>,
+}
+
+impl RuleRow {
+    fn of(frame: &Frame, rule: ScopeRule) -> Self {
+        let mut limits = Vec::new();
+        if let Some(audience) = &rule.audience {
+            limits.push(frame.with("rule-audience", "audience", audience));
+        }
+        if let Some(ttl_s) = rule.token_ttl_s {
+            limits.push(frame.with("rule-token-ttl", "time", &duration(frame, ttl_s)));
+        }
+        if let Some(age_s) = rule.max_age_s {
+            limits.push(frame.with("rule-max-age", "time", &duration(frame, age_s)));
+        }
+        if let Some(acr) = &rule.acr {
+            limits.push(frame.word("acr", acr.rsplit(':').next().unwrap_or_default()));
+        }
+        limits.extend(rule.one_use.then(|| frame.t("rule-one-use")));
+        limits.extend(rule.by_grant.then(|| frame.t("rule-by-grant")));
+        Self { query: query(&rule.name), name: rule.name, description: rule.description, limits }
+    }
+}
+
+fn query(name: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("name", name).finish()
+}
+
+/// The form of one rule.
+#[derive(Template)]
+#[template(path = "scope.html")]
+struct RulePage {
+    frame: Frame,
+    typed: Typed,
+    errors: Errors,
+    /// Whether the rule is there already: its name stays.
+    is_known: bool,
+    classes: [&'static str; CLASSES.len()],
+}
+
+impl RulePage {
+    fn of(frame: Frame, typed: Typed, errors: Errors, is_known: bool) -> Self {
+        let errors = errors.said(&frame, "scope");
+        Self { frame, typed, errors, is_known, classes: CLASSES }
+    }
+}
+
+/// What the form's fields hold.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    description: String,
+    audience: String,
+    token_ttl: String,
+    max_age: String,
+    acr: String,
+    one_use: bool,
+    by_grant: bool,
+}
+
+impl Typed {
+    fn of(form: &Form) -> Self {
+        let text = |name| form.text(name).to_owned();
+        Self {
+            name: text("name"),
+            description: text("description"),
+            audience: text("audience"),
+            token_ttl: text("token_ttl"),
+            max_age: text("max_age"),
+            acr: text("acr"),
+            one_use: form.is_ticked("one_use"),
+            by_grant: form.is_ticked("by_grant"),
+        }
+    }
+
+    fn parsed(&self) -> Result<ScopeRule, Errors> {
+        let mut errors = Errors::default();
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let audience = given(&self.audience).map(|text| parse_absolute_uri("audience", &text)).transpose();
+        let ttl = given(&self.token_ttl).map(|text| seconds("token_ttl", &text)).transpose();
+        let age = given(&self.max_age).map(|text| seconds("max_age", &text)).transpose();
+        let (name, audience, token_ttl_s, max_age_s) = (
+            errors.keep(parse_scope(&self.name).map_err(|invalid| Invalid::new("name", invalid.to_string()))),
+            errors.keep(audience),
+            errors.keep(ttl),
+            errors.keep(age),
+        );
+        let rule = ScopeRule {
+            name: name.unwrap_or_default(),
+            description: self.description.clone(),
+            audience: audience.flatten(),
+            token_ttl_s: token_ttl_s.flatten(),
+            max_age_s: max_age_s.flatten(),
+            acr: given(&self.acr),
+            one_use: self.one_use,
+            by_grant: self.by_grant,
+        };
+        match errors.keep(rule.checked()) {
+            Some(rule) if errors.is_empty() => Ok(rule),
+            _ => Err(errors),
+        }
+    }
+}
+
+impl From<ScopeRule> for Typed {
+    fn from(rule: ScopeRule) -> Self {
+        let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+        Self {
+            name: rule.name,
+            description: rule.description,
+            audience: rule.audience.unwrap_or_default(),
+            token_ttl: number(rule.token_ttl_s),
+            max_age: number(rule.max_age_s),
+            acr: rule.acr.unwrap_or_default(),
+            one_use: rule.one_use,
+            by_grant: rule.by_grant,
+        }
+    }
+}
+
+/// `GET /console/scopes`.
+async fn list(visit: Visit) -> HttpResponse {
+    let found = visit
+        .state
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients:read"),
+            |_, conn, _, manager| Ok((app::access::scopes(conn)?, manager.may("clients"))),
+        )
+        .await;
+    visit.page(found, "scopes", |frame, _, (rules, may_change)| {
+        let rules = rules.into_iter().map(|rule| RuleRow::of(&frame, rule)).collect();
+        ScopesPage { frame, rules, may_change }
+    })
+}
+
+/// `GET /console/scopes/rule`: the form, empty or with the rule of `name`. Wants what sending it wants, before anything is typed.
+async fn show(visit: Visit) -> HttpResponse {
+    let name = parameter(&visit.request, "name");
+    let is_known = name.is_some();
+    let found = visit
+        .state
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients"),
+            move |_, conn, _, _| {
+                let Some(name) = name else { return Ok(Typed::default()) };
+                let rule = app::access::scopes(conn)?.into_iter().find(|rule| rule.name == name);
+                Ok(Typed::from(rule.ok_or(Refusal::NotFound { what: "scope" })?))
+            },
+        )
+        .await;
+    visit.page(found, "scopes", |frame, _, typed| RulePage::of(frame, typed, Errors::default(), is_known))
+}
+
+/// `POST /console/scopes`: adds a rule, or puts it in the place of the one of the same scope.
+async fn put(Posted { visit, form }: Posted) -> HttpResponse {
+    let is_known = form.is_ticked("known");
+    let typed = Typed::of(&form);
+    let parsed = typed.parsed();
+    // A form that cannot be taken comes back to whoever could have sent it, and only to them.
+    let (rule, errors) = match parsed {
+        Ok(rule) => (Some(rule), Errors::default()),
+        Err(errors) => (None, errors),
+    };
+    let found = visit
+        .state
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients"),
+            move |service, conn, at, _| {
+                let Some(rule) = rule else { return Ok(Put::Malformed) };
+                let is_there = app::access::scopes(conn)?.iter().any(|known| known.name == rule.name);
+                if is_there && !is_known {
+                    return Ok(Put::Taken);
+                }
+                app::access::put_scope(service, conn, at, &rule)?;
+                Ok(Put::Done)
+            },
+        )
+        .await;
+    match found {
+        Ok((_, Put::Done)) => see_other("/console/scopes?said=scope-saved"),
+        Ok((visitor, put)) => {
+            let frame = visit.frame(&visitor, "scopes");
+            let mut errors = errors;
+            if let Put::Taken = put {
+                errors.add("name", frame.t("error-scope-taken"));
+            }
+            let page = match put {
+                Put::Taken => RulePage { frame, typed, errors, is_known, classes: CLASSES },
+                _ => RulePage::of(frame, typed, errors, is_known),
+            };
+            render(StatusCode::BAD_REQUEST, &page)
+        }
+        Err(stop) => visit.stopped(&stop),
+    }
+}
+
+/// What became of the form.
+enum Put {
+    Done,
+    Malformed,
+    /// A new rule for a scope that has one: it would be gone without a word.
+    Taken,
+}
+
+fn remove_page(frame: Frame, name: &str, error: Option<String>) -> ConfirmPage {
+    ConfirmPage {
+        title: frame.with("remove-scope-title", "name", name),
+        consequences: ["remove-scope-what", "remove-scope-wider", "remove-scope-grants"]
+            .map(|key| frame.with(key, "name", name))
+            .into(),
+        action: REMOVE.to_owned(),
+        button: frame.t("remove-scope-button"),
+        back: SCOPES.to_owned(),
+        error,
+        hidden: vec![("name", name.to_owned())],
+        frame,
+    }
+}
+
+/// `GET /console/scopes/remove`: what will happen.
+async fn show_remove(visit: Visit) -> HttpResponse {
+    let name = parameter(&visit.request, "name").unwrap_or_default();
+    let found = visit
+        .state
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients:read"),
+            move |_, conn, _, manager| {
+                manager.must("clients")?;
+                let is_there = app::access::scopes(conn)?.iter().any(|rule| rule.name == name);
+                if is_there { Ok(name) } else { Err(no_scope()) }
+            },
+        )
+        .await;
+    visit.page(found, "scopes", |frame, _, name| remove_page(frame, &name, None))
+}
+
+/// `POST /console/scopes/remove`, with a code.
+async fn remove(Posted { visit, form }: Posted) -> HttpResponse {
+    let name = form.text("name").to_owned();
+    let looked = name.clone();
+    let found = visit
+        .state
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients:read"),
+            move |_, conn, _, manager| {
+                manager.must("clients")?;
+                let is_there = app::access::scopes(conn)?.iter().any(|rule| rule.name == looked);
+                if is_there { Ok(()) } else { Err(no_scope()) }
+            },
+        )
+        .await;
+    let visitor = match found {
+        Ok((visitor, ())) => visitor,
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let removed = match code_of(&form) {
+        Ok(otp) => {
+            let name = name.clone();
+            visit
+                .state
+                .run_with_code(
+                    &visit.request,
+                    visit.token(),
+                    otp,
+                    Needs::scope("clients"),
+                    move |service, conn, at, _| app::access::remove_scope(service, conn, at, &name),
+                )
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match removed {
+        Ok(()) => see_other("/console/scopes?said=scope-removed"),
+        Err(stop) => {
+            let frame = visit.frame(&visitor, "scopes");
+            match why(&frame, &stop, "error-code") {
+                Some(error) => render(outcome(&stop).0, &remove_page(frame, &name, Some(error))),
+                None => visit.stopped(&stop),
+            }
+        }
+    }
+}
+
+fn no_scope() -> Stop {
+    Refusal::NotFound { what: "scope" }.into()
+}

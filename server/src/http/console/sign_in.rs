@@ -1,0 +1,613 @@
+//! Logging in: name and password, then a code, a recovery code, or the first enrolment. And out again.
+//!
+//! Between the steps the browser holds an `mfa_token` in a cookie of its own. Only the last step sets the session's cookie, which is
+//! new each time: whatever a stranger had put there before is worth nothing.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use mobile_core::{Code, KeyUri};
+use zeroize::Zeroizing;
+
+use crate::app;
+use crate::app::client_auth::Asker;
+use crate::app::console::{Halfway, form_mark, new_mark};
+use crate::app::context::Stop;
+use crate::app::factor::Enrolled;
+use crate::app::issue::Issued;
+use crate::app::login::{Entry, PasswordRequest};
+use crate::domain::authorization::Details;
+use crate::domain::lockout::INDEFINITE_RETRY_S;
+use crate::domain::password::Password;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::token::MFA_TOKEN_TTL_S;
+use crate::domain::user::{Language, Role, UserName};
+use crate::http::console::frame::Frame;
+use crate::http::console::{
+    Form, Jar, Posted, Visit, own_page, parameter, qr, refused, render, see_other, way_back,
+};
+use crate::http::problem::outcome;
+use crate::http::state::State;
+
+/// The browser forgets what it kept of pages that are nobody's any more.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// How long the choice of a language is kept, in seconds: a year.
+const LANGUAGE_TTL_S: i64 = 365 * 86_400;
+
+/// Name and password.
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    frame: Frame,
+    to: String,
+    username: String,
+    error: Option<String>,
+}
+
+/// The code, or a recovery code.
+#[derive(Template)]
+#[template(path = "code.html")]
+struct CodePage {
+    frame: Frame,
+    to: String,
+    name: String,
+    /// How many days this browser may be remembered, where the operator allows it.
+    remember_days: Option<i64>,
+    error: Option<String>,
+    recovery_error: Option<String>,
+}
+
+/// A code within a session.
+#[derive(Template)]
+#[template(path = "again.html")]
+struct AgainPage {
+    frame: Frame,
+    to: String,
+    error: Option<String>,
+}
+
+/// The first enrolment, before and while its QR code is shown.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub(super) struct EnrolPage {
+    pub(super) frame: Frame,
+    pub(super) to: String,
+    /// The secret, this once.
+    pub(super) shown: Option<ShownSecret>,
+    /// Where the first code goes.
+    pub(super) confirm: String,
+    /// Where a new QR code comes from.
+    pub(super) begin: String,
+    pub(super) error: Option<String>,
+    /// Whether the three steps of a new account are shown.
+    pub(super) steps: bool,
+}
+
+/// What a phone needs, as a picture, as a link, and for typing.
+pub(super) struct ShownSecret {
+    pub(super) svg: String,
+    pub(super) uri: Zeroizing<String>,
+    /// In groups of four.
+    pub(super) groups: Vec<Zeroizing<String>>,
+    pub(super) account: String,
+    pub(super) issuer: String,
+}
+
+impl ShownSecret {
+    pub(super) fn of(uri: &KeyUri) -> Self {
+        let text = uri.to_uri();
+        let base32 = uri.secret().to_base32();
+        let groups = base32
+            .as_bytes()
+            .chunks(4)
+            .map(|group| Zeroizing::new(String::from_utf8_lossy(group).into_owned()));
+        Self {
+            svg: qr(&text),
+            groups: groups.collect(),
+            account: uri.account().to_owned(),
+            issuer: uri.issuer().unwrap_or_default().to_owned(),
+            uri: text,
+        }
+    }
+}
+
+/// Recovery codes, this once.
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub(super) struct RecoveryCodesPage {
+    pub(super) frame: Frame,
+    pub(super) to: String,
+    pub(super) codes: Vec<Zeroizing<String>>,
+    pub(super) steps: bool,
+    /// Whether it is the one code that takes the place of a used one.
+    pub(super) is_replacement: bool,
+}
+
+/// What is said where a form was refused; none where the login has to begin anew.
+pub(super) fn why(frame: &Frame, stop: &Stop, wrong: &str) -> Option<String> {
+    match stop {
+        Stop::Refused(Refusal::InvalidGrant) => Some(frame.t(wrong)),
+        Stop::Refused(Refusal::CodeUsed) => Some(frame.t("error-code-used")),
+        Stop::Refused(Refusal::TooManyAttempts { retry_after_s }) if *retry_after_s >= INDEFINITE_RETRY_S => {
+            Some(frame.t("error-locked"))
+        }
+        Stop::Refused(Refusal::TooManyAttempts { retry_after_s }) => {
+            let wait_s = i64::try_from(*retry_after_s).unwrap_or(i64::MAX);
+            Some(match wait_s {
+                ..=120 => frame.count("error-wait-seconds", &wait_s),
+                _ => frame.count("error-wait-minutes", &(wait_s / 60 + 1)),
+            })
+        }
+        Stop::Refused(Refusal::Invalid(invalid)) => {
+            let key = format!("error-field-{}", invalid.field().replace('_', "-"));
+            let said = frame.t(&key);
+            Some(if said == key { invalid.to_string() } else { said })
+        }
+        _ => None,
+    }
+}
+
+/// A code as somebody typed it.
+pub(super) fn code_of(form: &Form) -> Result<Code, Refusal> {
+    let malformed = |_| Invalid::new("otp", "must be 6 to 8 digits 0 to 9");
+    Ok(Code::parse(form.text("otp")).map_err(malformed)?)
+}
+
+/// `GET /` and `/console`: where somebody who is logged in begins.
+pub(super) async fn home(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let state = state.into_inner();
+    let Ok(visit) = Visit::begin(&state, &request) else { return see_other("/login") };
+    let found = state.run_as_visitor(&request, visit.token(), |_, _, _, _| Ok(())).await;
+    match found {
+        Ok((visitor, ())) if visitor.user.role == Role::User => see_other("/console/account"),
+        Ok(_) => see_other("/console/overview"),
+        Err(stop) => visit.stopped(&stop),
+    }
+}
+
+/// `GET /login`.
+pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let state = state.into_inner();
+    let to = way_back(&parameter(&request, "to").unwrap_or_default());
+    if let Ok(visit) = Visit::begin(&state, &request)
+        && state.run_as_visitor(&request, visit.token(), |_, _, _, _| Ok(())).await.is_ok()
+    {
+        return see_other(&to);
+    }
+    login_page(&state, &request, StatusCode::OK, to, String::new(), |_| None)
+}
+
+/// The page for name and password; its cookie is new unless the browser has one.
+fn login_page(
+    state: &Arc<State>,
+    request: &HttpRequest,
+    status: StatusCode,
+    to: String,
+    username: String,
+    error: impl FnOnce(&Frame) -> Option<String>,
+) -> HttpResponse {
+    let known = Jar::Login.read(state, request);
+    let value = known.clone().unwrap_or_else(|| Zeroizing::new(new_mark()));
+    let frame = Frame::of(state, request, "", form_mark(&state.service, &value));
+    let error = error(&frame);
+    let mut answer = render(status, &LoginPage { frame, to, username, error });
+    if known.is_none() {
+        let _ = answer.add_cookie(&Jar::Login.fill(state, &value, None));
+    }
+    answer
+}
+
+/// `POST /login`.
+pub(super) async fn password(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let form = match Form::read(&state, &request, &mut payload, Jar::Login).await {
+        Ok(form) => form,
+        Err(answer) => return answer,
+    };
+    let to = way_back(form.text("to"));
+    let username = form.text("username").to_owned();
+    let device = Jar::Device.read(&state, &request);
+    let wanted = UserName::parse(&username).and_then(|name| {
+        Ok(PasswordRequest {
+            username: name,
+            password: Password::typed(form.raw("password"))?,
+            scope: None,
+            audience: None,
+            details: Details::default(),
+            trusted_device: device,
+        })
+    });
+    let done = match wanted {
+        Ok(wanted) => {
+            state
+                .run_with_password(&request, move |service, conn, at| {
+                    app::login::password(service, conn, at, Asker::Console, &wanted)
+                })
+                .await
+        }
+        // A name that nobody can have is answered like one that nobody has.
+        Err(_) => Err(Refusal::InvalidGrant.into()),
+    };
+    match done {
+        Ok(Entry::Token(issued)) => logged_in(&state, &issued, &to),
+        Ok(Entry::MfaRequired(token)) => {
+            let mut answer = see_other(&with_to("/login/code", &to));
+            let _ = answer.add_cookie(&Jar::Login.fill(&state, &token, Some(MFA_TOKEN_TTL_S)));
+            answer
+        }
+        Err(stop) => {
+            let (status, _) = outcome(&stop);
+            login_page(&state, &request, status, to, username, |frame| {
+                why(frame, &stop, "error-password").or_else(|| Some(frame.t("error-now")))
+            })
+        }
+    }
+}
+
+/// The browser is logged in; what it held on the way is void.
+fn logged_in(state: &State, issued: &Issued, to: &str) -> HttpResponse {
+    let mut answer = see_other(to);
+    set_session(state, &mut answer, issued);
+    answer
+}
+
+fn set_session(state: &State, answer: &mut HttpResponse, issued: &Issued) {
+    let _ = answer.add_cookie(&Jar::Session.fill(state, &issued.access_token, None));
+    let _ = answer.add_cookie(&Jar::Login.empty(state));
+}
+
+fn with_to(path: &str, to: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    format!("{path}?{query}")
+}
+
+/// A password was right and something else comes next; or the login begins anew.
+async fn halfway(
+    state: &Arc<State>,
+    request: &HttpRequest,
+) -> Result<(Zeroizing<String>, Halfway), HttpResponse> {
+    let anew = || see_other("/login?said=login-expired");
+    let token = Jar::Login.read(state, request).ok_or_else(anew)?;
+    let shown = token.clone();
+    let found =
+        state.run(request, move |service, conn, at| app::console::halfway(service, conn, at, &shown)).await;
+    match found {
+        Ok(halfway) => Ok((token, halfway)),
+        Err(Stop::Refused(_)) => Err(anew()),
+        Err(stop) => Err(refused(Frame::of(state, request, "", String::new()), &stop)),
+    }
+}
+
+/// The same for a form on the way.
+async fn sent_halfway(
+    state: &Arc<State>,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+) -> Result<(Form, Zeroizing<String>, Halfway), HttpResponse> {
+    let form = Form::read(state, request, payload, Jar::Login).await?;
+    let (token, halfway) = halfway(state, request).await?;
+    Ok((form, token, halfway))
+}
+
+/// `GET /login/code`.
+pub(super) async fn show_code(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let state = state.into_inner();
+    let to = way_back(&parameter(&request, "to").unwrap_or_default());
+    match halfway(&state, &request).await {
+        Ok((_, Halfway { has_factor: false, .. })) => see_other(&with_to("/login/enrol", &to)),
+        Ok((token, halfway)) => code_page(&state, &request, StatusCode::OK, &token, halfway, to, None, None),
+        Err(answer) => answer,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the page's own fields")]
+fn code_page(
+    state: &Arc<State>,
+    request: &HttpRequest,
+    status: StatusCode,
+    token: &str,
+    halfway: Halfway,
+    to: String,
+    error: Option<&Stop>,
+    recovery_error: Option<&Stop>,
+) -> HttpResponse {
+    let frame = Frame::of(state, request, "", form_mark(&state.service, token));
+    let said = |stop: &Stop, wrong| why(&frame, stop, wrong).unwrap_or_else(|| frame.t("error-now"));
+    let error = error.map(|stop| said(stop, "error-code"));
+    let recovery_error = recovery_error.map(|stop| said(stop, "error-recovery-code"));
+    let remember_days = state.service.console.remember_device_s.map(|seconds| seconds / 86_400);
+    let page = CodePage { name: halfway.user.name, to, remember_days, error, recovery_error, frame };
+    render(status, &page)
+}
+
+/// `POST /login/code`.
+pub(super) async fn code(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let (form, token, halfway) = match sent_halfway(&state, &request, &mut payload).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    let (to, remember) = (way_back(form.text("to")), form.is_ticked("remember"));
+    let shown = token.clone();
+    let done = match code_of(&form) {
+        Ok(otp) => {
+            state
+                .run(&request, move |service, conn, at| {
+                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp)?;
+                    let mark = if remember {
+                        app::console::trust_device(service, conn, at, &issued.access_token)?
+                    } else {
+                        None
+                    };
+                    Ok((issued, mark))
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match done {
+        Ok((issued, mark)) => {
+            let mut answer = logged_in(&state, &issued, &to);
+            if let (Some(mark), Some(seconds)) = (mark, state.service.console.remember_device_s) {
+                let _ = answer.add_cookie(&Jar::Device.fill(&state, &mark, Some(seconds)));
+            }
+            answer
+        }
+        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(stop) => {
+            let (status, _) = outcome(&stop);
+            code_page(&state, &request, status, &token, halfway, to, Some(&stop), None)
+        }
+    }
+}
+
+/// `POST /login/recovery`.
+pub(super) async fn recovery(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let (form, token, halfway) = match sent_halfway(&state, &request, &mut payload).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    let to = way_back(form.text("to"));
+    let shown = token.clone();
+    let done = match RecoveryCode::parse(form.text("recovery_code")) {
+        Ok(code) => {
+            state
+                .run(&request, move |service, conn, at| {
+                    app::recovery_code::mfa_recovery_code(service, conn, at, Asker::Console, &shown, &code)
+                })
+                .await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
+        Ok((issued, fresh)) => {
+            let mark = form_mark(&state.service, &issued.access_token);
+            let frame = Frame::of(&state, &request, "", mark);
+            let codes = vec![fresh.shown()];
+            let page = RecoveryCodesPage { frame, to, codes, steps: false, is_replacement: true };
+            let mut answer = render(StatusCode::OK, &page);
+            set_session(&state, &mut answer, &issued);
+            answer
+        }
+        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(stop) => {
+            let (status, _) = outcome(&stop);
+            code_page(&state, &request, status, &token, halfway, to, None, Some(&stop))
+        }
+    }
+}
+
+/// The page of the first enrolment, whatever it shows.
+fn enrol_page(
+    state: &Arc<State>,
+    request: &HttpRequest,
+    token: &str,
+    to: String,
+    shown: Option<ShownSecret>,
+) -> EnrolPage {
+    EnrolPage {
+        frame: Frame::of(state, request, "", form_mark(&state.service, token)),
+        to,
+        shown,
+        confirm: "/login/enrol/confirm".to_owned(),
+        begin: "/login/enrol".to_owned(),
+        error: None,
+        steps: true,
+    }
+}
+
+/// `GET /login/enrol`: says what comes; looking changes nothing.
+pub(super) async fn show_enrol(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let state = state.into_inner();
+    let to = way_back(&parameter(&request, "to").unwrap_or_default());
+    match halfway(&state, &request).await {
+        Ok((_, Halfway { has_factor: true, .. })) => see_other(&with_to("/login/code", &to)),
+        Ok((token, _)) => render(StatusCode::OK, &enrol_page(&state, &request, &token, to, None)),
+        Err(answer) => answer,
+    }
+}
+
+/// `POST /login/enrol`: makes a secret and shows it, this once.
+pub(super) async fn enrol(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let (form, token, _) = match sent_halfway(&state, &request, &mut payload).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    let to = way_back(form.text("to"));
+    let shown = token.clone();
+    let done: Result<Enrolled, Stop> =
+        state.run(&request, move |service, conn, at| app::factor::associate(service, conn, at, &shown)).await;
+    match done {
+        Ok(enrolled) => {
+            let shown = Some(ShownSecret::of(&enrolled.uri));
+            render(StatusCode::OK, &enrol_page(&state, &request, &token, to, shown))
+        }
+        Err(stop) => refused(Frame::of(&state, &request, "", String::new()), &stop),
+    }
+}
+
+/// `POST /login/enrol/confirm`: the first code confirms the phone, logs in, and brings the recovery codes.
+pub(super) async fn confirm(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let (form, token, _) = match sent_halfway(&state, &request, &mut payload).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
+    };
+    let to = way_back(form.text("to"));
+    let shown = token.clone();
+    let done = match code_of(&form) {
+        Ok(otp) => {
+            state
+                .run(&request, move |service, conn, at| {
+                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp)?;
+                    // Those that were made with the secret were shown to nobody.
+                    let codes = app::recovery_code::renew_own(service, conn, at, &issued.access_token)?;
+                    Ok((issued, codes))
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match done {
+        Ok((issued, codes)) => {
+            let mark = form_mark(&state.service, &issued.access_token);
+            let frame = Frame::of(&state, &request, "", mark);
+            let codes = codes.iter().map(RecoveryCode::shown).collect();
+            let page = RecoveryCodesPage { frame, to, codes, steps: true, is_replacement: false };
+            let mut answer = render(StatusCode::OK, &page);
+            set_session(&state, &mut answer, &issued);
+            answer
+        }
+        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(stop) => {
+            let (status, _) = outcome(&stop);
+            let mut page = enrol_page(&state, &request, &token, to, None);
+            page.error =
+                why(&page.frame, &stop, "error-first-code").or_else(|| Some(page.frame.t("error-now")));
+            render(status, &page)
+        }
+    }
+}
+
+/// `GET /login/again`.
+pub(super) async fn show_again(visit: Visit) -> HttpResponse {
+    let to = way_back(&parameter(&visit.request, "to").unwrap_or_default());
+    let found = visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await;
+    visit.page(found, "", |frame, _, ()| AgainPage { frame, to, error: None })
+}
+
+/// `POST /login/again`.
+pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
+    let to = way_back(form.text("to"));
+    let shown = visit.token();
+    let done = match code_of(&form) {
+        Ok(otp) => {
+            visit
+                .state
+                .run(&visit.request, move |service, conn, at| {
+                    app::verify::step_up(service, conn, at, &shown, &otp)
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    match done {
+        Ok(()) => see_other(&to),
+        Err(stop) => {
+            let frame =
+                Frame::of(&visit.state, &visit.request, "", form_mark(&visit.state.service, &visit.token()));
+            match why(&frame, &stop, "error-code") {
+                Some(error) => {
+                    let (status, _) = outcome(&stop);
+                    render(status, &AgainPage { frame, to, error: Some(error) })
+                }
+                None => visit.stopped(&stop),
+            }
+        }
+    }
+}
+
+/// `POST /logout`.
+pub(super) async fn log_out(Posted { visit, .. }: Posted) -> HttpResponse {
+    let shown = visit.token();
+    let ended = visit
+        .state
+        .run(&visit.request, move |service, conn, at| app::console::log_out(service, conn, at, &shown))
+        .await;
+    if let Err(stop @ Stop::Broken(_)) = &ended {
+        // Whoever is told "logged out" must be.
+        return visit.stopped(stop);
+    }
+    let mut answer = see_other("/login?said=logged-out");
+    let _ = answer.add_cookie(&Jar::Session.empty(&visit.state));
+    answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
+    answer
+}
+
+/// `POST /language`: for this browser and, where somebody is logged in, for the account.
+pub(super) async fn language(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let session = Jar::Session.read(&state, &request);
+    let jar = if session.is_some() { Jar::Session } else { Jar::Login };
+    let form = match Form::read(&state, &request, &mut payload, jar).await {
+        Ok(form) => form,
+        Err(answer) => return answer,
+    };
+    let back = own_page(form.text("to"));
+    let mut answer = see_other(&back);
+    let Ok(language) = form.text("language").parse::<Language>() else { return answer };
+    let _ = answer.add_cookie(&Jar::Language.fill(&state, language.as_str(), Some(LANGUAGE_TTL_S)));
+    if let Some(token) = session {
+        let kept = state
+            .run(&request, move |service, conn, at| {
+                app::console::set_language(service, conn, at, &token, language)
+            })
+            .await;
+        if let Err(stop @ Stop::Broken(_)) = &kept {
+            return refused(Frame::of(&state, &request, "", String::new()), stop);
+        }
+    }
+    answer
+}
+
+/// Recovery codes as a text file, from the page that shows them: they are read back from its form, checked, and kept nowhere.
+pub(super) fn recovery_codes_text(brand: &str, codes: &str) -> Result<Zeroizing<String>, Refusal> {
+    let mut text = Zeroizing::new(format!("{brand}\n\n"));
+    for line in codes.split_whitespace().take(20) {
+        let code = RecoveryCode::parse(line)?;
+        text.push_str(&code.shown());
+        text.push('\n');
+    }
+    Ok(text)
+}

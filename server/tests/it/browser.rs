@@ -1,0 +1,84 @@
+//! The console in a real Chromium: what people see, type and press.
+//!
+//! 1. One chromedriver serves all tests ([`chromium`]); each test opens browsers of its own, each with a profile in a temporary folder.
+//! 2. The server runs in this process with its fake clock; the phone reads what the page shows.
+//! 3. Nothing sleeps for a fixed time: every look at a page is repeated until it finds what it wants, ten seconds at most.
+//! 4. Pages that a test passes through are photographed, measured and given to axe ([`look`]).
+
+mod account;
+mod chromium;
+mod comfort;
+mod look;
+mod manage;
+mod pages;
+mod sign_in;
+
+use std::sync::Arc;
+
+use countersign::app;
+use countersign::app::user::NewUser;
+use countersign::clock::Clock;
+use countersign::domain::password::Password;
+use countersign::domain::user::{Role, UserName};
+
+use crate::actors::{App, PASSWORD, Phone, Place, START};
+use crate::{Backend, Test};
+use chromium::Browser;
+
+/// The module whose tests run on both databases.
+pub const ON_EVERY_BACKEND: &str = "browser::sign_in";
+
+/// Modules and their tests.
+pub fn tests() -> Vec<(&'static str, Vec<Test>)> {
+    vec![
+        (ON_EVERY_BACKEND, sign_in::tests_on_both()),
+        ("browser::login", sign_in::tests()),
+        ("browser::account", account::tests()),
+        ("browser::comfort", comfort::tests()),
+        ("browser::manage", manage::tests()),
+        ("browser::pages", pages::tests()),
+    ]
+}
+
+/// A server whose pages a browser can visit.
+fn server(on: Backend) -> App {
+    App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::fake(START))
+}
+
+/// Somebody with [`PASSWORD`] and an active phone.
+fn person(app: &App, name: &str, role: Role) -> Phone {
+    let password = Some(Password::chosen(PASSWORD).unwrap());
+    let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role, password };
+    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
+    app.phone(name)
+}
+
+/// A server, one user of it, and a browser that shows that user's account.
+fn alice(on: Backend) -> (App, Phone, Browser) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let browser = Browser::open();
+    log_in(&app, &browser, "alice", &phone);
+    (app, phone, browser)
+}
+
+/// Name, password, and the next code of the phone; ends at the account's page.
+fn log_in(app: &App, browser: &Browser, name: &str, phone: &Phone) {
+    give_password(app, browser, name, PASSWORD);
+    give_code(app, browser, phone);
+    browser.must_be_at("/console/account");
+}
+
+fn give_password(app: &App, browser: &Browser, name: &str, password: &str) {
+    browser.visit(&format!("{}/login?to=/console/account", app.url));
+    browser.fill("#username", name);
+    browser.fill("#password", password);
+    browser.press("Next");
+}
+
+/// Types the code that the phone shows in the next step. The form sends itself.
+fn give_code(app: &App, browser: &Browser, phone: &Phone) {
+    app.next_step();
+    let code = phone.code();
+    browser.turn(|| browser.fill("#otp", &code));
+}

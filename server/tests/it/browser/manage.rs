@@ -1,0 +1,122 @@
+//! What help desks and administrators do for others.
+
+use std::fs;
+
+use countersign::app;
+use countersign::domain::user::{Role, UserName};
+
+use crate::actors::{App, PASSWORD, Phone};
+use crate::browser::chromium::Browser;
+use crate::browser::{give_code, give_password, log_in, person, server};
+use crate::{Backend, tests};
+
+tests![
+    a_help_desk_resets_somebody_who_lost_the_phone,
+    an_administrator_unlocks_somebody_who_typed_too_many_codes,
+    users_are_imported_from_a_file_after_a_look,
+    the_audit_log_is_filtered_and_exported,
+    a_search_follows_the_typing,
+];
+
+/// A server, somebody in a role, and a browser that shows the overview.
+fn staff(on: Backend, role: Role) -> (App, Phone, Browser) {
+    let app = server(on);
+    let phone = person(&app, "hel", role);
+    let browser = Browser::open();
+    log_in(&app, &browser, "hel", &phone);
+    (app, phone, browser)
+}
+
+fn a_help_desk_resets_somebody_who_lost_the_phone(on: Backend) {
+    let (app, phone, browser) = staff(on, Role::Helpdesk);
+    let lost = person(&app, "bob", Role::User);
+    let bobs = Browser::open();
+    log_in(&app, &bobs, "bob", &lost);
+    browser.go("/console/users");
+    browser.press("bob");
+    browser.press("Reset enrolment");
+    browser.must_say("Every authenticator and recovery code of bob stops working");
+    browser.must_look_right("reset-confirm");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
+    browser.press("Reset enrolment");
+    browser.must_say("The enrolment is reset.");
+    // Bob's browser is out at once, and connects another phone.
+    bobs.go("/console/account");
+    bobs.must_say("Password");
+    assert!(bobs.path().starts_with("/login"), "{}", bobs.path());
+    give_password(&app, &bobs, "bob", PASSWORD);
+    bobs.press("Show the QR code");
+    let found = app.phone_of(&bobs.attribute("a[href^=otpauth]", "href"));
+    give_code(&app, &bobs, &found);
+    bobs.must_say("Your recovery codes");
+}
+
+fn an_administrator_unlocks_somebody_who_typed_too_many_codes(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Admin);
+    let bob = person(&app, "bob", Role::User);
+    let bobs = Browser::open();
+    give_password(&app, &bobs, "bob", PASSWORD);
+    for wrong in bob.wrong_codes().take(7) {
+        bobs.turn(|| bobs.fill("#otp", &wrong));
+    }
+    bobs.must_say("Too many attempts.");
+    browser.go("/console/users");
+    browser.press("bob");
+    browser.press("Unlock");
+    browser.must_say("unlocked");
+    give_code(&app, &bobs, &bob);
+    bobs.must_be_at("/console/account");
+}
+
+fn users_are_imported_from_a_file_after_a_look(on: Backend) {
+    let (app, phone, browser) = staff(on, Role::Admin);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    fs::write(&file, "name,email,role\nanna,anna@example.org,user\nben,not an address,user\ncleo,,auditor\n")
+        .unwrap();
+    browser.go("/console/users/import");
+    browser.fill("#import-file", file.to_str().unwrap());
+    browser.press("Look first");
+    browser.must_say("2 users will be added.");
+    browser.must_say("Column email: this is no e-mail address");
+    browser.must_look_right("import-preview");
+    assert_eq!(app.operate(|_, conn, _| app::user::list(conn)).unwrap().len(), 1, "looking adds nobody");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
+    browser.press("Add them");
+    browser.must_say("2 users were added.");
+    browser.must_look_right("import-done");
+    let cleo = UserName::parse("cleo").unwrap();
+    let added = app.operate(|_, conn, at| app::user::show(conn, at, &cleo)).unwrap();
+    assert_eq!(added.user.role, Role::Auditor);
+}
+
+fn the_audit_log_is_filtered_and_exported(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Auditor);
+    person(&app, "bob", Role::User);
+    browser.go("/console/audit?action=user.added");
+    assert_eq!(browser.texts("tbody tr").len(), 2);
+    browser.click("a[download][href*=csv]");
+    let text = browser.downloaded("audit.csv");
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.lines().skip(1).all(|line| line.contains("user.added")), "{text}");
+    browser.click("a[download][href*=jsonl]");
+    let text = browser.downloaded("audit.jsonl");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+fn a_search_follows_the_typing(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Auditor);
+    for name in ["anna", "annabel", "bob"] {
+        app.user(name);
+    }
+    browser.go("/console/users");
+    assert_eq!(browser.texts("#list tbody tr").len(), 4);
+    browser.fill("#q", "annab");
+    // Asked within the page, since the list is being replaced meanwhile.
+    let rows = "return document.querySelectorAll('#list tbody tr').length";
+    browser.soon("one user", || (browser.script(rows, Vec::new()) == 1).then_some(()));
+    assert_eq!(browser.texts("#list tbody tr a"), ["annabel"]);
+    assert!(browser.url().contains("q=annab"), "{}", browser.url());
+}

@@ -1,0 +1,104 @@
+//! Every page that has an address, once for each role that sees it.
+
+use countersign::app;
+use countersign::domain::user::{Role, UserName};
+
+use crate::browser::chromium::Browser;
+use crate::browser::{log_in, person, server};
+use crate::{Backend, tests};
+
+tests![
+    pages_for_anybody_look_right,
+    pages_of_a_user_look_right,
+    pages_of_a_help_desk_look_right,
+    pages_of_an_auditor_look_right,
+    pages_of_an_administrator_look_right,
+];
+
+/// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id.
+const PAGES: &[(&str, Option<Role>)] = &[
+    ("/login", None),
+    ("/console/account", Some(Role::User)),
+    ("/console/account/sessions", Some(Role::User)),
+    ("/console/account/activity", Some(Role::User)),
+    ("/console/account/password", Some(Role::User)),
+    ("/console/account/recovery-codes", Some(Role::User)),
+    ("/login/again", Some(Role::User)),
+    ("/console/overview", Some(Role::Helpdesk)),
+    ("/console/users", Some(Role::Helpdesk)),
+    ("/console/users/{user}", Some(Role::Helpdesk)),
+    ("/console/users/{user}/reset", Some(Role::Helpdesk)),
+    ("/console/overview", Some(Role::Auditor)),
+    ("/console/users/{user}", Some(Role::Auditor)),
+    ("/console/audit", Some(Role::Auditor)),
+    ("/console/audit/2", Some(Role::Auditor)),
+    ("/console/clients/{client}", Some(Role::Auditor)),
+    ("/console/keys", Some(Role::Auditor)),
+    ("/console/overview", Some(Role::Admin)),
+    ("/console/users", Some(Role::Admin)),
+    ("/console/users/add", Some(Role::Admin)),
+    ("/console/users/import", Some(Role::Admin)),
+    ("/console/users/{user}", Some(Role::Admin)),
+    ("/console/users/{user}/remove", Some(Role::Admin)),
+    ("/console/approvals", Some(Role::Admin)),
+    ("/console/clients", Some(Role::Admin)),
+    ("/console/clients/new", Some(Role::Admin)),
+    ("/console/clients/{client}", Some(Role::Admin)),
+    ("/console/clients/{client}/edit", Some(Role::Admin)),
+    ("/console/clients/{client}/remove", Some(Role::Admin)),
+    ("/console/scopes", Some(Role::Admin)),
+    ("/console/scopes/rule", Some(Role::Admin)),
+    ("/console/keys", Some(Role::Admin)),
+    ("/console/audit", Some(Role::Admin)),
+    ("/console/outbox", Some(Role::Admin)),
+    ("/console/settings", Some(Role::Admin)),
+];
+
+fn pages_for_anybody_look_right(on: Backend) {
+    visit_all(on, None);
+}
+
+fn pages_of_a_user_look_right(on: Backend) {
+    visit_all(on, Some(Role::User));
+}
+
+fn pages_of_a_help_desk_look_right(on: Backend) {
+    visit_all(on, Some(Role::Helpdesk));
+}
+
+fn pages_of_an_auditor_look_right(on: Backend) {
+    visit_all(on, Some(Role::Auditor));
+}
+
+fn pages_of_an_administrator_look_right(on: Backend) {
+    visit_all(on, Some(Role::Admin));
+}
+
+/// Visits the pages of a role, on a server where there is something to see.
+fn visit_all(on: Backend, role: Option<Role>) {
+    let app = server(on);
+    let browser = Browser::open();
+    let client = app.client();
+    for name in ["bob", "carol", "dave"] {
+        let phone = person(&app, name, Role::User);
+        client.otp(name, &phone.code()).access_token();
+        client.otp(name, &phone.wrong_code()).must_be(400, "invalid_grant");
+    }
+    let name = UserName::parse("bob").unwrap();
+    let user = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id.to_string();
+    browser.visit(&format!("{}/login", app.url));
+    if let Some(role) = role {
+        let phone = person(&app, "alice", role);
+        log_in(&app, &browser, "alice", &phone);
+    }
+    for (path, _) in PAGES.iter().filter(|(_, visitor)| *visitor == role) {
+        let address = path.replace("{user}", &user).replace("{client}", &client.id);
+        browser.go(&address);
+        let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
+        assert_eq!(browser.script(status, Vec::new()), 200, "{address}");
+        assert_eq!(browser.path(), address);
+        let who = role.map_or_else(|| "anybody".to_owned(), |role| role.to_string());
+        let page = path.trim_matches('/').replace(['/', '?', '='], "-").replace(['{', '}'], "");
+        browser.must_look_right(&format!("{page}-{who}"));
+    }
+}

@@ -1,0 +1,744 @@
+//! The web console as any browser without scripts meets it: the first start, logging in, the own account; and whoever attacks them.
+
+use countersign::app;
+use countersign::app::context::ConsolePolicy;
+use countersign::domain::user::UserName;
+
+use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
+use crate::visitor::{Page, Visitor};
+use crate::{Backend, tests};
+
+tests![
+    the_first_start_makes_an_administrator_in_three_steps,
+    the_link_of_the_first_start_works_once_however_many_try,
+    the_link_of_the_first_start_ends_when_there_is_a_user,
+    an_invitation_sets_a_password_and_connects_a_phone,
+    an_invitation_works_once_and_not_for_ever,
+    bad_fields_of_a_first_start_change_nothing_and_lose_nothing,
+    a_password_and_a_code_log_in_and_lead_back,
+    wrong_used_late_and_locked_are_told_apart_after_the_password,
+    strangers_are_answered_like_users,
+    a_recovery_code_logs_in_and_brings_a_fresh_one,
+    every_page_of_the_account_wants_a_login,
+    every_form_wants_its_mark,
+    a_form_from_elsewhere_is_refused,
+    a_planted_cookie_is_worth_nothing_after_the_login,
+    a_stolen_cookie_is_worth_nothing_after_the_logout,
+    an_applications_token_is_no_cookie_and_the_cookie_is_the_consoles_own,
+    pages_are_not_kept_framed_or_scripted,
+    what_people_type_comes_out_as_text,
+    a_session_ends_after_half_an_hour_without_a_look_and_after_twelve_hours,
+    an_authenticator_is_added_renamed_and_removed,
+    what_protects_the_account_wants_a_fresh_code,
+    recovery_codes_are_shown_once_and_come_as_a_file,
+    sessions_are_ended_one_by_one_and_all_at_once,
+    a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
+    a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever,
+    pages_speak_the_language_of_the_browser_and_then_of_the_user,
+    a_reset_ends_the_browser_session_at_once,
+    other_peoples_authenticators_and_sessions_are_out_of_reach,
+    the_console_is_no_client_that_anybody_manages,
+];
+
+/// A user with a password and a phone, logged in.
+fn alice(app: &App) -> (Visitor<'_>, Phone) {
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let visitor = Visitor::logged_in(app, "alice", &phone);
+    app.next_step();
+    (visitor, phone)
+}
+
+fn first_link(app: &App) -> String {
+    let link = app.operate(|service, conn, at| app::invitation::first_start(service, conn, at, "")).unwrap();
+    link.unwrap().url.to_string()
+}
+
+fn invite(app: &App, name: &str) -> String {
+    let name = UserName::parse(name).unwrap();
+    let link = app.operate(|service, conn, at| app::invitation::invite(service, conn, at, &name)).unwrap();
+    link.url.strip_prefix("https://countersign.example").unwrap().to_owned()
+}
+
+/// The phone after scanning what a page shows.
+fn scan(app: &App, page: &Page) -> Phone {
+    app.phone_of(&format!("otpauth{}", page.between("href=\"otpauth", "\"")))
+}
+
+/// What the log says was done, the youngest first.
+fn log(app: &App) -> Vec<String> {
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 100)).unwrap();
+    entries.iter().rev().map(|entry| format!("{} {}", entry.action, entry.outcome)).collect()
+}
+
+const FIRST: &[(&str, &str)] = &[
+    ("username", "root"),
+    ("email", "root@example.org"),
+    ("password", PASSWORD),
+    ("password_again", PASSWORD),
+];
+
+fn the_first_start_makes_an_administrator_in_three_steps(on: Backend) {
+    let app = App::start(on);
+    let link = first_link(&app);
+    let visitor = Visitor::at(&app);
+    visitor.get(&link).must_be(200).must_say("autocomplete=\"new-password\"");
+    visitor.post(&link, FIRST).must_lead_to("/login/code?to=/console");
+    visitor.get("/login/code?to=/console").must_lead_to("/login/enrol?to=%2Fconsole");
+    // Looking enrols nothing.
+    visitor.get("/login/enrol").must_be(200).must_not_say("otpauth:");
+    let shown = visitor.post("/login/enrol", &[]).must_be(200).must_say("<svg");
+    let phone = scan(&app, &shown);
+    visitor
+        .post("/login/enrol/confirm", &[("otp", &phone.wrong_code())])
+        .must_be(400)
+        .must_not_say("otpauth:");
+    let codes = visitor.post("/login/enrol/confirm", &[("otp", &phone.code())]).must_be(200);
+    assert_eq!(codes.between("name=\"codes\" value=\"", "\"").split_whitespace().count(), 10);
+    visitor.get("/console/account").must_be(200).must_say("root").must_say("You have 10 left");
+    visitor.get("/console").must_lead_to("/console/overview");
+    let name = UserName::parse("root").unwrap();
+    let root = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap();
+    assert_eq!((root.user.role.as_str(), root.user.email.as_deref()), ("admin", Some("root@example.org")));
+    // Nothing of it is good twice.
+    visitor.get(&link).must_be(410);
+}
+
+fn the_link_of_the_first_start_works_once_however_many_try(on: Backend) {
+    let app = App::start(on);
+    // Two servers that start with the same empty database print a link each.
+    let links = [first_link(&app), first_link(&app)];
+    let outcomes = at_once(4, |index| {
+        let visitor = Visitor::at(&app);
+        let link = &links[index % 2];
+        visitor.get(link);
+        let name = format!("root{index}");
+        let fields = [("username", name.as_str()), ("password", PASSWORD), ("password_again", PASSWORD)];
+        visitor.post(link, &fields).status
+    });
+    assert_eq!(outcomes.iter().filter(|status| **status == 303).count(), 1, "{outcomes:?}");
+    assert_eq!(app.operate(|_, conn, _| app::user::list(conn)).unwrap().len(), 1);
+}
+
+fn the_link_of_the_first_start_ends_when_there_is_a_user(on: Backend) {
+    let app = App::start(on);
+    let link = first_link(&app);
+    let visitor = Visitor::at(&app);
+    visitor.get(&link).must_be(200);
+    app.user("somebody");
+    visitor.post(&link, FIRST).must_be(410);
+    let again = app.operate(|service, conn, at| app::invitation::first_start(service, conn, at, "")).unwrap();
+    assert!(again.is_none(), "there is a user");
+    assert_eq!(app.operate(|_, conn, _| app::user::list(conn)).unwrap().len(), 1);
+}
+
+fn an_invitation_sets_a_password_and_connects_a_phone(on: Backend) {
+    let app = App::start(on);
+    app.user("bob");
+    let link = invite(&app, "bob");
+    let visitor = Visitor::at(&app);
+    visitor.get(&link).must_be(200).must_say("bob");
+    visitor.post(&link, &[("password", PASSWORD), ("password_again", PASSWORD)]).must_be(303);
+    visitor.get("/login/enrol").must_be(200);
+    let phone = scan(&app, &visitor.post("/login/enrol", &[]));
+    visitor.post("/login/enrol/confirm", &[("otp", &phone.code())]).must_be(200);
+    app.next_step();
+    Visitor::logged_in(&app, "bob", &phone).get("/console").must_lead_to("/console/account");
+}
+
+fn an_invitation_works_once_and_not_for_ever(on: Backend) {
+    let app = App::start(on);
+    app.user("bob");
+    let fields = [("password", PASSWORD), ("password_again", PASSWORD)];
+    let first = invite(&app, "bob");
+    let second = invite(&app, "bob");
+    let visitor = Visitor::at(&app);
+    visitor.get(&first).must_be(410);
+    visitor.get(&second).must_be(200);
+    visitor.post(&second, &fields).must_be(303);
+    visitor.get(&second).must_be(410);
+    visitor.get("/login");
+    visitor.post(&second, &fields).must_be(410);
+    let late = invite(&app, "bob");
+    visitor.get(&late).must_be(200);
+    app.pass(7 * 86_400);
+    visitor.get(&late).must_be(410);
+    visitor.post(&late, &fields).must_be(410);
+    let void = invite(&app, "bob");
+    app.lock("bob");
+    visitor.get("/login");
+    visitor.post(&void, &fields).must_be(410);
+    visitor.get("/welcome/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").must_be(410);
+    visitor.get("/welcome/..%2f..%2fetc").must_be(410);
+}
+
+fn bad_fields_of_a_first_start_change_nothing_and_lose_nothing(on: Backend) {
+    let app = App::start(on);
+    let link = first_link(&app);
+    let visitor = Visitor::at(&app);
+    visitor.get(&link);
+    for (username, email, password, again, said) in [
+        ("a:b", "", PASSWORD, PASSWORD, "This user name cannot be taken"),
+        ("root", "nobody", PASSWORD, PASSWORD, "not an e-mail address"),
+        ("root", "root@example.org", "short", "short", "too short"),
+        ("root", "root@example.org", PASSWORD, "another password", "not the same"),
+    ] {
+        let fields =
+            [("username", username), ("email", email), ("password", password), ("password_again", again)];
+        let page = visitor.post(&link, &fields).must_be(400).must_say(said);
+        assert!(page.text.contains(&format!("value=\"{username}\"")), "{page:?}");
+        assert!(!page.text.contains(PASSWORD));
+    }
+    assert!(app.operate(|_, conn, _| app::user::none_exist(conn)).unwrap());
+    visitor.post(&link, FIRST).must_be(303);
+}
+
+fn a_password_and_a_code_log_in_and_lead_back(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let visitor = Visitor::at(&app);
+    visitor.get("/").must_lead_to("/login");
+    let wanted = "/console/account/sessions";
+    visitor.get(wanted).must_lead_to("/login?to=%2Fconsole%2Faccount%2Fsessions");
+    visitor.get("/login?to=%2Fconsole%2Faccount%2Fsessions").must_say(wanted);
+    let fields = [("username", "ALICE"), ("password", PASSWORD), ("to", wanted)];
+    visitor.post("/login", &fields).must_lead_to("/login/code?to=%2Fconsole%2Faccount%2Fsessions");
+    visitor.get("/login/code?to=%2Fconsole%2Faccount%2Fsessions").must_say(wanted);
+    let spaced = format!("{} {}", &phone.code()[..3], &phone.code()[3..]);
+    visitor.post("/login/code", &[("otp", &spaced), ("to", wanted)]).must_lead_to(wanted);
+    visitor.get(wanted).must_be(200).must_say("127.0.0.1");
+    visitor.get("/login").must_lead_to("/console");
+    // Nobody is led elsewhere.
+    let other = Visitor::at(&app);
+    other.get("/login?to=https://evil.example/").must_say("name=\"to\" value=\"/console\"");
+    other.post("/login", &[("username", "alice"), ("password", PASSWORD), ("to", "//evil.example")]);
+    other.get("/login/code");
+    app.next_step();
+    other.post("/login/code", &[("otp", &phone.code()), ("to", "//evil.example")]).must_lead_to("/console");
+}
+
+fn wrong_used_late_and_locked_are_told_apart_after_the_password(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let visitor = Visitor::at(&app);
+    visitor.get("/login");
+    visitor
+        .post("/login", &[("username", "alice"), ("password", "wrong password")])
+        .must_be(400)
+        .must_say("User name or password is wrong")
+        .must_say("value=\"alice\"");
+    visitor.log_in("alice", &phone);
+    let again = Visitor::at(&app);
+    again.give_password("alice");
+    again.post("/login/code", &[("otp", &phone.code())]).must_be(400).must_say("used already");
+    again.post("/login/code", &[("otp", &phone.wrong_code())]).must_be(400).must_say("This code is wrong");
+    again.post("/login/code", &[("otp", "12a456")]).must_be(400).must_say("6 to 8 digits");
+    app.pass(601);
+    again.post("/login/code", &[("otp", &phone.code())]).must_lead_to("/login?said=login-expired");
+    again.get("/login?said=login-expired").must_say("took too long");
+    again.give_password("alice");
+    for wrong in phone.wrong_codes().take(7) {
+        again.post("/login/code", &[("otp", &wrong)]);
+    }
+    again.post("/login/code", &[("otp", &phone.code())]).must_be(429).must_say("Try again in");
+    app.pass(86_400);
+    app.lock("alice");
+    again.get("/login");
+    again
+        .post("/login", &[("username", "alice"), ("password", PASSWORD)])
+        .must_be(429)
+        .must_say("This account is locked");
+}
+
+fn strangers_are_answered_like_users(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let answer = |name: &str| {
+        let visitor = Visitor::at(&app);
+        visitor.get("/login");
+        let page = visitor.post("/login", &[("username", name), ("password", "wrong password")]);
+        (page.status, page.between("role=\"alert\" id=\"error\">", "<"))
+    };
+    let known = answer("alice");
+    assert_eq!(known.0, 400);
+    for name in ["nobody", "no:body", "\u{202e}", ""] {
+        assert_eq!(answer(name), known, "{name:?}");
+    }
+}
+
+fn a_recovery_code_logs_in_and_brings_a_fresh_one(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    app.phone("alice");
+    let name = UserName::parse("alice").unwrap();
+    let codes = app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
+    let code = codes[0].shown();
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor
+        .post("/login/recovery", &[("recovery_code", "0000-0000-0000-0000")])
+        .must_be(400)
+        .must_say("This recovery code is wrong");
+    let page = visitor.post("/login/recovery", &[("recovery_code", &code.to_lowercase())]).must_be(200);
+    let fresh = page.between("<li>", "</li>");
+    assert_ne!(fresh, *code);
+    visitor.get("/console/account").must_be(200);
+    let other = Visitor::at(&app);
+    other.give_password("alice");
+    other.post("/login/recovery", &[("recovery_code", &code)]).must_be(400);
+    other.post("/login/recovery", &[("recovery_code", &fresh)]).must_be(200);
+}
+
+const PAGES: &[&str] = &[
+    "/console/account",
+    "/console/account/sessions",
+    "/console/account/activity",
+    "/console/account/password",
+    "/console/account/recovery-codes",
+    "/login/again",
+];
+
+fn every_page_of_the_account_wants_a_login(on: Backend) {
+    let app = App::start(on);
+    for path in PAGES {
+        let page = Visitor::at(&app).get(path);
+        assert!(page.status == 303 && page.to.starts_with("/login"), "{path}: {page:?}");
+        let liar = Visitor::at(&app);
+        liar.plant("countersign", "cst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        let page = liar.get(path);
+        assert!(page.status == 303 && page.to.starts_with("/login"), "{path}: {page:?}");
+        assert_eq!(liar.cookie("countersign"), None, "a cookie that is good for nothing is taken away");
+    }
+    let half = Visitor::at(&app);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    half.give_password("alice");
+    let pass = half.cookie("-login").unwrap();
+    half.plant("countersign", &pass);
+    assert_eq!(half.get("/console/account").status, 303, "a password alone is no login");
+    half.post("/login/code", &[("otp", &phone.code())]).must_be(303);
+}
+
+/// Every form that changes something, for whoever is logged in.
+const FORMS: &[&str] = &[
+    "/logout",
+    "/language",
+    "/login/again",
+    "/console/account/password",
+    "/console/account/devices/forget",
+    "/console/account/sessions/end-all",
+    "/console/account/sessions/01900000-0000-7000-8000-000000000000/end",
+    "/console/account/authenticators",
+    "/console/account/authenticators/01900000-0000-7000-8000-000000000000/confirm",
+    "/console/account/authenticators/01900000-0000-7000-8000-000000000000/rename",
+    "/console/account/authenticators/01900000-0000-7000-8000-000000000000/remove",
+    "/console/account/recovery-codes",
+    "/console/account/recovery-codes/file",
+];
+
+fn every_form_wants_its_mark(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    let fields = [("otp", phone.code()), ("language", "de".to_owned()), ("label", "x".to_owned())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // The mark of another browser session is as good as none.
+    app.user_with_password("eve");
+    let eves_phone = app.phone("eve");
+    let eve = Visitor::logged_in(&app, "eve", &eves_phone);
+    eve.get("/console/account");
+    let count = log(&app).len();
+    for path in FORMS {
+        for mark in [None, Some(""), Some("AAAA"), Some(eve.mark().as_str())] {
+            let mut sent = fields.clone();
+            sent.extend(mark.map(|mark| ("mark", mark)));
+            let page = visitor.send(path, &sent, &[]);
+            assert_eq!(page.status, 403, "{path} {mark:?}: {page:?}");
+        }
+    }
+    for path in ["/login", "/login/code", "/login/recovery", "/login/enrol", "/login/enrol/confirm"] {
+        let other = Visitor::at(&app);
+        other.give_password("alice");
+        let count = log(&app).len();
+        let page =
+            other.send(path, &[("username", "alice"), ("password", PASSWORD), ("otp", &phone.code())], &[]);
+        assert_eq!((page.status, log(&app).len()), (403, count), "{path}");
+    }
+    assert!(log(&app).iter().take(log(&app).len() - count).all(|line| line.starts_with("password.checked")));
+    visitor.get("/console/account").must_be(200);
+}
+
+fn a_form_from_elsewhere_is_refused(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    visitor.get("/console/account");
+    let mark = visitor.mark();
+    let fields = [("mark", mark.as_str()), ("language", "de")];
+    for headers in [
+        [("sec-fetch-site", "cross-site")],
+        [("sec-fetch-site", "same-site")],
+        [("sec-fetch-site", "none")],
+        [("origin", "https://evil.example")],
+        [("origin", "null")],
+        [("origin", "https://countersign.example.evil.example")],
+    ] {
+        assert_eq!(visitor.send("/language", &fields, &headers).status, 403, "{headers:?}");
+    }
+    for headers in [[("sec-fetch-site", "same-origin")], [("origin", "https://countersign.example")]] {
+        assert_eq!(visitor.send("/language", &fields, &headers).status, 303, "{headers:?}");
+    }
+}
+
+fn a_planted_cookie_is_worth_nothing_after_the_login(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    app.user_with_password("mallory");
+    let (phone, mallorys) = (app.phone("alice"), app.phone("mallory"));
+    // Mallory's own half and whole login, put into Alice's browser.
+    let mallory = Visitor::at(&app);
+    mallory.give_password("mallory");
+    let half = mallory.cookie("-login").unwrap();
+    mallory.post("/login/code", &[("otp", &mallorys.code())]).must_be(303);
+    let whole = mallory.cookie("countersign").unwrap();
+    let alice = Visitor::at(&app);
+    alice.plant("countersign-login", &half);
+    alice.log_in("alice", &phone);
+    let session = alice.cookie("countersign").unwrap();
+    assert_ne!(session, whole);
+    assert_eq!(alice.cookie("-login"), None, "the way in is swept");
+    let stranger = Visitor::at(&app);
+    stranger.plant("countersign-login", &half);
+    stranger.get("/login/code").must_lead_to("/login?said=login-expired");
+}
+
+fn a_stolen_cookie_is_worth_nothing_after_the_logout(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    let thief = Visitor::at(&app);
+    thief.plant("countersign", &visitor.cookie("countersign").unwrap());
+    thief.get("/console/account").must_be(200);
+    visitor.get("/console/account");
+    let out = visitor.post("/logout", &[]).must_lead_to("/login?said=logged-out");
+    assert_eq!(out.header("clear-site-data"), Some("\"cache\""));
+    assert_eq!(visitor.cookie("countersign"), None);
+    assert_eq!(thief.get("/console/account").status, 303);
+    visitor.get("/console/account").must_be(303);
+}
+
+fn an_applications_token_is_no_cookie_and_the_cookie_is_the_consoles_own(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    let client = app.client_with(ClientSpec::with_scopes("factors sessions"));
+    let token = client.otp("alice", &phone.code()).access_token();
+    let liar = Visitor::at(&app);
+    liar.plant("countersign", &token);
+    assert_eq!(liar.get("/console/account").status, 303);
+    let cookie = visitor.cookie("countersign").unwrap();
+    assert!(!client.is_active(&cookie), "another application hears nothing of it");
+    client.revoke(&cookie);
+    visitor.get("/console/account").must_be(200);
+}
+
+fn pages_are_not_kept_framed_or_scripted(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    for path in PAGES.iter().chain(&["/login", "/welcome/AAAA"]) {
+        let page = visitor.get(path);
+        if page.status == 303 {
+            continue;
+        }
+        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
+        let policy = page.header("content-security-policy").unwrap();
+        for wanted in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "style-src 'self';",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "require-trusted-types-for 'script'",
+        ] {
+            assert!(policy.contains(wanted), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for inline in ["<script>", " style=", " onclick=", " onload=", "javascript:", "<style"] {
+            assert!(!page.text.contains(inline), "{path} has {inline}");
+        }
+        assert!(!page.text.contains("https://"), "{path} loads or links to elsewhere: {page:?}");
+    }
+    let page = visitor.get("/login/again");
+    let style = page.between("rel=\"stylesheet\" href=\"", "\"");
+    let (kind, _, _) = app.page(&style);
+    assert_eq!(kind, "text/css; charset=utf-8");
+    assert_eq!(visitor.get("/assets/000000000000/console.css").status, 404);
+    assert_eq!(visitor.get(&style.replace("console.css", "..%2f..%2fCargo.toml")).status, 404);
+}
+
+fn what_people_type_comes_out_as_text(on: Backend) {
+    let app = App::start(on);
+    let script = "<script>alert(1)</script>";
+    app.user_with_password(script);
+    let phone = app.phone(script);
+    let visitor = Visitor::logged_in(&app, script, &phone);
+    app.next_step();
+    let page = visitor.get("/console/account").must_be(200).must_not_say(script);
+    let id = page.between("/console/account/authenticators/", "/rename");
+    let label = "\"><img src=x onerror=alert(1)>";
+    visitor.post(&format!("/console/account/authenticators/{id}/rename"), &[("label", label)]).must_be(303);
+    visitor.get("/console/account").must_be(200).must_not_say("<img").must_say("img src=x");
+    visitor.get(&format!("/console/account/authenticators/{id}/remove")).must_not_say("<img");
+    visitor.get("/console/account?said=%3Cscript%3E").must_not_say("<script>").must_not_say("class=\"said\"");
+    visitor.get("/login/again?to=%22%3E%3Cscript%3E").must_not_say("<script>");
+}
+
+fn a_session_ends_after_half_an_hour_without_a_look_and_after_twelve_hours(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    for _ in 0..23 {
+        app.pass(1750);
+        visitor.get("/console/account").must_be(200);
+    }
+    app.pass(1750);
+    app.pass(1750);
+    visitor.get("/console/account").must_be(303);
+    visitor.log_in("alice", &phone);
+    for _ in 0..24 {
+        app.pass(1700);
+        visitor.get("/console/account").must_be(200);
+    }
+    app.pass(1700);
+    visitor.get("/console/account").must_be(200);
+    app.pass(1700);
+    visitor.get("/console/account").must_be(303);
+}
+
+fn an_authenticator_is_added_renamed_and_removed(on: Backend) {
+    let app = App::start(on);
+    let (visitor, old) = alice(&app);
+    visitor.get("/console/account");
+    let shown = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let new = scan(&app, &shown);
+    let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
+    let confirm = format!("/console/account/authenticators/{confirm}");
+    visitor.post(&confirm, &[("otp", &new.wrong_code())]).must_be(400).must_not_say("otpauth:");
+    visitor.post(&confirm, &[("otp", &new.code())]).must_lead_to("/console/account?said=authenticator-added");
+    let account = visitor.get("/console/account").must_be(200);
+    assert_eq!(account.text.matches("/rename\"").count(), 2);
+    visitor.post(&confirm, &[("otp", &new.code())]).must_be(404);
+    // The new one logs in; the old one goes, by a code of the new one.
+    app.next_step();
+    let id = account.between("/console/account/authenticators/", "/rename");
+    let remove = format!("/console/account/authenticators/{id}/remove");
+    visitor.get(&remove).must_be(200).must_say("never count again");
+    visitor.post(&remove, &[("otp", &old.wrong_code())]).must_be(400).must_say("This code is wrong");
+    visitor.get("/console/account").must_say(&id);
+    visitor
+        .post(&remove, &[("otp", &new.code())])
+        .must_lead_to("/console/account?said=authenticator-removed");
+    // The session began with it.
+    visitor.get("/console/account").must_be(303);
+    app.next_step();
+    Visitor::logged_in(&app, "alice", &new).get("/console/account").must_be(200).must_not_say(&id);
+    assert!(log(&app).contains(&"factor.removed done".to_owned()));
+}
+
+fn what_protects_the_account_wants_a_fresh_code(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    app.pass(1000);
+    visitor.get("/console/account").must_be(200);
+    let page = visitor.post("/console/account/authenticators", &[]);
+    assert!(page.status == 303 && page.to.starts_with("/login/again?to="), "{page:?}");
+    visitor.get(&page.to).must_be(200);
+    visitor.post("/login/again", &[("otp", &phone.wrong_code())]).must_be(400);
+    visitor
+        .post("/login/again", &[("otp", &phone.code()), ("to", "/console/account")])
+        .must_lead_to("/console/account");
+    visitor.post("/console/account/authenticators", &[]).must_be(200);
+    assert!(log(&app).contains(&"session.stepped_up done".to_owned()));
+    // Guesses within a session are the user's guesses: no new ones by another door.
+    for wrong in phone.wrong_codes().take(7) {
+        visitor.post("/login/again", &[("otp", &wrong)]);
+    }
+    app.next_step();
+    assert!(app.failures("alice") >= 6);
+}
+
+fn recovery_codes_are_shown_once_and_come_as_a_file(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    visitor.get("/console/account/recovery-codes").must_be(200).must_not_say("<li>0");
+    visitor.post("/console/account/recovery-codes", &[("otp", &phone.wrong_code())]).must_be(400);
+    let page = visitor.post("/console/account/recovery-codes", &[("otp", &phone.code())]).must_be(200);
+    let codes = page.between("name=\"codes\" value=\"", "\"");
+    assert_eq!(codes.split_whitespace().count(), 10);
+    let file = visitor.post("/console/account/recovery-codes/file", &[("codes", &codes)]).must_be(200);
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"recovery-codes.txt\""));
+    assert!(codes.split_whitespace().all(|code| file.text.contains(code)), "{file:?}");
+    let script = [("codes", "<script>")];
+    visitor.post("/console/account/recovery-codes/file", &script).must_be(400);
+    visitor.get("/console/account").must_not_say(codes.split_whitespace().next().unwrap());
+    let other = Visitor::at(&app);
+    other.give_password("alice");
+    other
+        .post("/login/recovery", &[("recovery_code", codes.split_whitespace().last().unwrap())])
+        .must_be(200);
+}
+
+fn sessions_are_ended_one_by_one_and_all_at_once(on: Backend) {
+    let app = App::start(on);
+    let (here, phone) = alice(&app);
+    let there = Visitor::logged_in(&app, "alice", &phone);
+    app.next_step();
+    let client = app.client_with(ClientSpec::with_scopes(""));
+    let token = client.otp("alice", &phone.code()).access_token();
+    let page = here.get("/console/account/sessions").must_say("This one").must_say("shop");
+    let ended = page.text.split("/console/account/sessions/").skip(2);
+    let ids: Vec<String> =
+        ended.filter_map(|rest| rest.split_once("/end\"")).map(|(id, _)| id.to_owned()).collect();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    // The youngest first: the application's.
+    here.post(&format!("/console/account/sessions/{}/end", ids[0]), &[]).must_be(303);
+    assert!(!client.is_active(&token));
+    there.get("/console/account").must_be(200);
+    there.post("/console/account/sessions/end-all", &[]).must_lead_to("/login?said=logged-out-everywhere");
+    here.get("/console/account").must_be(303);
+}
+
+fn a_new_password_wants_the_old_one_and_a_code_and_ends_all_others(on: Backend) {
+    let app = App::start(on);
+    let (here, phone) = alice(&app);
+    let there = Visitor::logged_in(&app, "alice", &phone);
+    app.next_step();
+    let new = "another good password";
+    let change = |current: &str, new: &str, again: &str, otp: &str| {
+        here.get("/console/account/password");
+        let fields = [("current", current), ("password", new), ("password_again", again), ("otp", otp)];
+        here.post("/console/account/password", &fields)
+    };
+    change("wrong password", new, new, &phone.code()).must_be(400).must_say("current password is wrong");
+    change(PASSWORD, new, "something else", &phone.code()).must_be(400).must_say("not the same");
+    change(PASSWORD, "short", "short", &phone.code()).must_be(400).must_say("too short");
+    change(PASSWORD, new, new, &phone.wrong_code()).must_be(400).must_say("This code is wrong");
+    there.get("/console/account").must_be(200);
+    change(PASSWORD, new, new, &phone.code()).must_lead_to("/console/account?said=password-changed");
+    here.get("/console/account").must_be(200);
+    there.get("/console/account").must_be(303);
+    there.get("/login");
+    there.post("/login", &[("username", "alice"), ("password", PASSWORD)]).must_be(400);
+    there.post("/login", &[("username", "alice"), ("password", new)]).must_be(303);
+}
+
+fn a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.get("/login/code").must_not_say("name=\"remember\"");
+    visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+    assert_eq!(visitor.cookie("-device"), None, "it is off unless the operator allows it");
+
+    let allowed =
+        app.with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    app.next_step();
+    let visitor = Visitor::at(&allowed);
+    visitor.give_password("alice");
+    visitor.get("/login/code").must_say("name=\"remember\"").must_not_say("checked");
+    visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+    visitor.get("/console/account").must_say("One browser logs in without a code");
+    visitor.post("/logout", &[]).must_be(303);
+    let password = [("username", "alice"), ("password", PASSWORD)];
+    visitor.get("/login");
+    visitor.post("/login", &password).must_lead_to("/console");
+    // It is a login by password alone: what protects the account still wants a code.
+    visitor.get("/console/account").must_be(200);
+    let page = visitor.post("/console/account/authenticators", &[]);
+    assert!(page.to.starts_with("/login/again"), "{page:?}");
+    // Neither another user nor a server that does not allow it takes the mark.
+    allowed.user_with_password("bob");
+    allowed.phone("bob");
+    let other = Visitor::at(&allowed);
+    other.plant("countersign-device", &visitor.cookie("-device").unwrap());
+    other.get("/login");
+    other
+        .post("/login", &[("username", "bob"), ("password", PASSWORD)])
+        .must_lead_to("/login/code?to=%2Fconsole");
+    visitor.get("/console/account");
+    visitor.post("/logout", &[]).must_be(303);
+    allowed.pass(86_400);
+    visitor.get("/login");
+    visitor.post("/login", &password).must_lead_to("/login/code?to=%2Fconsole");
+}
+
+fn pages_speak_the_language_of_the_browser_and_then_of_the_user(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    visitor.get("/console/account").must_say("<html lang=\"en\">");
+    visitor.post("/language", &[("language", "xx"), ("to", "/console/account")]).must_be(303);
+    visitor.get("/console/account").must_say("<html lang=\"en\">");
+    visitor
+        .post("/language", &[("language", "de"), ("to", "/console/account")])
+        .must_lead_to("/console/account");
+    visitor.get("/console/account").must_say("<html lang=\"de\">").must_say("Authentifikatoren");
+    // In every browser, since the user chose it.
+    let other = Visitor::at(&app);
+    other.get("/login").must_say("<html lang=\"en\">");
+    other.log_in("alice", &phone);
+    other.get("/console/account").must_say("<html lang=\"de\">");
+}
+
+fn a_reset_ends_the_browser_session_at_once(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    let link = invite(&app, "alice");
+    app.reset("alice");
+    visitor.get("/console/account").must_be(303);
+    visitor.get(&link).must_be(410);
+    visitor.get("/login");
+    visitor.post("/login", &[("username", "alice"), ("password", PASSWORD)]).must_be(303);
+    visitor.get("/login/code").must_lead_to("/login/enrol?to=%2Fconsole");
+}
+
+fn other_peoples_authenticators_and_sessions_are_out_of_reach(on: Backend) {
+    let app = App::start(on);
+    let (alice, _) = alice(&app);
+    app.user_with_password("eve");
+    let phone = app.phone("eve");
+    let eve = Visitor::logged_in(&app, "eve", &phone);
+    app.next_step();
+    let factor = alice.get("/console/account").between("/console/account/authenticators/", "/rename");
+    let sessions = alice.get("/console/account/sessions").text;
+    let session =
+        sessions.split("/console/account/sessions/").nth(2).unwrap().split('/').next().unwrap().to_owned();
+    eve.get("/console/account");
+    let base = format!("/console/account/authenticators/{factor}");
+    eve.get(&format!("{base}/remove")).must_be(404);
+    eve.get("/console/account");
+    eve.post(&format!("{base}/rename"), &[("label", "eve's")]).must_be(404);
+    eve.post(&format!("{base}/remove"), &[("otp", &phone.code())]).must_be(404);
+    eve.get("/console/account");
+    eve.post(&format!("{base}/confirm"), &[("otp", &phone.code())]).must_be(404);
+    eve.get("/console/account");
+    eve.post(&format!("/console/account/sessions/{session}/end"), &[]).must_be(404);
+    alice.get("/console/account").must_be(200).must_not_say("eve");
+}
+
+fn the_console_is_no_client_that_anybody_manages(on: Backend) {
+    let app = App::start(on);
+    let id = "00000000-0000-7000-8000-636f6e736f6c";
+    app.client();
+    for secret in ["", "x"] {
+        let form = format!("grant_type=password&username=a&password=b&client_id={id}&client_secret={secret}");
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        app.post("/oauth/token", &headers, form.as_bytes()).must_be(401, "invalid_client");
+    }
+    for name in [id, "Countersign console"] {
+        let removed = app.operate(|service, conn, at| app::client::remove(service, conn, at, name));
+        assert!(removed.is_err(), "{name}");
+    }
+    let listed = app.operate(|_, conn, _| app::client::list(conn)).unwrap();
+    assert_eq!(listed.len(), 1);
+}

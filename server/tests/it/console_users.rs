@@ -1,0 +1,624 @@
+//! The console's user administration: what each role can do there, and that nothing is done by halves, twice or by others.
+
+use countersign::app;
+use countersign::app::user::NewUser;
+use countersign::domain::factor::FactorState;
+use countersign::domain::id::UserId;
+use countersign::domain::password::Password;
+use countersign::domain::user::{Role, User, UserName, UserState};
+use serde_json::Value;
+
+use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows, unused_name};
+use crate::visitor::{Page, Visitor};
+use crate::{Backend, tests};
+
+tests![
+    the_last_administrator_stays,
+    of_two_administrators_who_dismiss_each_other_one_stays,
+    every_action_works_and_is_audited,
+    a_user_without_an_address_is_invited_by_a_link_shown_once,
+    a_help_desk_helps_users_and_reaches_no_manager,
+    an_auditor_sees_everything_and_changes_nothing,
+    a_user_sees_nothing_of_others,
+    forms_without_the_right_mark_or_from_elsewhere_are_refused,
+    scripts_in_names_and_labels_are_only_text,
+    a_wrong_or_used_code_changes_nothing,
+    a_preview_changes_nothing_and_names_what_is_wrong,
+    an_import_adds_everybody_who_is_new_and_invites,
+    long_lists_are_taken_and_longer_ones_refused,
+    two_administrators_reset_at_once_and_both_hear_how_it_went,
+    a_help_desks_reset_waits_for_another_person,
+    two_approve_at_once_and_one_takes_effect,
+    searching_and_paging_show_everybody_once,
+    filters_show_exactly_who_fits,
+];
+
+fn add(app: &App, name: &str, email: Option<&str>, role: Role) -> UserId {
+    let new = NewUser {
+        name: UserName::parse(name).unwrap(),
+        email: email.map(str::to_owned),
+        role,
+        password: None,
+    };
+    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap().id
+}
+
+/// Somebody in a role, logged in.
+fn staff<'a>(app: &'a App, name: &str, role: Role) -> (Visitor<'a>, Phone) {
+    let new = NewUser {
+        name: UserName::parse(name).unwrap(),
+        email: None,
+        role,
+        password: Some(Password::chosen(PASSWORD).unwrap()),
+    };
+    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
+    let phone = app.phone(name);
+    let visitor = Visitor::at(app);
+    visitor.log_in(name, &phone);
+    app.next_step();
+    (visitor, phone)
+}
+
+fn user(app: &App, id: UserId) -> Option<User> {
+    let found = app.operate(|_, conn, at| app::directory::profile(conn, at, id));
+    found.ok().map(|profile| profile.user)
+}
+
+fn id_of(app: &App, name: &str) -> UserId {
+    let name = UserName::parse(name).unwrap();
+    app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id
+}
+
+fn active_factors(app: &App, id: UserId) -> usize {
+    let profile = app.operate(|_, conn, at| app::directory::profile(conn, at, id)).unwrap();
+    profile.factors.iter().filter(|factor| factor.state == FactorState::Active).count()
+}
+
+fn page_of(id: UserId) -> String {
+    format!("/console/users/{id}")
+}
+
+/// A deed with the code that the phone shows now; the next step has begun after it.
+fn deed(app: &App, visitor: &Visitor<'_>, phone: &Phone, path: &str, fields: &[(&str, &str)]) -> Page {
+    let code = phone.code();
+    let mut fields = fields.to_vec();
+    fields.push(("otp", &code));
+    let answer = visitor.post(path, &fields);
+    app.next_step();
+    answer
+}
+
+fn has_logged(app: &App, action: &str) -> bool {
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 200)).unwrap();
+    entries
+        .iter()
+        .any(|entry| entry.action == action && entry.actor.starts_with("user:") && entry.outcome == "done")
+}
+
+fn every_action_works_and_is_audited(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let answer = ada.post(
+        "/console/users/add",
+        &[("username", "bob"), ("email", "bob@example.org"), ("role", "user"), ("invite", "1")],
+    );
+    let bob = id_of(&app, "bob");
+    let page = page_of(bob);
+    answer.must_lead_to(&format!("{page}?said=user-added-invited"));
+    assert_eq!(count_rows(&app.place, "invitation"), 1);
+    assert_eq!(count_rows(&app.place, "outbox"), 1);
+    ada.post("/console/users/add", &[("username", "BOB"), ("role", "user")])
+        .must_be(409)
+        .must_say("That name is taken.");
+    app.phone("bob");
+    ada.get(&page).must_be(200).must_say("Reset enrolment");
+    ada.get(&format!("{page}/reset"))
+        .must_be(200)
+        .must_say("Every authenticator and recovery code of bob stops working");
+    assert_eq!(active_factors(&app, bob), 1, "looking changes nothing");
+    deed(&app, &ada, &phone, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-done"));
+    assert_eq!(active_factors(&app, bob), 0);
+    ada.post(&format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=user-invited"));
+    ada.post(&format!("{page}/email"), &[("email", "b@example.org")])
+        .must_lead_to(&format!("{page}?said=email-changed"));
+    assert_eq!(user(&app, bob).unwrap().email.as_deref(), Some("b@example.org"));
+    ada.post(&format!("{page}/email"), &[("email", "nowhere")]).must_be(400).must_say("email");
+    ada.get(&format!("{page}/role?role=auditor")).must_be(200).must_say("The new role is: Auditor");
+    deed(&app, &ada, &phone, &format!("{page}/role"), &[("role", "auditor")])
+        .must_lead_to(&format!("{page}?said=role-changed"));
+    assert_eq!(user(&app, bob).unwrap().role, Role::Auditor);
+    deed(&app, &ada, &phone, &format!("{page}/end-sessions"), &[])
+        .must_lead_to(&format!("{page}?said=sessions-ended"));
+    deed(&app, &ada, &phone, &format!("{page}/disable"), &[])
+        .must_lead_to(&format!("{page}?said=user-disabled"));
+    assert_eq!(user(&app, bob).unwrap().state, UserState::Locked);
+    ada.post(&format!("{page}/unlock"), &[]).must_lead_to(&format!("{page}?said=user-unlocked"));
+    assert_eq!(user(&app, bob).unwrap().state, UserState::Active);
+    deed(&app, &ada, &phone, &format!("{page}/remove"), &[]).must_lead_to("/console/users?said=user-removed");
+    assert!(user(&app, bob).is_none());
+    ada.get(&page).must_be(404).must_say("There is no such thing");
+    for action in [
+        "user.added",
+        "user.invited",
+        "factors.reset",
+        "user.changed",
+        "session.ended",
+        "user.locked",
+        "user.unlocked",
+        "user.removed",
+    ] {
+        assert!(has_logged(&app, action), "{action}");
+    }
+}
+
+fn a_user_without_an_address_is_invited_by_a_link_shown_once(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let (hel, _) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let answer = ada.post(&format!("{}/invite", page_of(bob)), &[]);
+    answer.must_be(200).must_say("There is no e-mail address for bob");
+    assert!(answer.text.contains("https://countersign.example/welcome/"), "{}", answer.text);
+    assert_eq!(count_rows(&app.place, "outbox"), 0);
+    hel.post(&format!("{}/invite", page_of(bob)), &[])
+        .must_be(403)
+        .must_say("Your role does not allow this.");
+    assert!(!hel.get(&page_of(bob)).text.contains("/welcome/"));
+}
+
+fn a_help_desk_helps_users_and_reaches_no_manager(on: Backend) {
+    let app = App::start(on);
+    let (hel, phone) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    app.phone("bob");
+    let page = page_of(bob);
+    deed(&app, &hel, &phone, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-done"));
+    app.lock("bob");
+    hel.post(&format!("{page}/unlock"), &[]).must_lead_to(&format!("{page}?said=user-unlocked"));
+    for word in ["disable", "remove", "end-sessions", "role?role=admin"] {
+        hel.get(&format!("{page}/{word}")).must_be(403).must_say("Your role does not allow this.");
+        let word = word.split('?').next().unwrap();
+        deed(&app, &hel, &phone, &format!("{page}/{word}"), &[("role", "admin")])
+            .must_be(403)
+            .must_say("Your role does not allow this.");
+    }
+    let shown = hel.get(&page);
+    shown.must_be(200).must_say("Reset enrolment");
+    assert!(!shown.text.contains("/remove") && !shown.text.contains("/invite"), "{}", shown.text);
+    hel.post(&format!("{page}/email"), &[("email", "h@example.org")]).must_be(403).must_say("role");
+    hel.post("/console/users/add", &[("username", "eve"), ("role", "admin")]).must_be(403).must_say("role");
+    hel.get("/console/users/import").must_be(403).must_say("role");
+    let list = "name,role\neve,admin\nfay,user\n";
+    hel.post("/console/users/import", &[("list", list)]).must_be(403).must_say("role");
+    deed(&app, &hel, &phone, "/console/users/import/apply", &[("list", list)]).must_be(403).must_say("role");
+
+    for (name, role) in [("ann", Role::Admin), ("aud", Role::Auditor), ("hob", Role::Helpdesk)] {
+        let manager = add(&app, name, None, role);
+        app.phone(name);
+        let page = page_of(manager);
+        assert!(!hel.get(&page).text.contains("/reset"), "{name}");
+        hel.get(&format!("{page}/reset")).must_be(403).must_say("further than your own role");
+        deed(&app, &hel, &phone, &format!("{page}/reset"), &[])
+            .must_be(403)
+            .must_say("further than your own role");
+        app.lock(name);
+        hel.post(&format!("{page}/unlock"), &[]).must_be(403).must_say("further than your own role");
+        assert_eq!(active_factors(&app, manager), 1, "{name}");
+        assert_eq!(user(&app, manager).unwrap().state, UserState::Locked, "{name}");
+    }
+    assert_eq!(count_rows(&app.place, "user"), 5);
+}
+
+/// Every form of the user administration, about this user.
+fn forms(id: UserId) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
+    let page = page_of(id);
+    let mut forms = vec![
+        ("/console/users/add".to_owned(), vec![("username", "eve"), ("role", "user")]),
+        ("/console/users/import".to_owned(), vec![("list", "name\neve\n")]),
+        ("/console/users/import/apply".to_owned(), vec![("list", "name\neve\n")]),
+        (format!("{page}/email"), vec![("email", "eve@example.org")]),
+        (format!("{page}/role"), vec![("role", "admin")]),
+        (format!("/console/approvals/{id}/approve"), vec![]),
+        (format!("/console/approvals/{id}/decline"), vec![]),
+    ];
+    for word in ["reset", "disable", "end-sessions", "remove", "unlock", "invite"] {
+        forms.push((format!("{page}/{word}"), vec![]));
+    }
+    forms
+}
+
+/// What must stay as it was.
+fn unchanged(app: &App, id: UserId) -> (String, usize, i64, i64) {
+    let user = user(app, id).unwrap();
+    let is = format!("{:?} {} {}", user.email, user.role, user.state);
+    (is, active_factors(app, id), count_rows(&app.place, "user"), count_rows(&app.place, "invitation"))
+}
+
+fn an_auditor_sees_everything_and_changes_nothing(on: Backend) {
+    let app = App::start(on);
+    let (aud, phone) = staff(&app, "aud", Role::Auditor);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::User);
+    app.phone("bob");
+    aud.get("/console/users").must_be(200).must_say("bob@example.org");
+    aud.get(&page_of(bob)).must_be(200).must_say("bob@example.org");
+    aud.get("/console/approvals").must_be(200).must_say("Nothing waits.");
+    let before = unchanged(&app, bob);
+    for (path, fields) in forms(bob) {
+        let answer = deed(&app, &aud, &phone, &path, &fields);
+        // An id of a user is no id of a request.
+        let over = path.ends_with("/approve");
+        assert_eq!(answer.status, if over { 303 } else { 403 }, "{path} {}", answer.text);
+    }
+    assert_eq!(unchanged(&app, bob), before);
+}
+
+fn a_user_sees_nothing_of_others(on: Backend) {
+    let app = App::start(on);
+    let (uma, phone) = staff(&app, "uma", Role::User);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::User);
+    app.phone("bob");
+    for path in ["/console/users", "/console/users/add", "/console/users/import", "/console/approvals"] {
+        uma.get(path).must_be(403).must_say("Your role does not allow this.");
+    }
+    let answer = uma.get(&page_of(bob));
+    answer.must_be(403).must_say("Your role does not allow this.");
+    assert!(!answer.text.contains("bob"), "{}", answer.text);
+    let before = unchanged(&app, bob);
+    for (path, fields) in forms(bob) {
+        assert_eq!(deed(&app, &uma, &phone, &path, &fields).status, 403, "{path}");
+    }
+    assert_eq!(unchanged(&app, bob), before);
+    let nobody = Visitor::at(&app);
+    assert!(nobody.get("/console/users").to.starts_with("/login?to="));
+}
+
+fn forms_without_the_right_mark_or_from_elsewhere_are_refused(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let (ann, _) = staff(&app, "ann", Role::Admin);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::User);
+    app.phone("bob");
+    let before = unchanged(&app, bob);
+    let code = phone.code();
+    let (mark, foreign) = (ada.mark(), ann.mark());
+    assert_ne!(mark, foreign);
+    for (path, fields) in forms(bob) {
+        let with = |more: &[(&'static str, &str)]| -> Vec<(String, String)> {
+            let all = fields.iter().copied().chain([("otp", code.as_str())]).chain(more.iter().copied());
+            all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        let send = |headers: &[(&str, &str)], fields: Vec<(String, String)>| {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            ada.send(&path, &fields, headers).status
+        };
+        assert_eq!(send(&[], with(&[])), 403, "{path} without a mark");
+        assert_eq!(send(&[], with(&[("mark", &foreign)])), 403, "{path} with another's mark");
+        for headers in [[("origin", "https://evil.example")], [("sec-fetch-site", "cross-site")]] {
+            assert_eq!(send(&headers, with(&[("mark", &mark)])), 403, "{path} {headers:?}");
+        }
+    }
+    assert_eq!(unchanged(&app, bob), before);
+}
+
+fn scripts_in_names_and_labels_are_only_text(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let evil = "<script>alert(1)</script>'\"&";
+    let bob = add(&app, evil, Some("o'<b@example.org"), Role::User);
+    for path in [
+        "/console/users".to_owned(),
+        page_of(bob),
+        format!("{}/remove", page_of(bob)),
+        "/console/users?q=%3Cscript%3Ealert(1)".to_owned(),
+    ] {
+        let answer = ada.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.text.contains("alert(1)"), "{path} {}", answer.text);
+        assert!(!answer.text.contains("<script>"), "{path} {}", answer.text);
+        assert!(!answer.text.contains("'<b@"), "{path} {}", answer.text);
+    }
+    let adas = id_of(&app, "ada");
+    let factor = app.operate(|_, conn, at| app::directory::profile(conn, at, adas)).unwrap().factors[0].id;
+    ada.post(&format!("/console/account/authenticators/{factor}/rename"), &[("label", evil)]);
+    let own = ada.get(&page_of(adas));
+    assert!(own.text.contains("alert(1)") && !own.text.contains("<script>"), "{}", own.text);
+    let list = format!("name,email\n\"</textarea>{}\",x@example.org\n", "<script>alert(1)</script>");
+    let answer = ada.post("/console/users/import", &[("list", &list)]);
+    answer.must_be(200).must_say("alert(1)");
+    assert!(
+        !answer.text.contains("<script>") && answer.text.matches("</textarea>").count() == 1,
+        "{}",
+        answer.text
+    );
+}
+
+fn a_wrong_or_used_code_changes_nothing(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", None, Role::User);
+    app.phone("bob");
+    let page = page_of(bob);
+    let before = unchanged(&app, bob);
+    for word in ["reset", "disable", "end-sessions", "remove"] {
+        let path = format!("{page}/{word}");
+        let answer = ada.post(&path, &[("otp", &phone.wrong_code())]);
+        assert!(matches!(answer.status, 400 | 403), "{} {}", answer.status, answer.text);
+        assert!(answer.text.contains("role=\"alert\""), "{}", answer.text);
+        ada.post(&path, &[("otp", "12")]).must_be(400).must_say("A code is 6 to 8 digits.");
+        assert_eq!(unchanged(&app, bob), before, "{word}");
+    }
+    let code = phone.code();
+    ada.post(&format!("{page}/end-sessions"), &[("otp", &code)])
+        .must_lead_to(&format!("{page}?said=sessions-ended"));
+    let again = ada.post(&format!("{page}/remove"), &[("otp", &code)]);
+    assert!(again.text.contains("role=\"alert\""), "{} {}", again.status, again.text);
+    assert_eq!(unchanged(&app, bob), before);
+}
+
+const LIST: &str = "role,email,name\n,anna@example.org,anna\nuser,,bob\nboss,,cleo\n,nowhere,dora\n,,ed:ed\n,,ANNA\n,x\nadmin,,fay\n";
+
+fn a_preview_changes_nothing_and_names_what_is_wrong(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    add(&app, "bob", None, Role::User);
+    let answer = ada.post("/console/users/import", &[("list", LIST), ("invite", "1")]);
+    answer.must_be(200).must_say("2 users will be added.");
+    answer.must_be(200).must_say("5 lines have something wrong");
+    for words in [
+        "Will be added and invited",
+        "Exists already",
+        "Column role: must be",
+        "Column email: this is no e-mail address",
+        "Column name: this cannot be a name",
+        "Column name: stands in line 2 already",
+        "more or fewer columns",
+    ] {
+        answer.must_be(200).must_say(words);
+    }
+    assert_eq!(count_rows(&app.place, "user"), 2);
+    assert_eq!(count_rows(&app.place, "invitation"), 0);
+    ada.post("/console/users/import", &[("list", "name,age\nx,7\n")]).must_be(400).must_say("age");
+    ada.post("/console/users/import", &[("list", "")]).must_be(400).must_say("The list cannot be used.");
+}
+
+fn an_import_adds_everybody_who_is_new_and_invites(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::Auditor);
+    let fields = [("list", LIST), ("invite", "1")];
+    let wrong = phone.wrong_code();
+    ada.post("/console/users/import/apply", &[fields[0], fields[1], ("otp", &wrong)])
+        .must_be(400)
+        .must_say("role=\"alert\"");
+    assert_eq!(count_rows(&app.place, "user"), 2);
+    let answer = deed(&app, &ada, &phone, "/console/users/import/apply", &fields);
+    answer.must_be(200).must_say("2 users were added.");
+    answer.must_be(200).must_say("Added and invited");
+    answer.must_be(200).must_say("Added; no address, so no invitation");
+    assert_eq!(count_rows(&app.place, "user"), 4);
+    assert_eq!(count_rows(&app.place, "invitation"), 1);
+    assert_eq!(user(&app, bob).unwrap().role, Role::Auditor, "whoever exists stays");
+    assert_eq!(user(&app, id_of(&app, "fay")).unwrap().role, Role::Admin);
+    assert!(has_logged(&app, "users.imported") && has_logged(&app, "user.added"));
+    deed(&app, &ada, &phone, "/console/users/import/apply", &fields)
+        .must_be(200)
+        .must_say("0 users were added.");
+}
+
+fn long_lists_are_taken_and_longer_ones_refused(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let mut list = String::from("name;email\n");
+    for number in 0..2500 {
+        list.extend(["user", &number.to_string(), ";user", &number.to_string(), "@example.org\n"]);
+    }
+    deed(&app, &ada, &phone, "/console/users/import/apply", &[("list", &list)])
+        .must_be(200)
+        .must_say("2500 users were added.");
+    assert_eq!(count_rows(&app.place, "user"), 2501);
+    let long = format!("name\n{}", "x\n".repeat(5001));
+    ada.post("/console/users/import", &[("list", &long)]).must_be(400).must_say("more than 5000 users");
+    let huge = format!("name\n{}", "x".repeat(4 << 20));
+    assert_eq!(ada.post("/console/users/import", &[("list", &huge)]).status, 400);
+}
+
+fn two_administrators_reset_at_once_and_both_hear_how_it_went(on: Backend) {
+    let app = App::start(on);
+    let both = [staff(&app, "ada", Role::Admin), staff(&app, "ann", Role::Admin)];
+    let bob = add(&app, "bob", None, Role::User);
+    app.phone("bob");
+    let path = format!("{}/reset", page_of(bob));
+    let codes = both.each_ref().map(|(_, phone)| phone.code());
+    let mut said = at_once(2, |index| both[index].0.post(&path, &[("otp", &codes[index])]).to);
+    said.sort();
+    let page = page_of(bob);
+    assert_eq!(said, [format!("{page}?said=reset-done"), format!("{page}?said=reset-nothing")]);
+    assert_eq!(active_factors(&app, bob), 0);
+}
+
+/// The id of the only reset that waits.
+fn waiting(app: &App) -> String {
+    let waiting = app.operate(|_, conn, at| app::reset::waiting(conn, at)).unwrap();
+    assert_eq!(waiting.len(), 1);
+    waiting[0].id.to_string()
+}
+
+fn a_help_desks_reset_waits_for_another_person(on: Backend) {
+    let app = App::start_with_approvals(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let (hob, hobs) = staff(&app, "hob", Role::Helpdesk);
+    let (ada, adas) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", None, Role::User);
+    app.phone("bob");
+    let page = page_of(bob);
+    hel.get(&format!("{page}/reset")).must_be(200).must_say("when another person approves");
+    deed(&app, &hel, &hels, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-waits"));
+    assert_eq!(active_factors(&app, bob), 1);
+    let id = waiting(&app);
+    deed(&app, &hel, &hels, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-waits"));
+    assert_eq!(waiting(&app), id, "asking again changes nothing");
+    hob.get("/console/users").must_be(200).must_say("One reset waits for a second person.");
+    let own = hel.get("/console/approvals");
+    own.must_be(200).must_say("somebody else decides");
+    assert!(!own.text.contains("/approve"), "{}", own.text);
+    let approve = format!("/console/approvals/{id}/approve");
+    deed(&app, &hel, &hels, &approve, &[]).must_be(403).must_say("further than your own role");
+    hel.post(&format!("/console/approvals/{id}/decline"), &[])
+        .must_be(403)
+        .must_say("further than your own role");
+    assert_eq!((active_factors(&app, bob), waiting(&app)), (1, id.clone()));
+    hob.get(&approve).must_be(200).must_say("hel asked for it.");
+    deed(&app, &hob, &hobs, &approve, &[]).must_lead_to("/console/approvals?said=reset-approved");
+    assert_eq!(active_factors(&app, bob), 0);
+    deed(&app, &ada, &adas, &approve, &[]).must_lead_to("/console/approvals?said=approval-over");
+
+    // By the API it is the same.
+    app.phone("bob");
+    let client = app.client_with(ClientSpec {
+        name: unused_name(),
+        ..ClientSpec::with_scopes("users:read factors factors:read")
+    });
+    app.pass(1);
+    app.user_with_password("hal");
+    let role = |service: &_, conn: &mut _, at| {
+        app::user::change_role(service, conn, at, &UserName::parse("hal").unwrap(), Role::Helpdesk)
+    };
+    app.operate(role).unwrap();
+    let phone = app.phone("hal");
+    let token = client.mfa_otp(&client.mfa_token("hal"), &phone.code()).access_token();
+    let bearer = format!("Bearer {token}");
+    let reply = app.call("POST", "/v1/users/bob/reset", &[("authorization", &bearer)], &Value::Null);
+    assert_eq!(reply.status, 202, "{reply:?}");
+    assert_eq!(reply.text("request_id"), waiting(&app));
+    hob.post(&format!("/console/approvals/{}/decline", waiting(&app)), &[])
+        .must_lead_to("/console/approvals?said=reset-declined");
+    assert_eq!(active_factors(&app, bob), 1);
+    for action in ["reset.asked", "reset.approved", "reset.declined", "factors.reset"] {
+        assert!(has_logged(&app, action), "{action}");
+    }
+    // A day is the limit; an administrator needs nobody.
+    deed(&app, &hel, &hels, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-waits"));
+    let late = waiting(&app);
+    deed(&app, &ada, &adas, &format!("{page}/reset"), &[]).must_lead_to(&format!("{page}?said=reset-done"));
+    deed(&app, &hob, &hobs, &format!("/console/approvals/{late}/approve"), &[])
+        .must_lead_to("/console/approvals?said=approval-over");
+}
+
+fn two_approve_at_once_and_one_takes_effect(on: Backend) {
+    let app = App::start_with_approvals(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let both = [staff(&app, "ada", Role::Admin), staff(&app, "hob", Role::Helpdesk)];
+    let bob = add(&app, "bob", None, Role::User);
+    app.phone("bob");
+    deed(&app, &hel, &hels, &format!("{}/reset", page_of(bob)), &[]);
+    let path = format!("/console/approvals/{}/approve", waiting(&app));
+    let codes = both.each_ref().map(|(_, phone)| phone.code());
+    let mut said = at_once(2, |index| both[index].0.post(&path, &[("otp", &codes[index])]).to);
+    said.sort();
+    assert_eq!(said, ["/console/approvals?said=approval-over", "/console/approvals?said=reset-approved"]);
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 200)).unwrap();
+    assert_eq!(entries.iter().filter(|entry| entry.action == "factors.reset").count(), 1);
+}
+
+/// All names in the list from this address on, in the order in which its pages show them.
+fn names(visitor: &Visitor<'_>, first: &str) -> Vec<String> {
+    let (mut names, mut next) = (Vec::new(), Some(first.to_owned()));
+    while let Some(path) = next {
+        let answer = visitor.get(&path);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        for part in answer.text.split("<td><a href=\"/console/users/").skip(1) {
+            let (_, rest) = part.split_once("<bdi>").unwrap();
+            names.push(rest.split_once("</bdi>").unwrap().0.to_owned());
+        }
+        next = answer
+            .text
+            .split_once("rel=\"next\" href=\"")
+            .map(|(_, rest)| rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"));
+        assert!(names.len() < 1000, "pages without an end");
+    }
+    names
+}
+
+fn searching_and_paging_show_everybody_once(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let mut everybody = vec!["ada".to_owned()];
+    for number in 0..120 {
+        let name = format!("sam{number:03}");
+        // Half of them would be found by name and by address, all of the others by address alone.
+        let email =
+            if number % 2 == 0 { format!("{name}@example.org") } else { "zoe@example.org".to_owned() };
+        add(&app, &name, Some(&email), Role::User);
+        everybody.push(name);
+    }
+    assert_eq!(names(&ada, "/console/users"), everybody);
+    assert_eq!(names(&ada, "/console/users?q=sam"), everybody[1..]);
+    assert_eq!(names(&ada, "/console/users?q=SAM00"), everybody[1..11]);
+    assert_eq!(names(&ada, "/console/users?q=zoe%40").len(), 60);
+    assert_eq!(names(&ada, "/console/users?q=sam004%40example.org"), ["sam004"]);
+    assert_eq!(names(&ada, "/console/users?q=nobody"), [""; 0]);
+    assert_eq!(names(&ada, "/console/users?after=x"), everybody, "a cursor that is none is the beginning");
+}
+
+fn filters_show_exactly_who_fits(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    for number in 0..70 {
+        add(&app, &format!("sam{number:03}"), Some("s@example.org"), Role::User);
+    }
+    add(&app, "aud", None, Role::Auditor);
+    app.lock("sam069");
+    app.lock("aud");
+    app.phone("sam068");
+    let name = UserName::parse("sam067").unwrap();
+    app.operate(|service, conn, at| {
+        app::factor::enrol(service, conn, at, &name, app::factor::NewFactor::default())
+    })
+    .unwrap();
+    let list = |query: &str| names(&ada, &format!("/console/users?{query}"));
+    assert_eq!(list("role=auditor"), ["aud"]);
+    assert_eq!(list("state=locked"), ["aud", "sam069"]);
+    assert_eq!(list("state=locked&role=user"), ["sam069"]);
+    assert_eq!(list("state=active&role=user").len(), 69);
+    assert_eq!(list("enrolment=active"), ["ada", "sam068"]);
+    assert_eq!(list("enrolment=pending"), ["sam067"]);
+    assert_eq!(list("enrolment=none").len(), 69);
+    assert_eq!(list("q=s%40&state=locked"), ["sam069"]);
+    assert_eq!(list("q=sam&enrolment=active"), ["sam068"]);
+}
+
+fn the_last_administrator_stays(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    // Neither an administrator who is locked nor a role below counts.
+    add(&app, "ann", None, Role::Admin);
+    app.lock("ann");
+    add(&app, "aud", None, Role::Auditor);
+    let page = page_of(id_of(&app, "ada"));
+    for (word, fields) in [("remove", &[][..]), ("disable", &[]), ("role", &[("role", "user")])] {
+        deed(&app, &ada, &phone, &format!("{page}/{word}"), fields)
+            .must_be(409)
+            .must_say("This is the last administrator.");
+    }
+    ada.get(&page).must_be(200);
+    app.unlock("ann");
+    deed(&app, &ada, &phone, &format!("{page}/role"), &[("role", "user")]).must_be(303);
+}
+
+fn of_two_administrators_who_dismiss_each_other_one_stays(on: Backend) {
+    let app = App::start(on);
+    let (ada, adas) = staff(&app, "ada", Role::Admin);
+    let (ann, anns) = staff(&app, "ann", Role::Admin);
+    let pages = [page_of(id_of(&app, "ann")), page_of(id_of(&app, "ada"))];
+    app.next_step();
+    let (both, codes) = ([&ada, &ann], [adas.code(), anns.code()]);
+    for visitor in both {
+        visitor.get("/console/account");
+    }
+    let _ = at_once(2, |index| {
+        let fields = [("role", "user"), ("otp", codes[index].as_str())];
+        both[index].post(&format!("{}/role", pages[index]), &fields).status
+    });
+    let users = app.operate(|_, conn, _| app::user::list(conn)).unwrap();
+    assert_eq!(users.iter().filter(|user| user.role == Role::Admin).count(), 1);
+}

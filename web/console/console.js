@@ -1,0 +1,103 @@
+// Comfort for pages that work without it: times of the reader's own clock, codes that send themselves, copying, printing,
+// lists that filter while one types. Nothing here decides anything.
+
+/** Times in the reader's own zone; the page has them in UTC. */
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+const localise = (part) => {
+  for (const time of part.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) {
+      time.title = time.textContent;
+      time.textContent = clock.format(at);
+    }
+  }
+};
+localise(document);
+
+/** A code field sends its form at the sixth digit; once, and only what was typed or pasted in one go. */
+for (const form of document.querySelectorAll("form[data-submit-when-complete]")) {
+  const field = form.querySelector("input[name=otp]");
+  let sent = false;
+  field?.addEventListener("input", () => {
+    const digits = field.value.replaceAll(/\D/g, "");
+    if (!sent && digits.length === 6 && field.selectionStart === field.value.length) {
+      sent = true;
+      form.requestSubmit();
+    }
+  });
+}
+
+/** Whoever looks at a form that begins with a code wants to type one. */
+const code = document.querySelector("input[name=otp]:not(.confirming)");
+if (code && code === code.form.querySelector("input:not([type=hidden])")) {
+  code.focus({ preventScroll: true });
+}
+
+/** How long the code on the phone will last. */
+for (const left of document.querySelectorAll(".countdown")) {
+  const period = Number(left.dataset.period) || 30;
+  const show = () => {
+    left.textContent = `${period - (Math.floor(Date.now() / 1000) % period)} s`;
+  };
+  left.setAttribute("aria-hidden", "true");
+  show();
+  setInterval(show, 1000);
+}
+
+/** Copying what is shown once. */
+for (const shown of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "secondary copy";
+  button.textContent = shown.dataset.copy;
+  button.addEventListener("click", async () => {
+    const lines = [...shown.children].map((child) => child.textContent.trim());
+    await navigator.clipboard.writeText(lines.join(shown.tagName === "UL" ? "\n" : ""));
+    button.textContent = shown.dataset.copied;
+  });
+  shown.after(button);
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
+/** A text file that is picked goes into the field, to be looked over before it is sent. */
+for (const picker of document.querySelectorAll("[data-read-into]")) {
+  const field = document.getElementById(picker.dataset.readInto);
+  picker.hidden = false;
+  picker.querySelector("input[type=file]")?.addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    if (file) field.value = await file.text();
+  });
+}
+
+/** A search that follows the typing. The server filters; of its page the part with the list's id takes the place of ours. */
+for (const form of document.querySelectorAll("form[data-live]")) {
+  const id = form.dataset.live;
+  let waiting;
+  let request;
+  const refresh = () => {
+    const address = `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
+    request?.abort();
+    request = new XMLHttpRequest();
+    request.open("GET", address);
+    // The browser parses the page itself, without running anything of it.
+    request.responseType = "document";
+    request.addEventListener("load", () => {
+      const [old, young] = [document.getElementById(id), request.response?.getElementById(id)];
+      if (request.status !== 200 || !old || !young) return location.assign(address);
+      localise(young);
+      old.replaceWith(document.adoptNode(young));
+      history.replaceState(null, "", address);
+    });
+    request.addEventListener("error", () => location.assign(address));
+    request.send();
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, 200);
+  });
+}

@@ -1,0 +1,90 @@
+# Das eigene Konto.
+account-title = Authentifikatoren und Wiederherstellungscodes
+authenticators = Authentifikatoren
+authenticator-add = Hinzufügen
+authenticators-none = Noch kein Authentifikator. Verbinden Sie Ihr Telefon, damit ein Passwort allein nichts öffnet.
+rename-label = { $label } umbenennen
+remove-label = { $label } entfernen
+field-label = Name
+recovery-codes = Wiederherstellungscodes
+renew-codes = Neue erzeugen
+recovery-left = { $count ->
+    [0] Sie haben keine. Ohne Ihr Telefon kann nur ein Administrator Sie einlassen.
+    [one] Sie haben noch einen.
+   *[other] Sie haben noch { $count }.
+ }
+trusted-devices = Browser ohne Code
+devices-forget = Überall wieder fragen
+trusted-count = { $count ->
+    [one] Ein Browser meldet sich ohne Code an.
+   *[other] { $count } Browser melden sich ohne Code an.
+ }
+remove-factor-title = { $label } entfernen?
+remove-factor-what = Codes von { $label } zählen nie wieder. Löschen Sie den Eintrag auch in der App.
+remove-factor-sessions = Sitzungen, die damit begannen, enden jetzt. Wenn Ihre dabei ist, melden Sie sich neu an.
+remove-factor-last = Es ist Ihr einziger. Bei der nächsten Anmeldung verbinden Sie ein Telefon neu; bis dahin genügt dafür Ihr Passwort allein.
+remove-factor-button = Authentifikator entfernen
+renew-codes-title = Neue Wiederherstellungscodes erzeugen?
+renew-codes-what = Sie bekommen zehn neue Codes, einmal gezeigt.
+renew-codes-old = Alle Codes, die Sie jetzt haben, gelten nicht mehr.
+renew-codes-button = Neue Codes erzeugen
+end-all = Alle Sitzungen beenden
+end-label = Sitzung bei { $label } beenden
+session-this = Diese hier
+sessions-lead = Jede Anmeldung ist eine Sitzung: hier und bei den Anwendungen, die Countersign benutzen. Was Sie nicht kennen, beenden Sie, und ändern Sie Ihr Passwort.
+activity-lead = Was mit Ihrem Konto geschah, das Neueste zuerst.
+activity-none = Noch nichts.
+password-title = Passwort ändern
+password-lead = Alle anderen Sitzungen enden, wenn Sie es ändern.
+field-current-password = Jetziges Passwort
+password-change = Passwort ändern
+said-session-ended = Die Sitzung ist beendet.
+said-devices-forgotten = Jeder Browser wird wieder nach dem Code gefragt.
+said-password-changed = Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet.
+said-authenticator-added = Ihr Authentifikator ist verbunden.
+said-authenticator-renamed = Der Name ist geändert.
+said-authenticator-removed = Der Authentifikator ist entfernt.
+action-user-added = Benutzer angelegt
+action-user-changed = Benutzer geändert
+action-user-removed = Benutzer entfernt
+action-user-invited = Eingeladen
+action-invitation-accepted = Einladung angenommen
+action-user-locked = Benutzer gesperrt
+action-user-unlocked = Benutzer entsperrt
+action-password-checked = Passwort geprüft
+action-password-changed = Passwort geändert
+action-code-checked = Code geprüft
+action-session-stepped-up = Code erneut angegeben
+action-session-ended = Sitzung beendet
+action-factor-enrolled = Authentifikator eingerichtet
+action-factor-renamed = Authentifikator umbenannt
+action-factor-confirmed = Authentifikator bestätigt
+action-factor-removed = Authentifikator entfernt
+action-factor-resynchronised = Authentifikator neu abgeglichen
+action-factors-reset = Einrichtung zurückgesetzt
+action-token-issued = Angemeldet
+action-token-refreshed = Sitzung verlängert
+action-refresh-token-reused = Kopierte Sitzung beendet
+action-token-revoked = Token widerrufen
+action-token-spent = Einmal-Token verbraucht
+action-recovery-code-checked = Wiederherstellungscode geprüft
+action-recovery-codes-made = Wiederherstellungscodes erzeugt
+action-device-trusted = Browser vertraut
+action-devices-forgotten = Vertraute Browser vergessen
+action-client-refused = Anwendung abgelehnt
+action-client-added = Anwendung angelegt
+action-client-changed = Anwendung geändert
+action-client-disabled = Anwendung abgeschaltet
+action-client-enabled = Anwendung eingeschaltet
+action-client-removed = Anwendung entfernt
+action-signing-key-made = Signaturschlüssel erzeugt
+action-signing-key-rotated = Signaturschlüssel gewechselt
+action-signing-key-revoked = Signaturschlüssel widerrufen
+action-scope-changed = Scope-Regel geändert
+action-scope-removed = Scope-Regel entfernt
+action-group-added = Gruppe angelegt
+action-group-removed = Gruppe entfernt
+action-member-added = In eine Gruppe aufgenommen
+action-member-removed = Aus einer Gruppe genommen
+action-access-given = Zugriff gegeben
+action-access-taken = Zugriff zurückgenommen

@@ -1,0 +1,90 @@
+# One's own account.
+account-title = Authenticators and recovery codes
+authenticators = Authenticators
+authenticator-add = Add
+authenticators-none = No authenticator yet. Add your phone, so that a password alone opens nothing.
+rename-label = Rename { $label }
+remove-label = Remove { $label }
+field-label = Name
+recovery-codes = Recovery codes
+renew-codes = Make new ones
+recovery-left = { $count ->
+    [0] You have none. Without your phone only an administrator can let you in.
+    [one] You have one left.
+   *[other] You have { $count } left.
+ }
+trusted-devices = Browsers that skip the code
+devices-forget = Ask everywhere again
+trusted-count = { $count ->
+    [one] One browser logs in without a code.
+   *[other] { $count } browsers log in without a code.
+ }
+remove-factor-title = Remove { $label }?
+remove-factor-what = Codes of { $label } will never count again. Delete the entry in the app, too.
+remove-factor-sessions = Sessions that began with it end now. If yours did, you log in again.
+remove-factor-last = It is your only one. At the next login you connect a phone anew; until then your password alone is enough for that.
+remove-factor-button = Remove authenticator
+renew-codes-title = Make new recovery codes?
+renew-codes-what = You get ten new codes, shown once.
+renew-codes-old = All codes that you have now stop working.
+renew-codes-button = Make new codes
+end-all = End all sessions
+end-label = End the session at { $label }
+session-this = This one
+sessions-lead = Every login is a session: here, and at the applications that use Countersign. What you do not know, end, and change your password.
+activity-lead = What happened with your account, the latest first.
+activity-none = Nothing yet.
+password-title = Change password
+password-lead = All other sessions end when you change it.
+field-current-password = Current password
+password-change = Change password
+said-session-ended = The session is over.
+said-devices-forgotten = Every browser is asked for a code again.
+said-password-changed = Your password is changed. All other sessions are over.
+said-authenticator-added = Your authenticator is connected.
+said-authenticator-renamed = The name is changed.
+said-authenticator-removed = The authenticator is removed.
+action-user-added = User added
+action-user-changed = User changed
+action-user-removed = User removed
+action-user-invited = Invited
+action-invitation-accepted = Invitation accepted
+action-user-locked = User locked
+action-user-unlocked = User unlocked
+action-password-checked = Password checked
+action-password-changed = Password changed
+action-code-checked = Code checked
+action-session-stepped-up = Code given again
+action-session-ended = Session ended
+action-factor-enrolled = Authenticator enrolled
+action-factor-renamed = Authenticator renamed
+action-factor-confirmed = Authenticator confirmed
+action-factor-removed = Authenticator removed
+action-factor-resynchronised = Authenticator resynchronised
+action-factors-reset = Enrolment reset
+action-token-issued = Logged in
+action-token-refreshed = Session prolonged
+action-refresh-token-reused = Copied session ended
+action-token-revoked = Token revoked
+action-token-spent = One-use token spent
+action-recovery-code-checked = Recovery code checked
+action-recovery-codes-made = Recovery codes made
+action-device-trusted = Browser trusted
+action-devices-forgotten = Trusted browsers forgotten
+action-client-refused = Application refused
+action-client-added = Application added
+action-client-changed = Application changed
+action-client-disabled = Application disabled
+action-client-enabled = Application enabled
+action-client-removed = Application removed
+action-signing-key-made = Signing key made
+action-signing-key-rotated = Signing keys rotated
+action-signing-key-revoked = Signing key revoked
+action-scope-changed = Scope rule changed
+action-scope-removed = Scope rule removed
+action-group-added = Group added
+action-group-removed = Group removed
+action-member-added = Put into a group
+action-member-removed = Taken out of a group
+action-access-given = Access given
+action-access-taken = Access taken back
