@@ -391,10 +391,9 @@ fn answer(
     }
 }
 
-/// `GET /console/clients/{id}/edit`.
-async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
-    let found = visit
+/// The application that a form is about, for whoever may change it.
+async fn to_change(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor, Client), Stop> {
+    visit
         .state
         .run_as_managing_visitor(
             &visit.request,
@@ -406,7 +405,13 @@ async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
                 Ok(client)
             },
         )
-        .await;
+        .await
+}
+
+/// `GET /console/clients/{id}/edit`.
+async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let found = to_change(&visit, id).await;
     visit.page(found, "clients", |frame, _, client| {
         FormPage::of(frame, Typed::from(&client), Errors::default(), Some(client.id))
     })
@@ -415,19 +420,7 @@ async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
 /// `POST /console/clients/{id}/edit`: everything but name, secret and state.
 async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
-    let found = visit
-        .state
-        .run_as_managing_visitor(
-            &visit.request,
-            visit.token(),
-            Needs::scope("clients"),
-            move |_, conn, _, manager| {
-                let client = app::client::show(conn, &id.to_string())?;
-                manager.must_hold(&client.scopes)?;
-                Ok(client)
-            },
-        )
-        .await;
+    let found = to_change(&visit, id).await;
     let known = match found {
         Ok((_, client)) => client,
         Err(stop) => return visit.stopped(&stop),
@@ -540,9 +533,9 @@ async fn remove(posted: Posted, path: web::Path<String>) -> HttpResponse {
     end(posted, path, End::Remove).await
 }
 
-async fn show_end(visit: Visit, path: web::Path<String>, how: End) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
-    let found = visit
+/// The application that a page is about, for whoever may end its work; a code comes with the form.
+async fn to_end(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor, Client), Stop> {
+    visit
         .state
         .run_as_managing_visitor(
             &visit.request,
@@ -553,25 +546,19 @@ async fn show_end(visit: Visit, path: web::Path<String>, how: End) -> HttpRespon
                 app::client::show(conn, &id.to_string())
             },
         )
-        .await;
+        .await
+}
+
+async fn show_end(visit: Visit, path: web::Path<String>, how: End) -> HttpResponse {
+    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let found = to_end(&visit, id).await;
     visit.page(found, "clients", |frame, _, client| how.page(frame, &client, None))
 }
 
 async fn end(Posted { visit, form }: Posted, path: web::Path<String>, how: End) -> HttpResponse {
     let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
     // What the page says again if the code is wrong.
-    let found = visit
-        .state
-        .run_as_managing_visitor(
-            &visit.request,
-            visit.token(),
-            Needs::scope("clients:read"),
-            move |_, conn, _, manager| {
-                manager.must("clients")?;
-                app::client::show(conn, &id.to_string())
-            },
-        )
-        .await;
+    let found = to_end(&visit, id).await;
     let (visitor, client) = match found {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
