@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// How deep lists and objects may stand in each other.
 const MAX_DEPTH: usize = 32;
 /// How many values a text may have.
-const MAX_VALUES: usize = 1 << 19;
+pub(crate) const MAX_VALUES: usize = 1 << 19;
 
 /// A value. A number is kept as its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,12 @@ pub(crate) struct JsonError(pub(crate) usize);
 impl Json {
     /// Reads one value with nothing but white space around it.
     pub(crate) fn parse(text: &str) -> Result<Self, JsonError> {
-        let mut reader = Reader { text, at: 0, values: 0 };
+        Self::parse_within(text, MAX_VALUES)
+    }
+
+    /// The same with another bound on the number of values.
+    pub(crate) fn parse_within(text: &str, values: usize) -> Result<Self, JsonError> {
+        let mut reader = Reader { text, at: 0, left: values };
         let value = reader.value(0)?;
         reader.blanks();
         if reader.at == text.len() { Ok(value) } else { Err(JsonError(reader.at)) }
@@ -155,7 +160,8 @@ fn write_text(text: &str, out: &mut String) {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    values: usize,
+    /// How many values there may still be.
+    left: usize,
 }
 
 impl Reader<'_> {
@@ -182,10 +188,10 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
         self.blanks();
-        self.values += 1;
-        if depth > MAX_DEPTH || self.values > MAX_VALUES {
+        if depth > MAX_DEPTH || self.left == 0 {
             return self.error();
         }
+        self.left -= 1;
         match self.peek() {
             Some(b'"') => Ok(Json::Text(self.string()?)),
             Some(b'{') => self.object(depth),

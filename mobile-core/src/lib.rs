@@ -9,6 +9,7 @@
 //! 2. [`Code`] is what a person types: six to eight digits.
 //! 3. [`Totp`] (RFC 6238) and [`Hotp`] (RFC 4226) say which [`Step`] or [`Counter`] a code belongs to, never
 //!    one that was accepted before. *Remembering* the accepted one is the caller's part.
+//! 4. [`Origin`] says which server a URI came from, and [`phone`] how a phone asks that server about its factor.
 //!
 //! ```
 //! use mobile_core::{Code, KeyUri, Totp, Window};
@@ -44,7 +45,9 @@ mod hex;
 mod hotp;
 #[cfg(feature = "vault")]
 mod json;
+mod origin;
 mod parameters;
+pub mod phone;
 mod search;
 mod secret;
 mod steam;
@@ -57,6 +60,7 @@ pub mod vault;
 
 pub use code::{Code, CodeError};
 pub use hotp::Hotp;
+pub use origin::Origin;
 pub use parameters::{Algorithm, Counter, Digits, ParameterError, Period, Step};
 pub use secret::{Secret, SecretError};
 pub use steam::{Steam, SteamCode};

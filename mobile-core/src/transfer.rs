@@ -23,6 +23,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Where a worker reads the file, [`Import::to_json`] and [`Import::from_json`] carry the import over.
+//!
 //! Files are hostile: sizes, depths and the cost of their passwords are bounded, and no bytes make this panic.
 
 mod aegis;
@@ -32,6 +34,7 @@ mod cipher;
 mod csv;
 mod draft;
 mod freeotp;
+mod handed;
 mod migration;
 mod preview;
 mod protobuf;
@@ -47,7 +50,7 @@ pub use preview::{Choice, Item, Preview, Status};
 pub use uris::write_uris;
 
 use crate::json::Json;
-use crate::vault::{Content, Entry, EntryId, Passphrase, Unlock, Vault, VaultError, is_plain, read_plain};
+use crate::vault::{Content, Entry, EntryId, Passphrase, Vault, VaultError, is_plain, read_plain};
 use crate::{Field, KeyUriError, SecretError};
 
 /// The largest file.
@@ -338,7 +341,7 @@ pub fn read(file: &[u8], format: Format, password: Option<&str>) -> Result<Impor
         Format::BitwardenCsv => bitwarden::read_csv(text_of(file)?, &mut reading)?,
         Format::Vault => {
             let passphrase = Passphrase::new(password.ok_or(TransferError::PasswordNeeded)?)?;
-            reading.take(&Vault::open(file, Unlock::Passphrase(&passphrase))?.into_content());
+            reading.take(&Vault::open(file, &passphrase)?.into_content());
         }
         Format::PlainVault => reading.take(&read_plain(file)?),
     }

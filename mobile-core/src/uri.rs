@@ -13,7 +13,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, Counter, Digits, Period, Secret, SecretError};
+use crate::{Algorithm, Counter, Digits, Origin, Period, Secret, SecretError};
 
 /// Which part of a URI an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +43,8 @@ pub enum Field {
     Period,
     /// The `counter` parameter.
     Counter,
+    /// The `countersign` parameter.
+    Origin,
 }
 
 impl Field {
@@ -61,6 +63,7 @@ impl Field {
             Self::Digits => "digits",
             Self::Period => "period",
             Self::Counter => "counter",
+            Self::Origin => "countersign",
         }
     }
 }
@@ -133,6 +136,9 @@ pub enum KeyUriError {
     /// A blank at the beginning or end. Only from [`KeyUri::new`]; the reader cuts it off.
     #[error("{0}: begins or ends with a blank")]
     OuterBlank(Field),
+    /// An origin that cannot be written. Only from [`KeyUri::with_origin`]; the reader drops it.
+    #[error("countersign: is not an http or https URL with a UUID")]
+    OriginMalformed,
 }
 
 impl KeyUriError {
@@ -158,6 +164,7 @@ impl KeyUriError {
             Self::TooLong(_) => "too_long",
             Self::IssuerEmpty => "issuer_empty",
             Self::OuterBlank(_) => "outer_blank",
+            Self::OriginMalformed => "origin_malformed",
         }
     }
 
@@ -171,6 +178,7 @@ impl KeyUriError {
             Self::AlgorithmUnknown => Field::Algorithm,
             Self::AccountMissing | Self::AccountColon => Field::Account,
             Self::IssuerEmpty => Field::Issuer,
+            Self::OriginMalformed => Field::Origin,
             Self::PercentEncoding(field)
             | Self::NotUtf8(field)
             | Self::Duplicate(field)
@@ -311,6 +319,7 @@ pub struct KeyUri {
     algorithm: Algorithm,
     digits: Digits,
     kind: Kind,
+    origin: Option<Origin>,
 }
 
 impl KeyUri {
@@ -341,7 +350,21 @@ impl KeyUri {
             None if account.contains(':') => return Err(KeyUriError::AccountColon),
             None => {}
         }
-        Ok(Self { issuer, account, secret, algorithm, digits, kind })
+        Ok(Self { issuer, account, secret, algorithm, digits, kind, origin: None })
+    }
+
+    /// The same with the Countersign that made it; refused where that [cannot be written](Origin::is_writable).
+    pub fn with_origin(self, origin: Origin) -> Result<Self, KeyUriError> {
+        if !origin.is_writable() {
+            return Err(KeyUriError::OriginMalformed);
+        }
+        Ok(Self { origin: Some(origin), ..self })
+    }
+
+    /// The same without the Countersign that made it, and that beside it.
+    pub fn split_origin(mut self) -> (Self, Option<Origin>) {
+        let origin = self.origin.take();
+        (self, origin)
     }
 
     /// Reads a URI by the rules of `docs/spec/otpauth.md`, and lists what it tolerated: each once, in the
@@ -383,6 +406,11 @@ impl KeyUri {
     /// TOTP with its period or HOTP with its counter.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The Countersign that made it, where it says so.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 }
 

@@ -7,26 +7,29 @@
 //! 3. [`Locked::read`] looks at a file without opening it: which slots are there, and what a device must be asked for.
 //! 4. [`Locked::open`] tries a passphrase or a device's key and gives the [`Vault`] back.
 //!
+//! Argon2id may run elsewhere, in a browser's worker: [`Passphrase::stretch`] makes a [`StretchedKey`] of what [`Slot::stretch`]
+//! asks for, and that opens the vault at once.
+//!
 //! The master key never changes; slots come and go around it. Random bytes come from the caller, as [`Random`]. A content
 //! that needs no lock is written by [`write_plain`], in a format that cannot be taken for this one.
 //!
 //! ```
 //! use mobile_core::vault::{
-//!     Content, Cost, Entry, EntryId, Key, NewSlot, Passphrase, Random, Unlock, Vault,
+//!     Content, Cost, Entry, EntryId, Key, NewSlot, Passphrase, Random, Stretch, Vault,
 //! };
 //!
 //! # let drawn = || 7;
 //! let passphrase = Passphrase::new("correct horse battery staple")?;
-//! let slot = NewSlot::Passphrase(&passphrase, Cost::default());
 //! // Each array is drawn for itself from a generator fit for keys.
-//! let (keys, salts) = (Random::new([drawn(); 48]), Random::new([drawn(); 56]));
-//! let mut vault = Vault::create(Content::default(), &slot, keys, salts)?;
+//! let stretched = passphrase.stretch(&Stretch::new(Cost::default(), [drawn(); 16]))?;
+//! let (keys, slot) = (Random::new([drawn(); 48]), Random::new([drawn(); 40]));
+//! let mut vault = Vault::create(Content::default(), &NewSlot::Stretched(&stretched), keys, slot)?;
 //!
 //! let key = Key::parse("otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")?;
 //! vault.content_mut().add(Entry::new(EntryId::new([drawn(); 16]), key, 1_795_568_400_000))?;
 //! let file = vault.save(Random::new([drawn(); 24]))?;
 //!
-//! let vault = Vault::open(&file, Unlock::Passphrase(&passphrase))?;
+//! let vault = Vault::open(&file, &passphrase)?;
 //! assert_eq!(vault.content().entries()[0].key.code_at(1_111_111_109).as_str(), "081804");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -43,11 +46,12 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-pub use content::{Content, ContentError, Entry, EntryId, Origin};
+pub use crate::Origin;
+pub use content::{Content, ContentError, Entry, EntryId};
 pub use key::{Generator, Key, Shown};
 pub use plain::{is_plain, read_plain, write_plain};
 pub use random::Random;
-pub use slot::{Cost, DeviceKey, NewSlot, Passphrase, Slot, SlotId, SlotKind};
+pub use slot::{Cost, DeviceKey, NewSlot, Opens, Passphrase, Slot, SlotId, SlotKind, Stretch, StretchedKey};
 
 use header::Header;
 use slot::Bytes32;
@@ -141,15 +145,6 @@ impl Mark {
     }
 }
 
-/// What opens a vault.
-#[derive(Debug, Clone, Copy)]
-pub enum Unlock<'a> {
-    /// A passphrase, tried on each passphrase slot.
-    Passphrase(&'a Passphrase),
-    /// A device's key, tried on each device slot.
-    Device(&'a DeviceKey),
-}
-
 /// A vault file that was looked at and not opened. Nothing it says is trusted yet.
 #[derive(Debug)]
 pub struct Locked<'a> {
@@ -181,15 +176,11 @@ impl<'a> Locked<'a> {
         Mark { vault: self.header.vault, revision: self.header.revision }
     }
 
-    /// Tries every slot of the fitting type. A passphrase takes as long as the slots' cost says, twice at most.
-    pub fn open(&self, unlock: Unlock<'_>) -> Result<Vault, VaultError> {
-        let vault = &self.header.vault;
+    /// Tries every slot of the fitting type. A passphrase takes as long as the slots' cost says, twice at most; where that is
+    /// done elsewhere, [`Slot::stretch`] says what a [`StretchedKey`] must be made with.
+    pub fn open(&self, with: &impl Opens) -> Result<Vault, VaultError> {
         for slot in &self.header.slots {
-            let master = match unlock {
-                Unlock::Passphrase(passphrase) => slot.open_passphrase(vault, passphrase)?,
-                Unlock::Device(device) => slot.open_device(vault, device),
-            };
-            if let Some(master) = master {
+            if let Some(master) = with.master(slot, &self.header.vault)? {
                 let body =
                     slot::open(&master, &self.nonce, self.before, self.body).ok_or(VaultError::Damaged)?;
                 let content = Content::from_json(&body)?;
@@ -241,8 +232,8 @@ impl Vault {
     }
 
     /// [`Locked::read`] and [`Locked::open`] in one.
-    pub fn open(file: &[u8], unlock: Unlock<'_>) -> Result<Self, VaultError> {
-        Locked::read(file)?.open(unlock)
+    pub fn open(file: &[u8], with: &impl Opens) -> Result<Self, VaultError> {
+        Locked::read(file)?.open(with)
     }
 
     /// The file's bytes, one revision further. The caller writes them so that a crash leaves the old file or the new one.
@@ -299,9 +290,9 @@ impl Vault {
         new: &NewSlot<'_>,
         random: Random<{ Slot::RANDOM_BYTES }>,
     ) -> Result<SlotId, VaultError> {
-        let passphrases = self.slots().iter().filter(|slot| slot.is_passphrase()).count();
+        let passphrases = self.slots().iter().filter(|slot| slot.stretch().is_some()).count();
         let is_full = self.slots().len() >= Self::MAX_SLOTS
-            || (matches!(new, NewSlot::Passphrase(..)) && passphrases >= Self::MAX_PASSPHRASES);
+            || (matches!(new, NewSlot::Stretched(_)) && passphrases >= Self::MAX_PASSPHRASES);
         if is_full {
             return Err(VaultError::Slots);
         }
@@ -329,19 +320,19 @@ impl Vault {
         Ok(())
     }
 
-    /// Wraps the master key for another passphrase. The slot keeps its id and gets a new salt and nonce.
+    /// Wraps the master key for another passphrase, which was stretched with a new salt. The slot keeps its id and gets a new
+    /// nonce.
     pub fn change_passphrase(
         &mut self,
         id: SlotId,
-        passphrase: &Passphrase,
-        cost: Cost,
+        key: &StretchedKey,
         random: Random<{ Slot::RANDOM_BYTES }>,
     ) -> Result<(), VaultError> {
         let place = self.place(id)?;
-        if !self.slots()[place].is_passphrase() {
+        if self.slots()[place].stretch().is_none() {
             return Err(VaultError::UnknownSlot);
         }
-        let new = NewSlot::Passphrase(passphrase, cost);
+        let new = NewSlot::Stretched(key);
         self.header.slots[place] = Slot::wrap(&self.header.vault, Some(id), &new, &self.master, random)?;
         Ok(())
     }

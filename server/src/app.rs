@@ -21,6 +21,7 @@ pub mod login;
 pub mod manage;
 pub mod outbox;
 pub mod overview;
+pub mod phone;
 pub mod recovery_code;
 pub mod refresh;
 pub mod reset;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod client;
 mod conn;
 pub mod factor;
+pub mod factor_phone;
 pub mod grant;
 pub mod group;
 pub mod invitation;

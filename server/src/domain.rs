@@ -10,6 +10,7 @@ pub mod id;
 pub mod lockout;
 pub mod notice;
 pub mod password;
+pub mod phone;
 pub mod recovery_code;
 pub mod refusal;
 pub mod scope;

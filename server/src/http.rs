@@ -5,6 +5,7 @@ mod extract;
 mod factor;
 mod health;
 mod introspect;
+mod phone;
 mod problem;
 mod recovery_code;
 mod respond;
@@ -22,11 +23,18 @@ pub use server::start;
 pub use state::State;
 pub use tls::{TlsError, config as tls_config};
 
-use actix_web::guard::{Any, Get, Head};
-use actix_web::web::{self, ServiceConfig, delete, post, resource, route};
+use actix_web::guard::{Any, Get, Head, Not, fn_guard};
+use actix_web::web::{self, ServiceConfig, delete, post, resource, route, scope};
+
+/// Which host has what. One that is the phone app's alone has nothing else, so that nothing else can reach what the app keeps there; every
+/// other name leads to all the rest.
+fn hosts(config: &mut ServiceConfig) {
+    let all_but_phone_app = scope("").guard(Not(fn_guard(phone::is_for_own_host))).configure(routes);
+    config.service(all_but_phone_app).default_service(web::to(phone::own_host));
+}
 
 /// Every path that this server answers; those of the management API stand in `v1::operations`, those of
-/// the web console in `console::pages`.
+/// the web console in `console::pages`, those for phones in `phone::pages`.
 fn routes(config: &mut ServiceConfig) {
     config
         .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
@@ -53,6 +61,7 @@ fn routes(config: &mut ServiceConfig) {
         )
         .configure(v1::operations)
         .configure(console::pages)
+        .configure(phone::pages)
         .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
         .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
         .default_service(web::to(problem::not_found));

@@ -7,6 +7,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::Invalid;
 use crate::domain::target::Target;
 
@@ -45,6 +46,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<String>,
+    /// URL of the phone app, where it is not served from here [variable: COUNTERSIGN_PHONE_URL] [default: public URL + /phone/]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_url: Option<String>,
     /// Name that phones show beside the account [variable: COUNTERSIGN_ISSUER_NAME] [default: Countersign]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,12 +97,13 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "data",
     "database",
     "master_key_file",
     "listen",
     "public_url",
+    "phone_url",
     "issuer_name",
     "tls_cert",
     "tls_key",
@@ -120,6 +126,7 @@ struct Raw {
     master_key_file: Option<PathBuf>,
     listen: String,
     public_url: String,
+    phone_url: Option<String>,
     issuer_name: String,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -187,6 +194,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The issuer, without a slash at the end.
     pub public_url: String,
+    /// Where the phone app is.
+    pub phone: PhoneApp,
     /// What phones show.
     pub issuer_name: String,
     /// How connections are protected.
@@ -315,6 +324,10 @@ impl Settings {
             return Err(Invalid::new("listen", reason));
         }
         let public_url = public_url(&raw.public_url)?;
+        let phone = match &raw.phone_url {
+            Some(url) => PhoneApp::at(url, &public_url)?,
+            None => PhoneApp::beside(&public_url),
+        };
         let name = raw.issuer_name.as_str();
         // With a longer one the URI of a long user name would not fit into a QR code.
         if !(1..=64).contains(&name.len())
@@ -341,6 +354,7 @@ impl Settings {
                     "database" => Some(database.shown()),
                     "master_key_file" => Some(master_key_file.display().to_string()),
                     "public_url" => Some(public_url.clone()),
+                    "phone_url" => Some(phone.url().to_owned()),
                     "data" => Some(raw.data.display().to_string()),
                     "listen" => Some(raw.listen.clone()),
                     "issuer_name" => Some(raw.issuer_name.clone()),
@@ -364,6 +378,7 @@ impl Settings {
             master_key_file,
             listen,
             public_url,
+            phone,
             issuer_name: raw.issuer_name,
             tls,
             behind_proxy: raw.behind_proxy,

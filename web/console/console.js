@@ -33,6 +33,13 @@ if (code && code === code.form.querySelector("input:not([type=hidden])")) {
   code.focus({ preventScroll: true });
 }
 
+/** Whoever comes back from the phone app, which opened beside this page, goes on with a code. */
+if (code && document.querySelector("[data-leads-out]")) {
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible" && !code.value) code.focus();
+  });
+}
+
 /** How long the code on the phone will last. */
 for (const left of document.querySelectorAll(".countdown")) {
   const period = Number(left.dataset.period) || 30;

@@ -13,6 +13,7 @@ mod bench;
 mod command;
 mod demo;
 mod needs;
+mod phone;
 mod run;
 mod test;
 
@@ -23,9 +24,11 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   run [--release] [-- SERVER ARGS]   build and start Countersign on SQLite in ./data, and say what to try next
+  phone                              build the phone app into web/phone/dist, which servers serve at /phone/
   demo [--url URL]                   play the whole story against the running server, showing requests and replies
   test                               everything that must hold before a change is kept
-  test STEP                          one step of it: needs, format, lints, architecture, tests, docs, wasm, licences
+  test STEP                          one step of it: needs, format, lints, architecture, phone, tests, docs, wasm,
+                                     licences
   test it [FILTER]                   the server's integration tests alone, all or those whose name contains FILTER
   bench [--seconds S] [--callers N]  how fast tokens are checked, against the machine's limits in the same run
   check                              the same as `test architecture`
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["run", rest @ ..] => run::run(rest),
         ["demo", rest @ ..] => demo::demo(rest),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["phone", rest @ ..] => phone::phone(rest),
         ["test", rest @ ..] => test::test(rest),
         ["check"] => test::test(&["architecture"]),
         ["help" | "--help" | "-h"] => {

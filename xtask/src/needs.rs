@@ -41,6 +41,13 @@ pub(crate) const LIBPQ: Need = Need {
     source: Source::Packages(&["libpq-dev"]),
 };
 
+pub(crate) const WASM: Need = Need {
+    name: "the wasm32-unknown-unknown target",
+    wanted_for: "building the phone app",
+    present: || target_present("wasm32-unknown-unknown"),
+    source: Source::Target("wasm32-unknown-unknown"),
+};
+
 /// Everything that `cargo xtask test` needs.
 pub(crate) const NEEDS: &[Need] = &[
     C_COMPILER,
@@ -83,12 +90,7 @@ pub(crate) const NEEDS: &[Need] = &[
         },
         source: Source::Packages(&["fontconfig", "fonts-dejavu-core"]),
     },
-    Need {
-        name: "the wasm32-unknown-unknown target",
-        wanted_for: "building mobile-core for the phone",
-        present: || target_present("wasm32-unknown-unknown"),
-        source: Source::Target("wasm32-unknown-unknown"),
-    },
+    WASM,
 ];
 
 /// Makes sure that all of `needs` are there, installing what is missing if possible. The error says what to do by hand.

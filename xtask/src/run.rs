@@ -1,11 +1,12 @@
 //! `cargo xtask run`: build the server, start it, and say what to do next.
 //!
 //! 1. Look for a C compiler (needed) and libpq (wanted); install what is missing if this program may.
-//! 2. Build. Without libpq: without PostgreSQL, and say so.
-//! 3. Start a second copy of this program, the *narrator*, which reads the server's standard output from a pipe.
-//! 4. *Become* the server. So Ctrl-C, signals and the exit code are the server's own, with nothing between it and the
+//! 2. Build the phone app, which needs Rust's WebAssembly target. Without that: go on without the app, and say so.
+//! 3. Build. Without libpq: without PostgreSQL, and say so.
+//! 4. Start a second copy of this program, the *narrator*, which reads the server's standard output from a pipe.
+//! 5. *Become* the server. So Ctrl-C, signals and the exit code are the server's own, with nothing between it and the
 //!    terminal that could die first and leave it running.
-//! 5. The narrator passes the server's lines on; after `listening on URL` it adds the walkthrough.
+//! 6. The narrator passes the server's lines on; after `listening on URL` it adds the walkthrough.
 
 use std::env;
 use std::io::{self, BufRead as _, Write as _};
@@ -15,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use crate::Failure;
 use crate::command::{cargo, program, quoted, root, show, target_folder};
-use crate::needs;
+use crate::{needs, phone};
 
 /// The narrator's command: for this program's own use, so not in the help.
 pub(crate) const NARRATE: &str = "narrate";
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
             )));
         }
     };
+    build_phone_app()?;
     let Built { server, .. } = build(profile)?;
     let settings = settings(server_arguments, |name| env::var(name).ok());
     let mut serve = program(&server, &["serve"]);
@@ -79,6 +81,17 @@ pub(crate) fn build(profile: Profile) -> Result<Built, String> {
     show(&mut cargo(&[&["build", "-p", "countersign"], features, release].concat()))?;
     let folder = if profile == Profile::Release { "release" } else { "debug" };
     Ok(Built { server: target_folder()?.join(folder).join("countersign"), features })
+}
+
+/// Builds the phone app if this machine can; else says why not.
+fn build_phone_app() -> Result<(), String> {
+    match needs::ensure(&[needs::WASM]) {
+        Ok(()) => phone::build(),
+        Err(why) => {
+            println!("the phone app is not built: {why}. Everything else works without.");
+            Ok(())
+        }
+    }
 }
 
 /// The feature flags that this machine can build, after saying what it cannot.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, root, show, succeeds};
-use crate::{Failure, architecture, needs};
+use crate::{Failure, architecture, needs, phone};
 
 struct Step {
     /// What one types to run it alone.
@@ -29,6 +29,11 @@ const STEPS: &[Step] = &[
         name: "architecture",
         what: "arrows between the floors, names, manifests, links",
         run: architecture,
+    },
+    Step {
+        name: "phone",
+        what: "the phone app has no warnings, builds, and starts with few bytes",
+        run: phone_app,
     },
     Step { name: "tests", what: "unit, documentation and integration tests", run: tests },
     Step { name: "docs", what: "the documentation builds and its links hold", run: docs },
@@ -139,9 +144,9 @@ fn format() -> Result<Outcome, String> {
 
 // Warnings are refused by an argument behind `--`, here and in no other way: a changed RUSTFLAGS would rebuild everything.
 fn lints() -> Result<Outcome, String> {
-    show(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    show(&mut cargo(&on_this_machine("clippy", &["--all-targets", "--", "-D", "warnings"])))?;
     // The phone's parts, which the server does not compile.
-    show(&mut cargo(&["clippy", "-p", PHONE, "--all-features", "--all-targets", "--", "-D", "warnings"]))?;
+    show(&mut cargo(&of_the_phone("clippy", &["--all-targets", "--", "-D", "warnings"])))?;
     let lean =
         ["clippy", "-p", "countersign", "--no-default-features", "--all-targets", "--", "-D", "warnings"];
     show(&mut cargo(&lean))?;
@@ -151,15 +156,33 @@ fn lints() -> Result<Outcome, String> {
     Ok(Outcome::Passed)
 }
 
+/// Cargo's `command` for what the phone runs and this machine can run, too.
+fn of_the_phone(command: &'static str, rest: &[&'static str]) -> Vec<&'static str> {
+    [&[command, "-p", PHONE, "-p", phone::WORKER.package, "--all-features"], rest].concat()
+}
+
+/// Cargo's `command` for all crates but those for browsers, which would take minutes to compile and prove nothing here.
+fn on_this_machine(command: &'static str, rest: &[&'static str]) -> Vec<&'static str> {
+    let exclude = phone::packages().into_iter().flat_map(|package| ["--exclude", package]);
+    [command, "--workspace"].into_iter().chain(exclude).chain(rest.iter().copied()).collect()
+}
+
 fn architecture() -> Result<Outcome, String> {
     architecture::check(root())?;
     Ok(Outcome::Passed)
 }
 
+// Before the tests, which look at the app in a browser.
+fn phone_app() -> Result<Outcome, String> {
+    phone::lint()?;
+    phone::build()?;
+    Ok(Outcome::Passed)
+}
+
 fn tests() -> Result<Outcome, String> {
     // `mobile-core` apart, with the phone's parts: asked for here, they would be compiled into the server as well.
-    show(&mut cargo(&["test", "--workspace", "--exclude", PHONE]))?;
-    show(&mut cargo(&["test", "-p", PHONE, "--all-features"]))?;
+    show(&mut cargo(&on_this_machine("test", &["--exclude", PHONE])))?;
+    show(&mut cargo(&of_the_phone("test", &[])))?;
     Ok(Outcome::Passed)
 }
 
@@ -169,15 +192,14 @@ fn integration(filters: &[&str]) -> Result<(), String> {
 }
 
 fn docs() -> Result<Outcome, String> {
-    show(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    show(cargo(&on_this_machine("doc", &["--no-deps"])).env("RUSTDOCFLAGS", "-D warnings"))?;
     show(cargo(&["doc", "-p", PHONE, "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
 
 fn wasm() -> Result<Outcome, String> {
     for features in [&[][..], &["--all-features"]] {
-        let words = [&["build", "-p", PHONE, "--target", "wasm32-unknown-unknown"], features].concat();
-        show(&mut cargo(&words))?;
+        show(&mut phone::cargo_for_browsers(&[&["build", "-p", PHONE], features].concat()))?;
     }
     Ok(Outcome::Passed)
 }

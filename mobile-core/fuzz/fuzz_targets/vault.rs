@@ -3,12 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mobile_core::vault::{DeviceKey, Locked, Unlock, Vault, read_plain, write_plain};
+use mobile_core::vault::{DeviceKey, Locked, Vault, read_plain, write_plain};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(locked) = Locked::read(bytes) {
         assert!((1..=Vault::MAX_SLOTS).contains(&locked.slots().len()));
-        assert!(locked.open(Unlock::Device(&DeviceKey::new([7; 32]))).is_err());
+        assert!(locked.open(&DeviceKey::new([7; 32])).is_err());
     }
     let plain = [b"countersign vault 1, NOT ENCRYPTED\n", bytes].concat();
     if let Ok(content) = read_plain(&plain) {

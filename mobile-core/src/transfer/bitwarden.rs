@@ -80,11 +80,13 @@ impl Login<'_> {
     fn entry(&self) -> Result<Entry, Reason> {
         let totp = self.totp.trim();
         let mut entry = if is_uri(totp) {
-            let key = match Key::parse(totp) {
-                Err(KeyUriError::AccountMissing) => Key::parse(&self.named(totp))?,
+            let (key, origin) = match Key::parse_with_origin(totp) {
+                Err(KeyUriError::AccountMissing) => Key::parse_with_origin(&self.named(totp))?,
                 key => key?,
             };
-            Entry::new(NO_ID, key, 0)
+            let mut entry = Entry::new(NO_ID, key, 0);
+            entry.origin = origin;
+            entry
         } else {
             let steam = totp.get(..8).filter(|start| start.eq_ignore_ascii_case("steam://"));
             let secret = if steam.is_some() { &totp[8..] } else { totp };

@@ -12,6 +12,9 @@ use super::{NO_ID, Place, Reading, Reason, TransferError};
 use crate::json::Json;
 use crate::vault::{Content, Entry, Key};
 
+/// The parameter of ente Auth.
+pub(super) const DISPLAY: &str = "codeDisplay";
+
 /// One URI a line, for apps that read such lists. Label, group, note and the like stay behind.
 pub fn write_uris(content: &Content) -> Zeroizing<String> {
     let uris: Vec<Zeroizing<String>> = content.entries().iter().map(|entry| entry.key.to_uri()).collect();
@@ -51,11 +54,10 @@ fn name(line: &str) -> String {
 }
 
 fn entry(line: &str) -> Result<Entry, Reason> {
-    const DISPLAY: &str = "codeDisplay";
     let (path, query) = line.split_once('?').unwrap_or((line, ""));
     let is_display = |parameter: &&str| parameter.split('=').next() == Some(DISPLAY);
     let Some(display) = query.split('&').find(is_display) else {
-        return Ok(Entry::new(NO_ID, Key::parse(line)?, 0));
+        return plain(line);
     };
     // Without it, a long note does not make the URI too long.
     let mut bare = Zeroizing::new(String::with_capacity(line.len()));
@@ -64,7 +66,7 @@ fn entry(line: &str) -> Result<Entry, Reason> {
         bare.push(if index == 0 { '?' } else { '&' });
         bare.push_str(parameter);
     }
-    let mut entry = Entry::new(NO_ID, Key::parse(&bare)?, 0);
+    let mut entry = plain(&bare)?;
 
     let value = display.get(DISPLAY.len() + 1..).unwrap_or_default();
     let value = Zeroizing::new(percent_decode_str(value).collect::<Vec<u8>>());
@@ -80,5 +82,13 @@ fn entry(line: &str) -> Result<Entry, Reason> {
         .and_then(Json::as_list)
         .and_then(|tags| some(tags.first().and_then(Json::as_str)));
     entry.note = Zeroizing::new(value.member("note").and_then(Json::as_str).unwrap_or_default().into());
+    Ok(entry)
+}
+
+/// The entry of a URI alone.
+fn plain(uri: &str) -> Result<Entry, Reason> {
+    let (key, origin) = Key::parse_with_origin(uri)?;
+    let mut entry = Entry::new(NO_ID, key, 0);
+    entry.origin = origin;
     Ok(entry)
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::{Field, KeyUri, KeyUriError, Kind, Tolerance};
-use crate::{Algorithm, Counter, Digits, Period, Secret};
+use crate::{Algorithm, Counter, Digits, Origin, Period, Secret};
 
 const SCHEME: &str = "otpauth://";
 const MIGRATION: &str = "otpauth-migration:";
@@ -55,9 +55,16 @@ pub(super) fn read(text: &str) -> Result<(KeyUri, Vec<Tolerance>), KeyUriError> 
         Kind::Hotp { counter: read_counter(parameters.counter, &mut notes)? }
     };
 
+    let origin = read_origin(parameters.origin, &mut notes)?;
+
     // 6: the names.
     let (issuer, account) = read_names(label, parameters.issuer, &mut notes)?;
-    Ok((KeyUri::new(issuer, account, secret, algorithm, digits, kind)?, notes.in_order()))
+    let key = KeyUri::new(issuer, account, secret, algorithm, digits, kind)?;
+    let key = match origin {
+        Some(origin) => key.with_origin(origin)?,
+        None => key,
+    };
+    Ok((key, notes.in_order()))
 }
 
 /// What was tolerated so far.
@@ -86,6 +93,7 @@ struct Parameters<'a> {
     digits: Option<&'a str>,
     period: Option<&'a str>,
     counter: Option<&'a str>,
+    origin: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
@@ -110,6 +118,7 @@ impl<'a> Parameters<'a> {
                 "digits" => (Field::Digits, &mut parameters.digits),
                 "period" => (Field::Period, &mut parameters.period),
                 "counter" => (Field::Counter, &mut parameters.counter),
+                "countersign" => (Field::Origin, &mut parameters.origin),
                 _ => {
                     unescape(value, Field::Parameter)?;
                     notes.add_if(true, Tolerance::ParameterUnknown);
@@ -171,6 +180,14 @@ fn read_counter(value: Option<&str>, notes: &mut Notes) -> Result<Counter, KeyUr
         return Ok(Counter::default());
     };
     read_number(value, Field::Counter, notes).map(Counter::new)
+}
+
+/// An origin that is none is like a parameter that means nothing here. No form encoder writes it, so a plus is a plus.
+fn read_origin(value: Option<&str>, notes: &mut Notes) -> Result<Option<Origin>, KeyUriError> {
+    let Some(value) = value else { return Ok(None) };
+    let origin = Origin::read(&unescape(value, Field::Origin)?);
+    notes.add_if(origin.is_none(), Tolerance::ParameterUnknown);
+    Ok(origin)
 }
 
 /// ASCII digits only: `str::parse` would take a sign as well.

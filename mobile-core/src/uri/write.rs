@@ -37,5 +37,12 @@ pub(super) fn write(key: &KeyUri) -> Zeroizing<String> {
     };
     // Writing to a string does not fail.
     let _ = write!(uri, "&algorithm={}&digits={}&{name}={number}", key.algorithm, key.digits);
+    if let Some((origin, factor)) =
+        key.origin.as_ref().and_then(|origin| Some((origin, origin.factor.as_ref()?)))
+    {
+        uri.push_str("&countersign=");
+        uri.extend(escaped(&origin.issuer));
+        uri.extend(["%23", factor]);
+    }
     uri
 }

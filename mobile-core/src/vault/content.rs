@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::key::{Generator, Key};
 use crate::json::{Json, Object};
-use crate::{Counter, Digits, Hotp, Period, Secret, Totp, hex};
+use crate::{Counter, Digits, Hotp, Origin, Period, Secret, Totp, hex};
 
 /// Why the content was refused. It was sealed so: whoever wrote it, wrote it wrongly or for a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,15 +65,6 @@ impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.0))
     }
-}
-
-/// Which Countersign enrolled an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The server's issuer: its public URL.
-    pub issuer: String,
-    /// The factor's id there, if the phone was told.
-    pub factor: Option<String>,
 }
 
 /// One account on the phone.
@@ -143,7 +134,7 @@ impl Entry {
         Ok(())
     }
 
-    fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         let mut members = Object::new();
         let mut add = |name: &str, value: Json| members.push((name.into(), value));
         add("id", Json::text(&hex::encode(&self.id.0)));
@@ -190,7 +181,8 @@ impl Entry {
         Json::Object(members)
     }
 
-    fn from_json(value: &Json) -> Result<Self, &'static str> {
+    /// The error names the member.
+    pub(crate) fn from_json(value: &Json) -> Result<Self, &'static str> {
         const KNOWN: &[&str] = &[
             "id",
             "kind",

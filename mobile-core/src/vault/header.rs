@@ -43,7 +43,7 @@ impl Header {
             }
             slots.push(slot);
         }
-        if slots.iter().filter(|slot| slot.is_passphrase()).count() > MAX_PASSPHRASES {
+        if slots.iter().filter(|slot| slot.stretch().is_some()).count() > MAX_PASSPHRASES {
             return Err(VaultError::Slots);
         }
         let nonce = reader.array()?;

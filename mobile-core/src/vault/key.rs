@@ -5,7 +5,8 @@ use alloc::string::String;
 use zeroize::Zeroizing;
 
 use crate::{
-    Algorithm, Code, Counter, Digits, Hotp, KeyUri, KeyUriError, Kind, Period, Secret, Steam, SteamCode, Totp,
+    Algorithm, Code, Counter, Digits, Hotp, KeyUri, KeyUriError, Kind, Origin, Period, Secret, Steam,
+    SteamCode, Totp,
 };
 
 /// Which generator, and its parameters.
@@ -19,10 +20,11 @@ pub enum Generator {
     Steam,
 }
 
-/// A secret with its generator, issuer and account. The names obey the rules of `docs/spec/otpauth.md`.
+/// A secret with its generator, issuer and account. The names obey the rules of `docs/spec/otpauth.md`. Which Countersign it came from
+/// stands beside it, in the entry: what is handed to other apps does not say that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// For Steam, the parameters in it are the defaults and mean nothing.
+    /// Never with an origin. For Steam, the parameters in it are the defaults and mean nothing.
     uri: KeyUri,
     is_steam: bool,
 }
@@ -47,8 +49,9 @@ impl Shown {
 }
 
 impl From<KeyUri> for Key {
+    /// Without the URI's origin.
     fn from(uri: KeyUri) -> Self {
-        Self { uri, is_steam: false }
+        Self { uri: uri.split_origin().0, is_steam: false }
     }
 }
 
@@ -73,8 +76,13 @@ impl Key {
         Ok(Self { uri, is_steam: generator == Generator::Steam })
     }
 
-    /// Reads an `otpauth://` URI, of the kind `steam` as well, and one with `encoder=steam`.
+    /// Reads an `otpauth://` URI, of the kind `steam` as well, and one with `encoder=steam`. The URI's origin is left behind.
     pub fn parse(text: &str) -> Result<Self, KeyUriError> {
+        Self::parse_with_origin(text).map(|(key, _)| key)
+    }
+
+    /// The same with the Countersign that made the URI, for [`Entry::origin`](super::Entry::origin).
+    pub fn parse_with_origin(text: &str) -> Result<(Self, Option<Origin>), KeyUriError> {
         const SCHEME: &str = "otpauth://";
         let uri = text.trim_matches([' ', '\t', '\r', '\n']);
         let kind = uri.get(..SCHEME.len()).filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
@@ -97,15 +105,16 @@ impl Key {
                     totp.push_str(parameter);
                 }
             }
-            return Self::steam_of(&KeyUri::parse(&totp)?.0);
+            return Ok((Self::steam_of(&KeyUri::parse(&totp)?.0)?, None));
         }
         let (key, _) = KeyUri::parse(uri)?;
         let query = uri.split_once('?').map_or("", |(_, query)| query);
         let is_steam = query.split('&').any(|parameter| parameter.eq_ignore_ascii_case("encoder=steam"));
+        let (key, origin) = key.split_origin();
         if is_steam && matches!(key.kind(), Kind::Totp { .. }) {
-            Self::steam_of(&key)
+            Ok((Self::steam_of(&key)?, origin))
         } else {
-            Ok(key.into())
+            Ok((key.into(), origin))
         }
     }
 

@@ -81,11 +81,104 @@ impl Passphrase {
         }
         Ok(Self(Zeroizing::new(text.as_bytes().to_vec())))
     }
+
+    /// Argon2id, version 0x13. It takes as long as the cost says. Its memory is asked for politely and wiped.
+    pub fn stretch(&self, stretch: &Stretch) -> Result<StretchedKey, VaultError> {
+        let (memory, passes, lanes) = stretch.cost.get();
+        let params = Params::new(memory, passes, lanes, Some(32)).map_err(|_| VaultError::Cost)?;
+        let mut memory = Vec::new();
+        let blocks = params.block_count();
+        memory.try_reserve_exact(blocks).map_err(|_| VaultError::Memory)?;
+        memory.resize(blocks, Block::default());
+        let mut key = Zeroizing::new([0; 32]);
+        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params);
+        let result =
+            argon2.hash_password_into_with_memory(&self.0, &stretch.salt, key.as_mut_slice(), &mut memory);
+        memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
+        result.map_err(|_| VaultError::Cost)?;
+        Ok(StretchedKey { stretch: *stretch, key })
+    }
 }
 
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passphrase(…)")
+    }
+}
+
+/// What Argon2id is asked with: the cost and the salt. A passphrase slot names them, before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stretch {
+    cost: Cost,
+    salt: [u8; SALT_BYTES],
+}
+
+impl Stretch {
+    /// The bytes of a salt.
+    pub const SALT_BYTES: usize = SALT_BYTES;
+
+    /// For a new slot the salt is drawn, for this slot alone, from a generator fit for keys.
+    pub const fn new(cost: Cost, salt: [u8; SALT_BYTES]) -> Self {
+        Self { cost, salt }
+    }
+
+    /// What Argon2id may take.
+    pub const fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// The salt.
+    pub const fn salt(&self) -> [u8; SALT_BYTES] {
+        self.salt
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, VaultError> {
+        let mut number = || reader.array().map(u32::from_be_bytes);
+        let cost = Cost::new(number()?, number()?, number()?)?;
+        Ok(Self { cost, salt: reader.array()? })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let (memory, passes, lanes) = self.cost.get();
+        let mut bytes = Vec::new();
+        for number in [memory, passes, lanes] {
+            bytes.extend(number.to_be_bytes());
+        }
+        bytes.extend(self.salt);
+        bytes
+    }
+}
+
+/// What Argon2id made of a passphrase: it opens the slots that ask for the same [`Stretch`]. Wiped when dropped.
+///
+/// Stretching takes a second, and 64 MiB that a WebAssembly module never gives back; so a browser does it in a worker and
+/// hands this over, and the vault stays where it is.
+#[derive(Clone)]
+pub struct StretchedKey {
+    stretch: Stretch,
+    key: Bytes32,
+}
+
+impl StretchedKey {
+    /// Copies bytes that [`Self::expose`] gave out elsewhere.
+    pub fn new(stretch: Stretch, key: [u8; 32]) -> Self {
+        Self { stretch, key: Zeroizing::new(key) }
+    }
+
+    /// How it was made.
+    pub fn stretch(&self) -> &Stretch {
+        &self.stretch
+    }
+
+    /// The bytes, for a worker to hand over.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+}
+
+impl fmt::Debug for StretchedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StretchedKey").field("stretch", &self.stretch).finish_non_exhaustive()
     }
 }
 
@@ -121,8 +214,8 @@ impl fmt::Display for SlotId {
 pub enum SlotKind {
     /// Opened by a passphrase.
     Passphrase {
-        /// What Argon2id takes.
-        cost: Cost,
+        /// What Argon2id is asked with.
+        stretch: Stretch,
     },
     /// Opened by a device.
     Device {
@@ -133,6 +226,46 @@ pub enum SlotKind {
     },
     /// Of a later version: kept, but nothing opens it here.
     Unknown(u8),
+}
+
+/// What opens a vault: a [`Passphrase`], a [`StretchedKey`] or a [`DeviceKey`]; each is tried on the slots of its type.
+///
+/// They are types and not the variants of one, so that a program which never calls Argon2id does not carry it.
+pub trait Opens: sealed::Tries {}
+
+impl Opens for Passphrase {}
+impl Opens for StretchedKey {}
+impl Opens for DeviceKey {}
+
+mod sealed {
+    use super::{Bytes32, DeviceKey, Passphrase, Slot, SlotKind, StretchedKey, VaultError, derive};
+
+    /// Trying one slot.
+    pub trait Tries {
+        /// The master key; `None` where the slot is of another type or does not open.
+        fn master(&self, slot: &Slot, vault: &[u8; 16]) -> Result<Option<Bytes32>, VaultError>;
+    }
+
+    impl Tries for Passphrase {
+        fn master(&self, slot: &Slot, vault: &[u8; 16]) -> Result<Option<Bytes32>, VaultError> {
+            let Some(stretch) = slot.stretch() else { return Ok(None) };
+            self.stretch(&stretch)?.master(slot, vault)
+        }
+    }
+
+    impl Tries for StretchedKey {
+        fn master(&self, slot: &Slot, vault: &[u8; 16]) -> Result<Option<Bytes32>, VaultError> {
+            let is_asked = slot.stretch() == Some(self.stretch);
+            Ok(if is_asked { slot.unwrap(vault, &self.key) } else { None })
+        }
+    }
+
+    impl Tries for DeviceKey {
+        fn master(&self, slot: &Slot, vault: &[u8; 16]) -> Result<Option<Bytes32>, VaultError> {
+            let SlotKind::Device { prf_input, .. } = &slot.kind else { return Ok(None) };
+            Ok(slot.unwrap(vault, &derive(self, prf_input)))
+        }
+    }
 }
 
 /// The master key wrapped for one way to open the vault.
@@ -156,8 +289,8 @@ impl fmt::Debug for Slot {
 /// How a new slot is to be opened.
 #[derive(Debug)]
 pub enum NewSlot<'a> {
-    /// By a passphrase.
-    Passphrase(&'a Passphrase, Cost),
+    /// By a passphrase, which was stretched with a new salt.
+    Stretched(&'a StretchedKey),
     /// By a device.
     Device {
         /// What the device gave out for `prf_input`.
@@ -170,8 +303,8 @@ pub enum NewSlot<'a> {
 }
 
 impl Slot {
-    /// The random bytes that a new slot takes: id, salt and nonce.
-    pub const RANDOM_BYTES: usize = 16 + SALT_BYTES + NONCE_BYTES;
+    /// The random bytes that a new slot takes: id and nonce.
+    pub const RANDOM_BYTES: usize = 16 + NONCE_BYTES;
     /// The longest credential id (WebAuthn s4).
     pub const MAX_CREDENTIAL_BYTES: usize = 1023;
     /// The most parameters of any type.
@@ -187,8 +320,9 @@ impl Slot {
         &self.kind
     }
 
-    pub(super) fn is_passphrase(&self) -> bool {
-        matches!(self.kind, SlotKind::Passphrase { .. })
+    /// What Argon2id is asked with, of a passphrase slot.
+    pub fn stretch(&self) -> Option<Stretch> {
+        if let SlotKind::Passphrase { stretch } = self.kind { Some(stretch) } else { None }
     }
 
     pub(super) fn wrap(
@@ -199,19 +333,11 @@ impl Slot {
         random: Random<{ Self::RANDOM_BYTES }>,
     ) -> Result<Self, VaultError> {
         let id = id.unwrap_or(SlotId(random.part(0)));
-        let salt: [u8; SALT_BYTES] = random.part(16);
-        let nonce = random.part(16 + SALT_BYTES);
+        let nonce = random.part(16);
         drop(random);
         let (kind, type_byte, parameters, key) = match new {
-            NewSlot::Passphrase(passphrase, cost) => {
-                let (memory, passes, lanes) = cost.get();
-                let mut parameters = Vec::new();
-                for number in [memory, passes, lanes] {
-                    parameters.extend(number.to_be_bytes());
-                }
-                parameters.extend(salt);
-                let key = stretch(passphrase, *cost, &salt)?;
-                (SlotKind::Passphrase { cost: *cost }, PASSPHRASE, parameters, key)
+            NewSlot::Stretched(StretchedKey { stretch, key }) => {
+                (SlotKind::Passphrase { stretch: *stretch }, PASSPHRASE, stretch.write(), key.clone())
             }
             NewSlot::Device { key, prf_input, credential } => {
                 if credential.len() > Self::MAX_CREDENTIAL_BYTES {
@@ -227,21 +353,6 @@ impl Slot {
         let sealed = seal(&key, &nonce, &aad, master.as_slice());
         slot.wrapped.copy_from_slice(&sealed);
         Ok(slot)
-    }
-
-    pub(super) fn open_passphrase(
-        &self,
-        vault: &[u8; 16],
-        passphrase: &Passphrase,
-    ) -> Result<Option<Bytes32>, VaultError> {
-        let SlotKind::Passphrase { cost } = self.kind else { return Ok(None) };
-        let key = stretch(passphrase, cost, &self.parameters[12..])?;
-        Ok(self.unwrap(vault, &key))
-    }
-
-    pub(super) fn open_device(&self, vault: &[u8; 16], device: &DeviceKey) -> Option<Bytes32> {
-        let SlotKind::Device { prf_input, .. } = &self.kind else { return None };
-        self.unwrap(vault, &derive(device, prf_input))
     }
 
     fn unwrap(&self, vault: &[u8; 16], key: &Bytes32) -> Option<Bytes32> {
@@ -282,35 +393,17 @@ impl Slot {
         let mut inner = Reader::new(&parameters);
         let kind = match type_byte {
             PASSPHRASE => {
-                let mut number = || inner.array().map(u32::from_be_bytes);
-                let cost = Cost::new(number()?, number()?, number()?)?;
-                let _: [u8; SALT_BYTES] = inner.array()?;
+                let stretch = Stretch::read(&mut inner)?;
                 if !inner.rest().is_empty() {
                     return Err(VaultError::Damaged);
                 }
-                SlotKind::Passphrase { cost }
+                SlotKind::Passphrase { stretch }
             }
             DEVICE => SlotKind::Device { prf_input: inner.array()?, credential: inner.rest().to_vec() },
             other => SlotKind::Unknown(other),
         };
         Ok(Self { id, kind, type_byte, parameters, nonce: reader.array()?, wrapped: reader.array()? })
     }
-}
-
-/// Argon2id, version 0x13. Its memory is asked for politely and wiped.
-fn stretch(passphrase: &Passphrase, cost: Cost, salt: &[u8]) -> Result<Bytes32, VaultError> {
-    let params =
-        Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| VaultError::Cost)?;
-    let mut memory = Vec::new();
-    let blocks = params.block_count();
-    memory.try_reserve_exact(blocks).map_err(|_| VaultError::Memory)?;
-    memory.resize(blocks, Block::default());
-    let mut key = Zeroizing::new([0; 32]);
-    let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params);
-    let result = argon2.hash_password_into_with_memory(&passphrase.0, salt, key.as_mut_slice(), &mut memory);
-    memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
-    result.map_err(|_| VaultError::Cost)?;
-    Ok(key)
 }
 
 /// HKDF-SHA-256 (RFC 5869): the salt is the PRF's input, the key its output.

@@ -6,6 +6,7 @@ mod hotp;
 mod oathtool;
 mod otpauth_cases;
 mod otpauth_laws;
+mod phone;
 mod secret;
 mod steam;
 mod totp;

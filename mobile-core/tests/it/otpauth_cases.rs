@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mobile_core::{KeyUri, KeyUriError, Kind, Tolerance};
+use mobile_core::{KeyUri, KeyUriError, Kind, Origin, Tolerance};
 
 use super::specified;
 
@@ -75,7 +75,11 @@ impl Case {
             Kind::Totp { period } => writeln!(read, "period: {period}").unwrap(),
             Kind::Hotp { counter } => writeln!(read, "counter: {counter}").unwrap(),
         }
-        let expected: String = ["issuer", "account", "secret", "algorithm", "digits", "period", "counter"]
+        if let Some(origin) = key.origin() {
+            writeln!(read, "origin: {} {}", origin.issuer, origin.factor.as_deref().unwrap()).unwrap();
+        }
+        let names = ["issuer", "account", "secret", "algorithm", "digits", "period", "counter", "origin"];
+        let expected: String = names
             .iter()
             .filter_map(|field| Some(format!("{field}: {}\n", self.fields.get(*field)?)))
             .collect();
@@ -172,9 +176,73 @@ fn the_longest_key_still_fits_the_readers_limit() {
         Kind::Hotp { counter: u64::MAX.into() },
     )
     .unwrap();
+    assert_eq!(longest.to_uri().len(), 3364, "the figure in the specification");
+    let issuer = format!("https://{}", "%".repeat(166));
+    let longest = longest.with_origin(origin(&issuer, FACTOR)).unwrap();
     let uri = longest.to_uri();
-    assert_eq!(uri.len(), 3364, "the figure in the specification");
+    assert_eq!(uri.len(), 3928, "the figure in the specification");
     assert_eq!(KeyUri::parse(&uri).unwrap(), (longest, vec![]));
+}
+
+const FACTOR: &str = "0192f0c1-2345-7abc-8def-0123456789ab";
+
+fn origin(issuer: &str, factor: &str) -> Origin {
+    Origin { issuer: issuer.to_owned(), factor: Some(factor.to_owned()) }
+}
+
+#[test]
+fn an_origin_that_the_reader_would_drop_is_not_written() {
+    let (plain, _) = KeyUri::parse("otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQ").unwrap();
+    let with = |origin| plain.clone().with_origin(origin);
+    for issuer in ["https://mfa.example", "http://localhost:8080", "https://[::1]/a/b@c", "https://x/%20"] {
+        let named = with(origin(issuer, FACTOR)).unwrap();
+        let (read, tolerances) = KeyUri::parse(&named.to_uri()).unwrap();
+        assert_eq!((&read, tolerances), (&named, vec![]), "{issuer}");
+        assert_eq!(read.split_origin(), (plain.clone(), Some(origin(issuer, FACTOR))));
+    }
+    let long = format!("https://{}", "a".repeat(504));
+    for issuer in [
+        "",
+        "https://",
+        "https:///path",
+        "HTTPS://x",
+        "ftp://x",
+        "//x",
+        "https://u@x",
+        "https://u:p@x/",
+        "https://x?q",
+        "https://x#f",
+        "https://x y",
+        "https://x\\y",
+        "https://é.example",
+        "https://x\n",
+        "javascript:alert(1)",
+        &long,
+    ] {
+        let refused = with(origin(issuer, FACTOR)).unwrap_err();
+        assert_eq!(
+            (refused.code(), refused.field().as_str()),
+            ("origin_malformed", "countersign"),
+            "{issuer}"
+        );
+        assert!(refused.to_string().starts_with("countersign: "));
+    }
+    assert!(with(origin("https://x", FACTOR)).is_ok());
+    for factor in [
+        "",
+        "0192f0c1",
+        "0192F0C1-2345-7ABC-8DEF-0123456789AB",
+        "0192f0c123457abc8def0123456789ab",
+        "0192f0c1-2345-7abc-8def-0123456789a",
+        "0192f0c1-2345-7abc-8def-0123456789abc",
+        "0192f0c12-345-7abc-8def-0123456789ab",
+        "0192f0c1-2345-7abc-8def-0123456789ag",
+        "0192f0c1-2345-7abc-8def-é123456789a",
+    ] {
+        assert!(with(origin("https://x", factor)).is_err(), "{factor}");
+    }
+    assert!(with(Origin { issuer: "https://x".into(), factor: None }).is_err());
+    assert_eq!(origin("", FACTOR).factor_bytes().unwrap()[..4], [0x01, 0x92, 0xf0, 0xc1]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The laws at the end of `docs/spec/otpauth.md`.
 
-use mobile_core::{Algorithm, Counter, Digits, KeyUri, Kind, Period, Secret};
+use mobile_core::{Algorithm, Counter, Digits, KeyUri, Kind, Origin, Period, Secret};
 use proptest::prelude::*;
 
 use super::cases;
@@ -21,20 +21,34 @@ fn key_uris() -> impl Strategy<Value = KeyUri> {
         prop::sample::select(&Algorithm::ALL[..]),
         6..=8_u8,
         kind,
+        prop::option::of(origins()),
     )
-        .prop_filter_map("not a valid key", |(issuer, account, secret, algorithm, digits, kind)| {
-            let secret = Secret::from_bytes(&secret).unwrap();
-            let trim = |name: String| name.trim_matches(' ').to_owned();
-            KeyUri::new(
-                issuer.map(trim),
-                trim(account),
-                secret,
-                algorithm,
-                Digits::new(digits).unwrap(),
-                kind,
-            )
-            .ok()
-        })
+        .prop_filter_map(
+            "not a valid key",
+            |(issuer, account, secret, algorithm, digits, kind, origin)| {
+                let secret = Secret::from_bytes(&secret).unwrap();
+                let trim = |name: String| name.trim_matches(' ').to_owned();
+                let key = KeyUri::new(
+                    issuer.map(trim),
+                    trim(account),
+                    secret,
+                    algorithm,
+                    Digits::new(digits).unwrap(),
+                    kind,
+                )
+                .ok()?;
+                match origin {
+                    Some(origin) => key.with_origin(origin).ok(),
+                    None => Some(key),
+                }
+            },
+        )
+}
+
+fn origins() -> impl Strategy<Value = Origin> {
+    let factor = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+    ("https?://[a-z0-9.:\\[\\]+%&=~_-]{1,20}(/[!-~]{0,12})?", factor)
+        .prop_map(|(issuer, factor)| Origin { issuer, factor: Some(factor) })
 }
 
 /// A canonical text with some pieces put in, cut out or written over.
@@ -63,6 +77,9 @@ fn nearly_valid() -> impl Strategy<Value = String> {
             "&digits=9",
             "&counter=99999999999999999999",
             "&algorithm=",
+            "&countersign=",
+            "https%3A%2F%2F",
+            "%23",
             "otpauth://",
             "\u{202e}",
             "é",

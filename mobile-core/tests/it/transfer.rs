@@ -8,9 +8,9 @@ use mobile_core::transfer::{
     self, Choice, Format, Import, Place, Reason, Status, TransferError, write_migration, write_uris,
 };
 use mobile_core::vault::{
-    Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Vault, write_plain,
+    Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Stretch, Vault, write_plain,
 };
-use mobile_core::{Algorithm, Counter, Digits, Hotp, Period, Secret, Totp};
+use mobile_core::{Algorithm, Counter, Digits, Hotp, Origin, Period, Secret, Totp};
 use proptest::prelude::*;
 
 use super::{cases, specified};
@@ -115,6 +115,25 @@ fn take_over(import: Import, content: &mut Content) -> usize {
 fn samples_are_read_as_their_expected_files_say() {
     for sample in samples() {
         assert_eq!(written(&read(&sample)), sample.expected, "{}", sample.name);
+    }
+}
+
+#[test]
+fn an_import_is_handed_over_unchanged() {
+    for sample in samples() {
+        let import = read(&sample);
+        assert_eq!(Import::from_json(&import.to_json()).as_ref(), Ok(&import), "{}", sample.name);
+    }
+    let empty = r#"{"found":[],"places":[],"unread":[],"without_code":0}"#;
+    assert!(Import::from_json(empty.as_bytes()).is_ok());
+    for (wrong, error) in [
+        ("", TransferError::Malformed(0)),
+        ("{}", TransferError::Unexpected("found")),
+        (&empty.replace("\"places\":[]", "\"places\":[\"line/1\"]"), TransferError::Unexpected("places")),
+        (&empty.replace("\"unread\":[]", "\"unread\":[{}]"), TransferError::Unexpected("unread")),
+        (&empty.replace(":0", ":-1"), TransferError::Unexpected("without_code")),
+    ] {
+        assert_eq!(Import::from_json(wrong.as_bytes()), Err(error), "{wrong}");
     }
 }
 
@@ -327,6 +346,26 @@ fn the_preview_tells_new_duplicate_conflict_and_repeated_apart() {
 }
 
 #[test]
+fn a_list_says_which_countersign_made_an_account_and_an_export_does_not() {
+    let bare =
+        "otpauth://totp/Example:alice?secret=GEZDGNBV&issuer=Example&algorithm=SHA1&digits=6&period=30";
+    let factor = "0192f0c1-2345-7abc-8def-0123456789ab";
+    let list = format!(
+        "{bare}&countersign=https%3A%2F%2Fmfa.example.com%23{factor}\n\
+         {bare}&countersign=https%3A%2F%2Fmfa.example.com%23{factor}&codeDisplay=%7B%22pinned%22%3Atrue%7D\n\
+         {bare}&countersign=nonsense\n"
+    );
+    let import = transfer::read(list.as_bytes(), Format::Uris, None).unwrap();
+    let origins: Vec<_> = import.found.iter().map(|found| found.entry.origin.clone()).collect();
+    let origin = Origin { issuer: "https://mfa.example.com".into(), factor: Some(factor.into()) };
+    assert_eq!(origins, [Some(origin.clone()), Some(origin.clone()), None]);
+    let mut taken = Content::default();
+    assert_eq!(take_over(import, &mut taken), 1);
+    assert_eq!(taken.entries()[0].origin, Some(origin));
+    assert_eq!(*write_uris(&taken), format!("{bare}\n"));
+}
+
+#[test]
 fn without_room_for_all_nothing_is_changed() {
     let mut full = Content::default();
     for number in 1..Content::MAX_ENTRIES as u128 {
@@ -376,9 +415,11 @@ fn our_own_files_come_back_whole() {
     content.replace(full).unwrap();
 
     let passphrase = Passphrase::new("tree house").unwrap();
-    let slot = NewSlot::Passphrase(&passphrase, Cost::new(8192, 1, 1).unwrap());
+    let stretch = Stretch::new(Cost::new(8192, 1, 1).unwrap(), [4; 16]);
+    let key = passphrase.stretch(&stretch).unwrap();
+    let slot = NewSlot::Stretched(&key);
     let mut vault =
-        Vault::create(content.clone(), &slot, Random::new([1; 48]), Random::new([2; 56])).unwrap();
+        Vault::create(content.clone(), &slot, Random::new([1; 48]), Random::new([2; 40])).unwrap();
     let sealed = vault.save(Random::new([3; 24])).unwrap();
     let plain = write_plain(&content).unwrap();
     for (file, format, password) in
@@ -546,6 +587,8 @@ proptest! {
     fn mutated_samples_are_read_or_refused((file, format, password) in mutated()) {
         let _ = Format::detect(&file);
         if let Ok(import) = transfer::read(&file, format, password.as_deref()) {
+            let handed = Import::from_json(&import.to_json());
+            prop_assert_eq!(handed.as_ref(), Ok(&import));
             let mut content = Content::default();
             let preview = import.clone().preview(&content);
             prop_assert_eq!(preview.items.len(), import.found.len());

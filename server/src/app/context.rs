@@ -17,6 +17,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Event, Origin};
 use crate::domain::factor::OpenFactor;
 use crate::domain::figures::Figures;
+use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
@@ -173,6 +174,8 @@ pub struct Service {
     pub key_age_s: Option<i64>,
     /// How the web console behaves.
     pub console: ConsolePolicy,
+    /// Where the phone app is.
+    pub phone: PhoneApp,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Hashes tokens and names.
@@ -186,6 +189,7 @@ impl Service {
     /// Derives all keys from the master key.
     pub fn new(master: &MasterKey, issuer: String, issuer_name: String, key_age_s: Option<i64>) -> Self {
         Self {
+            phone: PhoneApp::beside(&issuer),
             issuer,
             issuer_name,
             key_age_s,

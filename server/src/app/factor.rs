@@ -1,11 +1,13 @@
 //! Enrolling, confirming, listing and ending factors: by the operator, and by users for themselves.
 
-use mobile_core::{Code, Counter, KeyUri, Kind, Secret, Totp};
+use mobile_core::phone::PhoneKey;
+use mobile_core::{Code, Counter, KeyUri, Kind, Origin, Secret, Totp};
 
 use crate::app::bearer::{Bearer, authenticate};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::app::recovery_code::renew_in;
+use crate::app::verify::{Factors, Who, check_and_spend};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
 use crate::db::lockout::Gate;
@@ -18,11 +20,15 @@ use crate::domain::factor::{
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout::{self, ENROLMENTS_OF_USER};
 use crate::domain::notice::Notice;
+use crate::domain::phone::SHORTEST_SECRET_BYTES;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{User, UserName, UserState};
 use crate::error::Fault;
 use crate::random;
+
+/// What the largest QR code holds at the level of error correction that ours have.
+const LARGEST_QR_BYTES: usize = 2331;
 
 /// How a new factor shall be.
 pub struct NewFactor {
@@ -124,9 +130,13 @@ fn add(
         Mechanism::Hotp(_) => LastStep::before(new.counter)?,
     };
     let sealed = service.sealer.seal(Place::factor_secret(&id), secret.expose())?;
-    let uri =
+    let phone_key = (secret.len() >= SHORTEST_SECRET_BYTES).then(|| PhoneKey::of(&secret));
+    let mut uri =
         KeyUri::new(Some(service.issuer_name.clone()), user.name.clone(), secret, algorithm, digits, kind)
             .map_err(|error| Invalid::new("username", format!("does not fit an otpauth URI: {error}")))?;
+    if phone_key.is_some() {
+        uri = naming_us(service, uri, id);
+    }
     let is_pending = new.state == FactorState::Pending;
     let summary = Summary {
         id,
@@ -140,6 +150,10 @@ fn add(
         used_at: None,
     };
     db::factor::insert(tx.conn, &summary, &sealed, last)?;
+    if let Some(key) = phone_key {
+        let sealed = service.sealer.seal(Place::factor_phone(&id), key.expose())?;
+        db::factor_phone::insert(tx.conn, id, &sealed)?;
+    }
     let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);
     tx.note(Event::done(actor, Action::FactorEnrolled, Subject::User(user.id)).with(detail));
     if new.state == FactorState::Active {
@@ -149,6 +163,16 @@ fn add(
     let has_active = existing.iter().any(|factor| factor.state == FactorState::Active);
     let recovery_codes = if has_active { Vec::new() } else { renew_in(service, tx, actor, user.id)? };
     Ok(Enrolled { id, state: new.state, uri, recovery_codes })
+}
+
+/// The URI with the name of this server, for the phone to ask it about the factor; without where that cannot be written, or would make
+/// the QR code too large.
+fn naming_us(service: &Service, uri: KeyUri, id: FactorId) -> KeyUri {
+    let origin = Origin { issuer: service.issuer.clone(), factor: Some(id.to_string()) };
+    match uri.clone().with_origin(origin) {
+        Ok(named) if named.to_uri().len() <= LARGEST_QR_BYTES => named,
+        _ => uri,
+    }
 }
 
 /// The operator or a manager confirms a user's pending factor with a code that the user reads out. A user has one at most; `factor`
@@ -183,7 +207,8 @@ pub fn confirm(
     })
 }
 
-/// A user who is logged in confirms an own pending factor with its first code.
+/// A user who is logged in confirms an own pending factor with its first code. If the phone has confirmed it meanwhile, the code is
+/// checked and spent like any other of an active factor.
 pub fn confirm_own(
     service: &Service,
     conn: &mut Conn,
@@ -196,9 +221,14 @@ pub fn confirm_own(
         let bearer = authenticate(service, tx.conn, tx.now, token)?;
         let user = bearer.user(tx)?;
         bearer.must_reach_active_factors(tx, &user)?;
-        let mut pending = db::factor::usable(tx.conn, user.id, tx.now)?;
-        pending.retain(|own| own.summary.id == factor && own.summary.state == FactorState::Pending);
-        let pending = pending.first().ok_or(Refusal::NotFound { what: "pending factor" })?;
+        let usable = db::factor::usable(tx.conn, user.id, tx.now)?;
+        let pending = usable.iter().find(|own| own.summary.id == factor);
+        let pending = pending.ok_or(Refusal::NotFound { what: "pending factor" })?;
+        if pending.summary.state == FactorState::Active {
+            // Now a wrong code is a guess.
+            let (actor, who) = (Actor::User(user.id), Who::User(user.id));
+            return check_and_spend(service, tx, actor, &who, code, Factors::One(factor)).map(|_| ());
+        }
         let subject = Subject::Factor(factor);
         if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
             && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?

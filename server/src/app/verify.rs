@@ -21,7 +21,7 @@ use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::Details;
-use crate::domain::client::{Client, Grant};
+use crate::domain::client::Grant;
 use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout;
@@ -67,7 +67,8 @@ pub fn otp(
             Some(user) => Who::User(user.id),
             None => Who::stranger(service, &request.username),
         };
-        let spent = check_and_spend(service, tx, &client, &who, &request.otp, Pending::StayPending)?;
+        let actor = Actor::Client(client.id);
+        let spent = check_and_spend(service, tx, actor, &who, &request.otp, Factors::Active)?;
         issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
     })
 }
@@ -85,7 +86,8 @@ pub fn mfa_otp(
     client.must_have(Grant::MfaOtp)?;
     service.write(conn, at, |tx| {
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
-        let spent = check_and_spend(service, tx, &client, &Who::User(pass.user), otp, Pending::MayConfirm)?;
+        let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
+        let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
@@ -102,7 +104,8 @@ pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Co
         let record = find_access_token(service, tx.conn, token)?.filter(|record| record.is_live(tx.now));
         let login = record.filter(|record| record.client == asker.id).and_then(|record| record.login);
         let login = login.ok_or(Refusal::InvalidToken)?;
-        let spent = check_and_spend(service, tx, &asker, &Who::User(login.user), otp, Pending::StayPending)?;
+        let (actor, who) = (Actor::Client(asker.id), Who::User(login.user));
+        let spent = check_and_spend(service, tx, actor, &who, otp, Factors::Active)?;
         tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
         Ok(db::session::refreshen(tx.conn, login.session, Amr::PasswordAndOtp, tx.now)?)
     })
@@ -115,7 +118,7 @@ fn kept_scope(stored: &str) -> Result<Scopes, Fault> {
 
 /// Whose code is checked.
 #[derive(Clone, Copy)]
-enum Who {
+pub(super) enum Who {
     User(UserId),
     /// Nobody has this name. The id is derived from it, so that a stranger is counted, locked out and answered like a user.
     Stranger(UserId),
@@ -143,24 +146,41 @@ impl Who {
     }
 }
 
-/// What a right code does to a factor that was never used.
+/// Which of the user's factors a code is checked against.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    /// Nothing: before confirmation a factor verifies nothing.
-    StayPending,
-    /// Confirms it.
-    MayConfirm,
+pub(super) enum Factors {
+    /// Those that were confirmed: before that a factor verifies nothing.
+    Active,
+    /// Pending ones, too, which a right code confirms.
+    ActiveAndPending,
+    /// This one, if it is active.
+    One(FactorId),
+    /// This one, if it is active or pending, which a right code confirms. Its own phone sent it.
+    ByItsPhone(FactorId),
 }
 
-fn check_and_spend(
+impl Factors {
+    fn has(self, factor: &Summary) -> bool {
+        let is_active = factor.state == FactorState::Active;
+        match self {
+            Self::Active => is_active,
+            Self::ActiveAndPending => true,
+            Self::One(id) => is_active && factor.id == id,
+            Self::ByItsPhone(id) => factor.id == id,
+        }
+    }
+}
+
+/// Passes the user's gate, checks the code and spends it. Counts and logs what is wrong, and says by mail what a user should hear.
+pub(super) fn check_and_spend(
     service: &Service,
     tx: &mut Tx<'_>,
-    client: &Client,
+    actor: Actor,
     who: &Who,
     code: &Code,
-    pending: Pending,
+    among: Factors,
 ) -> Result<Spent, Stop> {
-    let (actor, now) = (Actor::Client(client.id), tx.now);
+    let now = tx.now;
     let subject = who.id();
     if let Gate::Closed(until) = db::lockout::pass(tx.conn, subject.bytes(), now)? {
         return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
@@ -173,7 +193,7 @@ fn check_and_spend(
     }
 
     let mut factors = db::factor::usable(tx.conn, subject, now)?;
-    factors.retain(|factor| factor.summary.state == FactorState::Active || pending == Pending::MayConfirm);
+    factors.retain(|factor| among.has(&factor.summary));
     let verdict = check(service, tx, &factors, code)?;
     let (spent, why) = match verdict {
         Verdict::Matched(matched) => (db::factor::spend(tx.conn, &matched, now)?, "spent meanwhile"),
@@ -203,7 +223,11 @@ fn check_and_spend(
     };
     db::lockout::clear(tx.conn, subject.bytes())?;
     if spent.confirmed() {
-        tx.note(Event::done(actor, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+        let mut event = Event::done(actor, Action::FactorConfirmed, Subject::Factor(spent.factor()));
+        if let Factors::ByItsPhone(_) = among {
+            event = event.with("by=phone");
+        }
+        tx.note(event);
         if let Some(user) = &user {
             queue(service, tx, user, &Notice::Enrolled)?;
         }

@@ -46,6 +46,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
     let mut service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
     let (remember_device_s, reset_needs_approval) = settings.console();
+    service.phone = settings.phone.clone();
     service.console = ConsolePolicy { remember_device_s, reset_needs_approval };
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);

@@ -33,6 +33,11 @@ impl<'a> Place<'a> {
         Self { table: "factor_secret", column: "sealed", row: factor.bytes() }
     }
 
+    /// Where what a phone's proofs are checked with is sealed.
+    pub const fn factor_phone(factor: &'a FactorId) -> Self {
+        Self { table: "factor_phone", column: "sealed", row: factor.bytes() }
+    }
+
     /// Where a signing key's seed is sealed.
     pub const fn signing_key(kid: &'a str) -> Self {
         Self { table: "signing_key", column: "sealed", row: kid.as_bytes() }

@@ -51,6 +51,13 @@ table! {
 }
 
 table! {
+    factor_phone (factor_id) {
+        factor_id -> Binary,
+        sealed -> Binary,
+    }
+}
+
+table! {
     lockout (subject) {
         subject -> Binary,
         failures -> BigInt,
@@ -287,6 +294,7 @@ table! {
 
 joinable!(factor_secret -> factor (factor_id));
 joinable!(factor_step -> factor (factor_id));
+joinable!(factor_phone -> factor (factor_id));
 joinable!(group_member -> user_group (group_id));
 joinable!(group_member -> user (user_id));
 joinable!(access_grant -> user_group (group_id));
@@ -296,7 +304,7 @@ joinable!(session -> client (client_id));
 joinable!(token -> session (session_id));
 joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));
-allow_tables_to_appear_in_same_query!(factor, factor_secret, factor_step);
+allow_tables_to_appear_in_same_query!(factor, factor_secret, factor_step, factor_phone);
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
 allow_tables_to_appear_in_same_query!(token, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);

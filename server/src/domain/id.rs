@@ -30,6 +30,11 @@ macro_rules! ids {
                 self.0.as_bytes()
             }
 
+            /// The same by value.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+
             /// From the 16 bytes that the database holds.
             pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
                 Uuid::from_slice(bytes).ok().map(Self)

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::domain::time::Timestamp;
+
 /// Input that is not what the field takes: names the field and says what is wrong with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Invalid {
@@ -89,6 +91,20 @@ pub enum Refusal {
         /// What was looked for: `user`, `factor`, `client`, `path`.
         what: &'static str,
     },
+    /// To a phone: there is no such factor, or the proof is wrong. One answer for both.
+    UnknownFactor,
+    /// To the phone of a factor that is over.
+    FactorEnded,
+    /// To a phone that has shown a good proof: the code does not fit.
+    CodeNotAccepted {
+        /// The server's time, for the phone to see whether its clock is wrong.
+        now: Timestamp,
+    },
+    /// A phone's clock is too far from the server's for its proofs to be looked at.
+    PhoneClock {
+        /// The server's time.
+        now: Timestamp,
+    },
     /// The name is taken.
     AlreadyExists {
         /// What exists: `user`, `client`.
@@ -118,6 +134,10 @@ impl Refusal {
             Self::FactorNeeded => "factor_needed",
             Self::TooManyFactors => "too_many_factors",
             Self::NotFound { .. } => "not_found",
+            Self::UnknownFactor => "unknown_factor",
+            Self::FactorEnded => "ended",
+            Self::CodeNotAccepted { .. } => "code_not_accepted",
+            Self::PhoneClock { .. } => "clock",
             Self::AlreadyExists { .. } => "already_exists",
         }
     }
@@ -155,6 +175,12 @@ impl fmt::Display for Refusal {
             }
             Self::TooManyFactors => f.write_str("this user has as many factors as are allowed"),
             Self::NotFound { what } => write!(f, "there is no such {what}"),
+            Self::UnknownFactor => f.write_str("there is no such factor, or the proof is wrong"),
+            Self::FactorEnded => f.write_str("this factor is over: enrol again"),
+            Self::CodeNotAccepted { .. } => {
+                f.write_str("the code is not that of this moment: compare clocks and parameters")
+            }
+            Self::PhoneClock { .. } => f.write_str("unix_seconds is more than 300 s from the server's time"),
             Self::AlreadyExists { what } => write!(f, "a {what} of this name exists already"),
         }
     }

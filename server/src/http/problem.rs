@@ -29,11 +29,13 @@ struct Answer {
     text: String,
     retry_after_s: Option<u64>,
     authenticate: Option<String>,
+    /// The server's time, for a phone whose clock may be wrong: a member of the problem document.
+    unix_ms: Option<i64>,
 }
 
 impl Answer {
     fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), retry_after_s: None, authenticate: None }
+        Self { status, code, text: text.into(), retry_after_s: None, authenticate: None, unix_ms: None }
     }
 
     fn render(self, style: Style) -> HttpResponse {
@@ -46,16 +48,19 @@ impl Answer {
         }
         match style {
             Style::OAuth => response.json(json!({ "error": self.code, "error_description": self.text })),
-            Style::Problem => response.content_type("application/problem+json").body(
-                json!({
+            Style::Problem => {
+                let mut document = json!({
                     "type": "about:blank",
                     "title": self.status.canonical_reason().unwrap_or("Error"),
                     "status": self.status.as_u16(),
                     "detail": self.text,
                     "code": self.code,
-                })
-                .to_string(),
-            ),
+                });
+                if let Some(unix_ms) = self.unix_ms {
+                    document["unix_ms"] = unix_ms.into();
+                }
+                response.content_type("application/problem+json").body(document.to_string())
+            }
         }
     }
 }
@@ -85,16 +90,19 @@ fn refused(refusal: &Refusal) -> Answer {
         Refusal::InsufficientScope { .. } | Refusal::OutOfReach | Refusal::FactorNeeded => {
             StatusCode::FORBIDDEN
         }
-        Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
+        Refusal::NotFound { .. } | Refusal::UnknownFactor => StatusCode::NOT_FOUND,
         Refusal::AlreadyExists { .. }
         | Refusal::TooManyFactors
+        | Refusal::FactorEnded
         | Refusal::OwnClient
         | Refusal::LastAdministrator => StatusCode::CONFLICT,
+        Refusal::CodeNotAccepted { .. } | Refusal::PhoneClock { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
     };
     let mut answer = Answer::new(status, refusal.code(), refusal.to_string());
     match refusal {
         Refusal::TooManyAttempts { retry_after_s } => answer.retry_after_s = Some(*retry_after_s),
+        Refusal::CodeNotAccepted { now } | Refusal::PhoneClock { now } => answer.unix_ms = Some(now.millis()),
         Refusal::InvalidClient => answer.authenticate = Some("Basic realm=\"countersign\"".to_owned()),
         Refusal::InvalidToken => answer.authenticate = Some("Bearer error=\"invalid_token\"".to_owned()),
         Refusal::InsufficientAuthentication { max_age_s } => {
@@ -159,7 +167,6 @@ pub(super) async fn not_found() -> HttpResponse {
 }
 
 /// The path exists, but takes only the method `allowed`.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub(super) async fn method_not_allowed(allowed: &'static str) -> HttpResponse {
     let text = format!("only {allowed} is taken here");
     let mut response =

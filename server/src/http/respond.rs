@@ -11,10 +11,20 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        PERMISSIONS_POLICY,
+        HeaderValue::from_static(
+            "camera=(), microphone=(), geolocation=(), publickey-credentials-create=(), publickey-credentials-get=()",
+        ),
+    ),
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -32,6 +42,31 @@ const OF_CONSOLE: HeaderValue = HeaderValue::from_static(
 /// A handler's mark on a page for people, which [`common_headers`] takes off.
 pub(super) struct IsPage;
 
+/// A handler's mark on a file of the phone app, taken off in the same way.
+pub(super) struct IsOfPhoneApp {
+    /// The origin whose API the app asks, where that is not its own.
+    pub(super) server: Option<String>,
+}
+
+impl IsOfPhoneApp {
+    /// What the app may load: its own files, among them WebAssembly; pictures and the camera's film that it makes itself. Styles that a script
+    /// sets one by one are no inline styles.
+    fn policy(&self) -> String {
+        let server = self.server.as_ref().map(|origin| format!(" {origin}")).unwrap_or_default();
+        format!(
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; \
+             connect-src 'self'{server}; worker-src 'self'; manifest-src 'self'; media-src 'self' blob: mediastream:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'"
+        )
+    }
+}
+
+/// What the app may use of the device: a camera for QR codes, the clipboard for codes, passkeys to open its vault.
+const PERMISSIONS_OF_PHONE_APP: HeaderValue = HeaderValue::from_static(
+    "camera=(self), clipboard-read=(self), clipboard-write=(self), publickey-credentials-create=(self), \
+     publickey-credentials-get=(self), microphone=(), geolocation=()",
+);
+
 /// What the pages of `/v1/docs/` may load besides: their own files, and the styles and pictures within them.
 const OF_PAGES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
@@ -47,6 +82,7 @@ pub(super) async fn common_headers<B: MessageBody>(
     let is_docs = request.path().starts_with("/v1/docs/");
     let mut response = next.call(request).await?;
     let is_console = response.response_mut().extensions_mut().remove::<IsPage>().is_some();
+    let of_phone_app = response.response_mut().extensions_mut().remove::<IsOfPhoneApp>();
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, value);
@@ -59,6 +95,12 @@ pub(super) async fn common_headers<B: MessageBody>(
         // Without a referrer a form would say that it comes from nowhere.
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    }
+    if let Some(policy) = of_phone_app.and_then(|mark| HeaderValue::from_str(&mark.policy()).ok()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        headers.insert(PERMISSIONS_POLICY, PERMISSIONS_OF_PHONE_APP);
+        headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -13,8 +13,8 @@ use tracing_actix_web::TracingLogger;
 use crate::app;
 use crate::app::context::At;
 use crate::domain::audit::Origin;
+use crate::http::hosts;
 use crate::http::respond::{RequestSpan, common_headers};
-use crate::http::routes;
 use crate::http::state::State;
 
 /// How often what is over is deleted.
@@ -40,7 +40,7 @@ pub fn start(
             .app_data(shared.clone())
             .wrap(from_fn(common_headers))
             .wrap(TracingLogger::<RequestSpan>::new())
-            .configure(routes)
+            .configure(hosts)
     })
     .workers(workers)
     .disable_signals()

@@ -1,6 +1,7 @@
 //! What every handler needs, and the one hop to the threads that may block.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::USER_AGENT;
@@ -38,6 +39,7 @@ pub struct State {
     /// Whether a proxy in front names the caller's address.
     pub behind_proxy: bool,
     settings: OnceLock<Vec<Shown>>,
+    phone_files: OnceLock<PathBuf>,
     passwords: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -51,6 +53,7 @@ impl State {
             clock,
             behind_proxy,
             settings: OnceLock::new(),
+            phone_files: OnceLock::new(),
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE + PASSWORDS_WAITING)),
         })
@@ -64,6 +67,16 @@ impl State {
     /// The settings, without secrets; none where nobody said them.
     pub(super) fn settings(&self) -> &[Shown] {
         self.settings.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Serves the phone app from this folder, not from what is built in; the first word stands. A changed file is seen at the next request.
+    pub fn serve_phone_files_from(&self, folder: PathBuf) {
+        let _ = self.phone_files.set(folder);
+    }
+
+    /// That folder, if there is one.
+    pub(super) fn phone_files(&self) -> Option<&Path> {
+        self.phone_files.get().map(PathBuf::as_path)
     }
 
     /// Whether browsers come by TLS, here or at a proxy in front.

@@ -1,7 +1,7 @@
 //! Who takes part in a test: the server with a clock that is moved by hand, its operator, an application, a phone.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use countersign::domain::audit::Origin;
 use countersign::domain::client::{ClientName, Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy};
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::password::Password;
+use countersign::domain::phone::PhoneApp;
 use countersign::domain::scope::Scopes;
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
@@ -107,21 +108,39 @@ impl App {
         Self::start_on(listener, place, clock, issuer)
     }
 
+    /// The same on the port that another one has left.
+    pub fn start_again(place: &Arc<Place>, clock: Clock, url: &str) -> Self {
+        let listener = TcpListener::bind(url.strip_prefix("http://").unwrap()).unwrap();
+        Self::start_on(listener, place, clock, url.to_owned())
+    }
+
     /// A server whose help desks need a second person for a reset.
     pub fn start_with_approvals(on: Backend) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let console = ConsolePolicy { reset_needs_approval: true, ..ConsolePolicy::default() };
-        Self::start_with(listener, &Arc::new(Place::new(on)), Clock::fake(START), ISSUER.to_owned(), console)
+        let place = Arc::new(Place::new(on));
+        Self::start_with(listener, &place, Clock::fake(START), ISSUER.to_owned(), |service| {
+            service.console.reset_needs_approval = true;
+        })
     }
 
     /// One more server on the same database, where the operator decided otherwise about the console.
     pub fn with_console(&self, console: ConsolePolicy) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self::start_with(listener, &self.place, self.clock.clone(), ISSUER.to_owned(), console)
+        Self::start_with(listener, &self.place, self.clock.clone(), ISSUER.to_owned(), |service| {
+            service.console = console;
+        })
+    }
+
+    /// One more server on the same database, whose phone app is elsewhere.
+    pub fn with_phone_app_at(&self, url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_with(listener, &self.place, self.clock.clone(), ISSUER.to_owned(), |service| {
+            service.phone = PhoneApp::at(url, ISSUER).unwrap();
+        })
     }
 
     fn start_on(listener: TcpListener, place: &Arc<Place>, clock: Clock, issuer: String) -> Self {
-        Self::start_with(listener, place, clock, issuer, ConsolePolicy::default())
+        Self::start_with(listener, place, clock, issuer, |_| {})
     }
 
     fn start_with(
@@ -129,7 +148,7 @@ impl App {
         place: &Arc<Place>,
         clock: Clock,
         issuer: String,
-        console: ConsolePolicy,
+        decide: impl FnOnce(&mut Service),
     ) -> Self {
         let database = Database::new(place.target.clone(), 16, Some(Duration::from_secs(20)));
         database.prepare().unwrap();
@@ -137,7 +156,7 @@ impl App {
         let now = clock.now();
         let master = app::start::unlock(&mut conn, &place.target, &place.master, now).unwrap();
         let mut service = Service::new(&master, issuer, "Countersign".to_owned(), Some(90 * 86_400));
-        service.console = console;
+        decide(&mut service);
         app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE)).unwrap();
         drop(conn);
         let state = State::new(service, database, clock.clone(), false);
@@ -166,6 +185,11 @@ impl App {
             thread: Some(thread),
             agent: config.new_agent(),
         }
+    }
+
+    /// Serves a phone app that lies in this folder, in place of the built one.
+    pub fn serve_phone_files_from(&self, folder: &Path) {
+        self.state.serve_phone_files_from(folder.to_owned());
     }
 
     /// Moves the clock on, for every server that shares it.

@@ -1,4 +1,4 @@
-//! The console in a real Chromium: what people see, type and press.
+//! The console and the phone app in a real Chromium: what people see, type and press.
 //!
 //! 1. One chromedriver serves all tests ([`chromium`]); each test opens browsers of its own, each with a profile in a temporary folder.
 //! 2. The server runs in this process with its fake clock; the phone reads what the page shows.
@@ -10,7 +10,9 @@ mod chromium;
 mod comfort;
 mod look;
 mod manage;
+mod offline;
 mod pages;
+mod phone;
 mod sign_in;
 
 use std::sync::Arc;
@@ -36,7 +38,9 @@ pub fn tests() -> Vec<(&'static str, Vec<Test>)> {
         ("browser::account", account::tests()),
         ("browser::comfort", comfort::tests()),
         ("browser::manage", manage::tests()),
+        ("browser::offline", offline::tests()),
         ("browser::pages", pages::tests()),
+        ("browser::phone", phone::tests()),
     ]
 }
 

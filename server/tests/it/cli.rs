@@ -62,7 +62,9 @@ fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
     assert_eq!(
         enrolled["uri"],
         format!(
-            "otpauth://hotp/Countersign:alice?secret={secret}&issuer=Countersign&algorithm=SHA1&digits=6&counter=0"
+            "otpauth://hotp/Countersign:alice?secret={secret}&issuer=Countersign&algorithm=SHA1&digits=6&counter=0\
+             &countersign=http%3A%2F%2Flocalhost%3A8080%23{}",
+            enrolled["factor_id"].as_str().unwrap()
         )
     );
     assert!(installation.refused(&["factor", "confirm", "alice", "000000"]).contains("not valid"));
@@ -84,9 +86,8 @@ fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
         "--period",
         "60",
     ];
-    assert!(
-        installation.json(&spec)["uri"].as_str().unwrap().ends_with("&algorithm=SHA512&digits=8&period=60")
-    );
+    let uri = installation.json(&spec)["uri"].as_str().unwrap().to_owned();
+    assert!(uri.contains("&algorithm=SHA512&digits=8&period=60&countersign="), "{uri}");
     let factor = confirmed["factor_id"].as_str().unwrap();
     assert!(installation.refused(&["factor", "remove", "alice", "x"]).contains("id is not a UUID"));
     installation.run(&["user", "add", "bob"]);
@@ -366,6 +367,11 @@ fn setting(installation: &Installation, arguments: &[&str], name: &str) -> (Opti
 fn settings_come_from_flags_then_variables_then_the_file(on: Backend) {
     let installation = Installation::new(on);
     assert_eq!(setting(&installation, &[], "issuer_name"), (Some("Countersign".into()), "default".into()));
+    let below = |url: &str| setting(&installation, &["--public-url", url], "phone_url");
+    assert_eq!(below("https://mfa.example/"), (Some("https://mfa.example/phone/".into()), "default".into()));
+    let phone_url = ["--phone-url", "https://phone.example"];
+    let named = setting(&installation, &phone_url, "phone_url");
+    assert_eq!(named, (Some("https://phone.example/".into()), "flag".into()));
     std::fs::create_dir_all(installation.data()).unwrap();
     let file = installation.data().join("countersign.toml");
     std::fs::write(&file, "issuer_name = \"From File\"\nlisten = \"127.0.0.1:1\"\n").unwrap();
@@ -395,6 +401,8 @@ fn unknown_and_bad_settings_stop_the_start(on: Backend) {
         ("listen = \"nowhere\"", "listen"),
         ("public_url = \"ftp://x\"", "public_url"),
         ("public_url = \"https://x/?a=b\"", "public_url"),
+        ("phone_url = \"phone.example\"", "phone_url"),
+        ("phone_url = \"https://x/#a\"", "phone_url"),
         ("behind_proxy = \"perhaps\"", "behind_proxy"),
         ("tls = \"yes\"", "tls"),
         ("tls_cert = \"x.pem\"", "tls_key"),

@@ -526,7 +526,7 @@ fn an_authenticator_is_added_renamed_and_removed(on: Backend) {
     visitor.post(&confirm, &[("otp", &new.code())]).must_lead_to("/console/account?said=authenticator-added");
     let account = visitor.get("/console/account").must_be(200);
     assert_eq!(account.text.matches("/rename\"").count(), 2);
-    visitor.post(&confirm, &[("otp", &new.code())]).must_be(404);
+    visitor.post(&confirm, &[("otp", &new.code())]).must_be(400).must_say("This code was used already");
     // The new one logs in; the old one goes, by a code of the new one.
     app.next_step();
     let id = account.between("/console/account/authenticators/", "/rename");

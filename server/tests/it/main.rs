@@ -35,6 +35,8 @@ mod management;
 mod observability;
 mod openapi;
 mod passwords;
+mod phone;
+mod phone_files;
 mod races;
 mod reach;
 mod recipes;
@@ -114,6 +116,8 @@ fn main() -> ExitCode {
         ("observability", observability::tests()),
         ("openapi", openapi::tests()),
         ("passwords", passwords::tests()),
+        ("phone", phone::tests()),
+        ("phone_files", phone_files::tests()),
         ("races", races::tests()),
         ("reach", reach::tests()),
         ("recipes", recipes::tests()),

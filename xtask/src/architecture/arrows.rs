@@ -53,6 +53,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
         "whoever does something that a user should hear of queues the mail in the same transaction",
     ),
     ("app::issue", "the only place where tokens are made"),
+    ("app::verify", "the gate, the check and the spending of a code, whoever sends it"),
 ];
 
 /// Arrows that one file may draw past its floor's own, with the reason.
@@ -206,8 +207,8 @@ mod tests {
 
     #[test]
     fn neighbours_that_use_each_other_are_found() {
-        let app = "server/src/app/token.rs:1: `app/token.rs` uses its neighbour `verify`";
-        assert_eq!(wrong("server/src/app/token.rs", "use super::verify::{check, spend};"), [app]);
+        let app = "server/src/app/token.rs:1: `app/token.rs` uses its neighbour `refresh`";
+        assert_eq!(wrong("server/src/app/token.rs", "use super::refresh::{check, spend};"), [app]);
         let http = "server/src/http/token.rs:1: `http/token.rs` uses its neighbour `verify`";
         assert_eq!(wrong("server/src/http/token.rs", "use crate::http::verify;"), [http]);
         let deep = "server/src/app/verify/window.rs:1: `app/verify.rs` uses its neighbour `token`";

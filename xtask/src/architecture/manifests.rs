@@ -1,6 +1,8 @@
-//! Manifests and `Cargo.lock`: every version stands once, and what must not be linked is not.
+//! Manifests, `Cargo.lock` and what is compiled of it: every version stands once, and what must not be linked is not.
 //!
 //! `deny.toml` says the same about forbidden crates, and more; but cargo-deny is not on every machine, and this is.
+
+use std::collections::BTreeSet;
 
 use super::tree::{Tree, Violation};
 
@@ -17,14 +19,28 @@ const NOT_COMPILED: &[(&str, &str)] = &[
     ("rsa", "it has a timing leak without a fix, and nothing here needs RSA"),
 ];
 
-/// Packages of which there must be one version, because their types must be the same everywhere.
+/// Packages of which there must be one version in our programs, because their types must be the same everywhere. Macros, which are programs
+/// of the compiler, may bring another one.
 const SINGLE: &[&str] = &["digest", "hmac", "sha1", "sha2"];
 
 /// Cargo's arguments for the list that [`compiled`] reads.
 pub(crate) const COMPILED: &[&str] =
     &["tree", "--workspace", "--all-features", "--edges", "all", "--prefix", "none", "--format", "{p}"];
 
-/// `Cargo.lock` against [`FORBIDDEN`] and [`SINGLE`].
+/// The same for [`single`].
+pub(crate) const LINKED: &[&str] = &[
+    "tree",
+    "--workspace",
+    "--all-features",
+    "--edges",
+    "normal,no-proc-macro",
+    "--prefix",
+    "none",
+    "--format",
+    "{p}",
+];
+
+/// `Cargo.lock` against [`FORBIDDEN`].
 pub(crate) fn lock(tree: &Tree) -> Vec<Violation> {
     let path = "Cargo.lock";
     let Some(text) = tree.text(path) else { return vec![Violation::of(path, "is missing")] };
@@ -38,12 +54,26 @@ pub(crate) fn lock(tree: &Tree) -> Vec<Violation> {
             violations.push(Violation::at(path, line, format!("`{name}` is forbidden: {reason}")));
         }
     }
-    for single in SINGLE {
-        for (line, name) in names().filter(|(_, name)| name == single).skip(1) {
-            violations.push(Violation::at(path, line, format!("`{name}` is there in a second version")));
-        }
-    }
     violations
+}
+
+/// The answer to [`LINKED`], in the same form as [`compiled`] takes, against [`SINGLE`].
+pub(crate) fn single(packages: &str) -> Vec<Violation> {
+    let versions = |name: &str| {
+        let words = |line: &str| {
+            let mut words = line.split(' ');
+            (words.next() == Some(name)).then(|| words.next().unwrap_or_default().to_owned())
+        };
+        packages.lines().filter_map(words).collect::<BTreeSet<String>>()
+    };
+    let violation = |name: &&str| {
+        let found = Vec::from_iter(versions(name)).join(" and ");
+        Violation::of(
+            "Cargo.lock",
+            format!("`{name}` is linked as {found}; `cargo tree -i {name}` shows for whom"),
+        )
+    };
+    SINGLE.iter().filter(|name| versions(name).len() > 1).map(violation).collect()
 }
 
 /// The answer to [`COMPILED`], one `NAME vVERSION ...` a line, against [`NOT_COMPILED`].
@@ -141,14 +171,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn second_versions_and_forbidden_packages_are_found() {
-        let text = "[[package]]\nname = \"sha2\"\nversion = \"0.10.0\"\n\n[[package]]\nname = \"sha2\"\nversion = \"0.11.0\"\n\n\
+    fn forbidden_packages_are_found() {
+        let text = "[[package]]\nname = \"sha2\"\nversion = \"0.10.0\"\n\n\
                     [[package]]\nname = \"rsa\"\nversion = \"0.9.0\"\ndependencies = [\n \"openssl-sys\",\n]\n";
         assert_eq!(
             printed(&lock(&Tree::of(&[("Cargo.lock", text)]))),
             [
-                "Cargo.lock:10: `rsa` is forbidden: it has a timing leak without a fix, and nothing here needs RSA",
-                "Cargo.lock:6: `sha2` is there in a second version",
+                "Cargo.lock:6: `rsa` is forbidden: it has a timing leak without a fix, and nothing here needs RSA",
             ]
         );
         assert_eq!(printed(&lock(&Tree::default())), ["Cargo.lock: is missing"]);
@@ -162,6 +191,16 @@ mod tests {
         assert!(
             matches!(found.as_slice(), [line] if line.starts_with("Cargo.lock: `ring` is compiled")),
             "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_second_version_in_our_programs_is_found() {
+        let clean = "sha2 v0.11.1\nhmac v0.13.0\nsha2 v0.11.1 (*)\nserde v1.0.0\nserde v0.9.0\n";
+        assert_eq!(single(clean), []);
+        assert_eq!(
+            printed(&single(&format!("{clean}sha2 v0.10.9\n"))),
+            ["Cargo.lock: `sha2` is linked as v0.10.9 and v0.11.1; `cargo tree -i sha2` shows for whom"]
         );
     }
 

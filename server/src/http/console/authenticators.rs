@@ -30,7 +30,8 @@ pub(super) async fn add(Posted { visit, .. }: Posted) -> HttpResponse {
         })
         .await;
     visit.page(found, "account", |frame, _, enrolled| {
-        enrol_page(frame, enrolled.id, Some(ShownSecret::of(&enrolled.uri)))
+        let shown = ShownSecret::of(&enrolled.uri, &visit.state.service.phone);
+        enrol_page(frame, enrolled.id, Some(shown))
     })
 }
 

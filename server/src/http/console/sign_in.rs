@@ -10,6 +10,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use mobile_core::{Code, KeyUri};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use crate::app;
@@ -22,6 +23,7 @@ use crate::app::login::{Entry, PasswordRequest};
 use crate::domain::authorization::Details;
 use crate::domain::lockout::INDEFINITE_RETRY_S;
 use crate::domain::password::Password;
+use crate::domain::phone::PhoneApp;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::MFA_TOKEN_TTL_S;
@@ -92,6 +94,8 @@ pub(super) struct EnrolPage {
 pub(super) struct ShownSecret {
     pub(super) svg: String,
     pub(super) uri: Zeroizing<String>,
+    /// The phone app at a place that adds it. Browsers send no server what stands behind the `#`.
+    pub(super) phone: Zeroizing<String>,
     /// In groups of four.
     pub(super) groups: Vec<Zeroizing<String>>,
     pub(super) account: String,
@@ -99,8 +103,10 @@ pub(super) struct ShownSecret {
 }
 
 impl ShownSecret {
-    pub(super) fn of(uri: &KeyUri) -> Self {
+    pub(super) fn of(uri: &KeyUri, app: &PhoneApp) -> Self {
         let text = uri.to_uri();
+        let escaped = utf8_percent_encode(&text, NON_ALPHANUMERIC);
+        let phone = Zeroizing::new(format!("{}#add={escaped}", app.url()));
         let base32 = uri.secret().to_base32();
         let groups = base32
             .as_bytes()
@@ -112,6 +118,7 @@ impl ShownSecret {
             account: uri.account().to_owned(),
             issuer: uri.issuer().unwrap_or_default().to_owned(),
             uri: text,
+            phone,
         }
     }
 }
@@ -462,9 +469,11 @@ pub(super) async fn enrol(
         state.run(&request, move |service, conn, at| app::factor::associate(service, conn, at, &shown)).await;
     match done {
         Ok(enrolled) => {
-            let shown = Some(ShownSecret::of(&enrolled.uri));
+            let shown = Some(ShownSecret::of(&enrolled.uri, &state.service.phone));
             render(StatusCode::OK, &enrol_page(&state, &request, &token, to, shown))
         }
+        // The phone has confirmed what this page, or one before it, showed.
+        Err(Stop::Refused(Refusal::FactorNeeded)) => see_other(&with_to("/login/code", &to)),
         Err(stop) => refused(Frame::of(&state, &request, "", String::new()), &stop),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
-use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -77,6 +77,13 @@ impl WebDriverCompatibleCommand for Extension {
     }
 }
 
+/// The button, link or summary with these words.
+fn pressable(words: &str) -> String {
+    format!(
+        "//*[self::button or self::a or self::summary][normalize-space()={words:?} or @aria-label={words:?}]"
+    )
+}
+
 /// One browser with a profile of its own, which knows nobody. Dropping it closes it.
 pub struct Browser {
     client: Option<Client>,
@@ -94,21 +101,32 @@ impl Drop for Browser {
 
 impl Browser {
     pub fn open() -> Self {
-        Self::open_with(&json!({}))
+        Self::open_with(&json!({}), &[])
     }
 
     /// One that runs no scripts of pages.
     pub fn without_scripts() -> Self {
-        Self::open_with(&json!({ "profile.managed_default_content_settings.javascript": 2 }))
+        Self::open_with(&json!({ "profile.managed_default_content_settings.javascript": 2 }), &[])
     }
 
-    fn open_with(preferences: &Value) -> Self {
+    /// One with a camera that everybody may use. It sees `film`, else Chromium's own test picture.
+    pub fn phone(film: Option<&Path>) -> Self {
+        let mut flags = vec![
+            "--use-fake-ui-for-media-stream".to_owned(),
+            "--use-fake-device-for-media-stream".to_owned(),
+        ];
+        flags.extend(film.map(|film| format!("--use-file-for-fake-video-capture={}", film.display())));
+        Self::open_with(&json!({}), &flags)
+    }
+
+    fn open_with(preferences: &Value, more_flags: &[String]) -> Self {
         let profile = tempfile::Builder::new().prefix("cs-browser-").tempdir().unwrap();
         let mut preferences = preferences.clone();
         preferences["download.default_directory"] = json!(profile.path().join("downloads"));
         preferences["credentials_enable_service"] = json!(false);
         preferences["intl.accept_languages"] = json!("en");
         let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
+        flags.extend_from_slice(more_flags);
         flags.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
         let capabilities = json!({
             "goog:chromeOptions": { "args": flags, "prefs": preferences },
@@ -218,16 +236,10 @@ impl Browser {
         self.soon(css, || self.wait(read()))
     }
 
-    /// The texts of all such elements.
+    /// The texts of all such elements, of one moment.
     pub fn texts(&self, css: &str) -> Vec<String> {
-        let read = async {
-            let mut texts = Vec::new();
-            for element in self.client().find_all(Locator::Css(css)).await? {
-                texts.push(element.text().await?);
-            }
-            Ok::<_, CmdError>(texts)
-        };
-        self.wait(read).unwrap()
+        let read = "return [...document.querySelectorAll(arguments[0])].map(one => one.innerText.trim())";
+        serde_json::from_value(self.script(read, vec![Value::from(css)])).unwrap()
     }
 
     /// Types into a field in place of what is there.
@@ -249,19 +261,82 @@ impl Browser {
     /// Presses what stands at a place.
     #[track_caller]
     pub fn click(&self, css: &str) {
-        self.point(&self.find(Locator::Css(css)));
+        self.point_at(Locator::Css(css));
+    }
+
+    /// The same for what an `XPath` finds.
+    #[track_caller]
+    pub fn click_path(&self, path: &str) {
+        self.point_at(Locator::XPath(path));
+    }
+
+    /// Moves the mouse there and clicks. A page that is being drawn anew may take the thing away under the mouse.
+    #[track_caller]
+    fn point_at(&self, locator: Locator<'_>) {
+        self.soon(locator, || self.try_to_point(&self.find(locator)).ok());
+    }
+
+    /// Moves one thing onto another with the mouse.
+    #[track_caller]
+    pub fn drag(&self, from: &str, to: &str) {
+        let (from, to) = (self.find(Locator::Css(from)), self.find(Locator::Css(to)));
+        let over = |element: Element| {
+            let duration = Some(Duration::from_millis(50));
+            PointerAction::MoveToElement { element, duration, x: 0.0, y: 0.0 }
+        };
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(over(from))
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(over(to))
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.wait(self.client().perform_actions(mouse)).unwrap();
+    }
+
+    /// Chooses a file for a field, which need not be seen.
+    #[track_caller]
+    pub fn attach(&self, css: &str, file: &Path) {
+        let choose = || async {
+            self.client().find(Locator::Css(css)).await.ok()?.send_keys(file.to_str()?).await.ok()
+        };
+        self.soon(css, || self.wait(choose()));
+    }
+
+    /// What one part of the page looks like, as a PNG file.
+    #[track_caller]
+    pub fn picture_of(&self, css: &str) -> Vec<u8> {
+        self.wait(self.find(Locator::Css(css)).screenshot()).unwrap()
+    }
+
+    /// The name of the window that is being looked at.
+    pub fn window(&self) -> WindowHandle {
+        self.wait(self.client().window()).unwrap()
+    }
+
+    /// Opens one more and looks at it.
+    pub fn new_window(&self) -> WindowHandle {
+        let window = self.wait(self.client().new_window(true)).unwrap().handle;
+        self.show_window(&window);
+        window
+    }
+
+    pub fn show_window(&self, window: &WindowHandle) {
+        self.wait(self.client().switch_to_window(window.clone())).unwrap();
     }
 
     /// Moves the mouse there and clicks.
     #[track_caller]
     fn point(&self, at: &Element) {
+        self.try_to_point(at).unwrap();
+    }
+
+    fn try_to_point(&self, at: &Element) -> Result<(), CmdError> {
         let show = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
-        self.script(show, vec![serde_json::to_value(at).unwrap()]);
+        self.wait(self.client().execute(show, vec![serde_json::to_value(at).unwrap()]))?;
         let mouse = MouseActions::new("mouse".to_owned())
             .then(PointerAction::MoveToElement { element: at.clone(), duration: None, x: 0.0, y: 0.0 })
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
-        self.wait(self.client().perform_actions(mouse)).unwrap();
+        self.wait(self.client().perform_actions(mouse))
     }
 
     /// What the keyboard's focus is on, by its name. It must be seen to have it, whole and within the screen.
@@ -284,23 +359,14 @@ impl Browser {
     /// Presses the button, link or summary with these words, and waits for the page that follows.
     #[track_caller]
     pub fn press(&self, words: &str) {
-        let pressed = self.pressable(words);
+        let pressed = self.find(Locator::XPath(&pressable(words)));
         self.turn(|| self.point(&pressed));
     }
 
     /// The same where the page stays.
     #[track_caller]
     pub fn unfold(&self, words: &str) {
-        self.point(&self.pressable(words));
-    }
-
-    #[track_caller]
-    fn pressable(&self, words: &str) -> Element {
-        let path = format!(
-            "//*[self::button or self::a or self::summary]\
-             [normalize-space()={words:?} or @aria-label={words:?}]"
-        );
-        self.find(Locator::XPath(&path))
+        self.click_path(&pressable(words));
     }
 
     /// Does something that leads to another page, or to the same one anew, and waits until that is there. Pages are left without complaints.
@@ -333,6 +399,17 @@ impl Browser {
         let entries = self.extension("se/log", json!({ "type": "browser" }));
         let entries = entries.as_array().unwrap().iter().filter(|entry| entry["level"] != "INFO");
         entries.map(|entry| format!("{} {}", entry["level"], entry["message"])).collect()
+    }
+
+    /// The only file with this ending that was downloaded.
+    #[track_caller]
+    pub fn download(&self, ending: &str) -> PathBuf {
+        let folder = self.profile.path().join("downloads");
+        let look = || {
+            let mut files = std::fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
+            files.find(|file| file.extension().is_some_and(|known| known == ending))
+        };
+        self.soon(ending, look)
     }
 
     /// The text of a file that was downloaded.

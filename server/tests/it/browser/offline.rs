@@ -1,0 +1,254 @@
+//! The phone app without its server, and with a server that has another release: its service worker keeps one, until it is told otherwise.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::actors::{App, Place, START};
+use crate::browser::chromium::Browser;
+use crate::phone_files::{bundle, hash};
+use crate::{Backend, tests};
+
+tests![
+    the_app_starts_without_its_server,
+    another_release_is_taken_when_the_user_says_so,
+    a_release_that_is_not_what_its_list_says_is_not_taken,
+    an_app_that_was_not_kept_whole_is_not_kept,
+];
+
+/// What stands in the page of the second release only.
+const MARK: &str = "<meta name=\"test-release\" content=\"2\">";
+
+/// A release in a folder of its own, which the test can change.
+struct Release(tempfile::TempDir);
+
+impl Release {
+    /// The built one.
+    fn built() -> Self {
+        let folder = tempfile::Builder::new().prefix("cs-phone-").tempdir().unwrap();
+        for file in fs::read_dir(bundle()).unwrap() {
+            let path = file.unwrap().path();
+            if !path.extension().is_some_and(|ending| ending == "br" || ending == "gz") {
+                fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        Self(folder)
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Another page and another version, listed as the bundler does.
+    fn renew(&self) {
+        let page = self.folder().join("index.html");
+        let text = fs::read_to_string(&page).unwrap();
+        fs::write(&page, text.replace("<head>", &format!("<head>{MARK}"))).unwrap();
+        let mut names: Vec<String> = fs::read_dir(self.folder())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "release.json")
+            .collect();
+        names.sort();
+        let files: Vec<Value> = names
+            .iter()
+            .map(|name| {
+                let content = fs::read(self.folder().join(name)).unwrap();
+                json!({ "path": name, "bytes": content.len(), "sha256": hash(&content) })
+            })
+            .collect();
+        let list = json!({ "version": "99.0.0", "files": files }).to_string();
+        fs::write(self.folder().join("release.json"), list).unwrap();
+    }
+
+    /// What phones show: version and build.
+    fn shown(&self) -> Value {
+        let list = fs::read(self.folder().join("release.json")).unwrap();
+        let parsed: Value = serde_json::from_slice(&list).unwrap();
+        json!({ "version": parsed["version"], "build": &hash(&list)[..16] })
+    }
+}
+
+fn serve(place: &Arc<Place>, release: &Release) -> App {
+    let app = App::start_as_its_own_issuer(place, Clock::fake(START));
+    app.serve_phone_files_from(release.folder());
+    app
+}
+
+/// Visits the app until its service worker answers in its server's place.
+fn visit(browser: &Browser, app: &App) {
+    open(browser, &app.url);
+    browser.soon("a service worker", || {
+        let controlled =
+            "return navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)";
+        (browser.script(controlled, Vec::new()) == true).then_some(())
+    });
+}
+
+/// Opens the app, and waits until it has taken the splash away.
+fn open(browser: &Browser, url: &str) {
+    browser.visit(&format!("{url}/phone/"));
+    browser.soon("the app", || (!browser.is_there(".splash")).then_some(()));
+    assert_eq!(browser.script("return document.title", Vec::new()), "Countersign");
+}
+
+/// Sends the service worker a message; its answer.
+fn tell(browser: &Browser, message: &Value) -> Value {
+    let talk = "return navigator.serviceWorker.ready.then(({ active }) => new Promise(resolve => { \
+         const { port1, port2 } = new MessageChannel(); port1.onmessage = ({ data }) => resolve(data); \
+         active.postMessage(arguments[0], [port2]); }))";
+    browser.script(talk, vec![message.clone()])
+}
+
+fn has_mark(browser: &Browser) -> bool {
+    browser.is_there("meta[name=test-release]")
+}
+
+/// The names of all that the service worker keeps, by cache.
+fn kept(browser: &Browser) -> Value {
+    let list = "return caches.keys().then(keys => Promise.all(keys.map(key => caches.open(key).then(cache => cache.keys()) \
+         .then(files => [key, files.map(file => new URL(file.url).pathname.split('/').pop()).sort()])))).then(Object.fromEntries)";
+    browser.script(list, Vec::new())
+}
+
+fn the_app_starts_without_its_server(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let installed = release.shown();
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": installed }));
+    assert_eq!(
+        tell(&browser, &json!({ "kind": "check" })),
+        json!({ "installed": installed, "available": null })
+    );
+    let status = "return fetch(arguments[0]).then(reply => reply.status, () => 'none')";
+    let ask = |path: &str| browser.script(status, vec![json!(path)]);
+    assert_eq!(
+        (ask("config.json"), ask("../healthz"), ask("nothing.js")),
+        (json!(200), json!(200), json!(404))
+    );
+
+    // What is kept is the release, whatever else was asked for.
+    let mut names: Vec<String> = fs::read_dir(release.folder())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let build = installed["build"].as_str().unwrap();
+    let expected = json!({ "countersign:/phone/:accepted": ["accepted"], format!("countersign:/phone/:{build}"): names });
+    assert_eq!(kept(&browser), expected);
+
+    let (clock, url) = (app.clock.clone(), app.url.clone());
+    drop(app);
+    open(&browser, &url);
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": installed }));
+    let offline = json!({ "installed": installed, "error": "offline" });
+    assert_eq!(tell(&browser, &json!({ "kind": "check" })), offline);
+    assert_eq!(tell(&browser, &json!({ "kind": "update", "build": build })), offline);
+    assert_eq!(
+        (ask("config.json"), ask("api/time"), ask("app.js")),
+        (json!("none"), json!("none"), json!(200))
+    );
+    for path in ["", "index.html", "app_bg.wasm"] {
+        let headers = "return fetch(arguments[0]).then(({ headers }) => [headers.get('content-security-policy'), \
+             headers.get('permissions-policy'), headers.get('content-type')])";
+        let headers = browser.script(headers, vec![json!(path)]);
+        assert!(headers[0].as_str().unwrap().contains("script-src 'self' 'wasm-unsafe-eval';"), "{headers}");
+        assert!(headers[1].as_str().unwrap().contains("camera=(self)"), "{headers}");
+        let kind = if path == "app_bg.wasm" { "application/wasm" } else { "text/html; charset=utf-8" };
+        assert_eq!(headers[2], kind);
+    }
+    // An address below it, as from a shortcut or a link that somebody kept.
+    browser.visit(&format!("{url}/phone/?from=elsewhere#add"));
+    browser.soon("the app", || (!browser.is_there(".splash")).then_some(()));
+
+    // The server is back, and has nothing new.
+    let app = App::start_again(&place, clock, &url);
+    app.serve_phone_files_from(release.folder());
+    assert_eq!(
+        tell(&browser, &json!({ "kind": "check" })),
+        json!({ "installed": installed, "available": null })
+    );
+}
+
+fn another_release_is_taken_when_the_user_says_so(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let old = release.shown();
+    release.renew();
+    let new = release.shown();
+
+    open(&browser, &app.url);
+    assert!(!has_mark(&browser), "nobody has said so");
+    assert_eq!(tell(&browser, &json!({ "kind": "check" })), json!({ "installed": old, "available": new }));
+    open(&browser, &app.url);
+    assert!(!has_mark(&browser), "nobody has said so");
+    let other = json!({ "kind": "update", "build": "0123456789abcdef" });
+    assert_eq!(tell(&browser, &other), json!({ "installed": old, "error": "changed" }));
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": old }));
+
+    browser.script(
+        "window.told = new Promise(resolve => navigator.serviceWorker.addEventListener('message', ({ data }) => resolve(data)))",
+        Vec::new(),
+    );
+    let update = json!({ "kind": "update", "build": new["build"] });
+    assert_eq!(tell(&browser, &update), json!({ "installed": new }));
+    let told = browser.script("return window.told", Vec::new());
+    assert_eq!(told, json!({ "kind": "updated", "installed": new }));
+    assert!(!has_mark(&browser), "what runs goes on running");
+    assert_eq!(kept(&browser).as_object().unwrap().len(), 2, "the old release is gone");
+
+    let url = app.url.clone();
+    drop(app);
+    open(&browser, &url);
+    assert!(has_mark(&browser));
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": new }));
+}
+
+fn a_release_that_is_not_what_its_list_says_is_not_taken(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let (old, before) = (release.shown(), kept(&browser));
+    release.renew();
+    let update = json!({ "kind": "update", "build": release.shown()["build"] });
+    let script = release.folder().join("boot.js");
+    let good = fs::read(&script).unwrap();
+
+    // As long as before, but not the same.
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    fs::write(&script, bad).unwrap();
+    let damaged = json!({ "installed": old, "error": "damaged" });
+    assert_eq!(tell(&browser, &update), damaged);
+    fs::remove_file(&script).unwrap();
+    assert_eq!(tell(&browser, &update), damaged);
+    assert_eq!(kept(&browser), before, "nothing of it stays");
+    open(&browser, &app.url);
+    assert!(!has_mark(&browser));
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": old }));
+
+    fs::write(&script, good).unwrap();
+    assert_eq!(tell(&browser, &update), json!({ "installed": release.shown() }));
+}
+
+fn an_app_that_was_not_kept_whole_is_not_kept(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    release.renew();
+    let page = release.folder().join("icon.svg");
+    fs::write(&page, fs::read_to_string(&page).unwrap() + " ").unwrap();
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    open(&browser, &app.url);
+    let register = "return navigator.serviceWorker.register('sw.js', { updateViaCache: 'none' }).then(({ installing }) => \
+         new Promise(resolve => { installing.onstatechange = () => resolve(installing.state); }))";
+    assert_eq!(browser.script(register, Vec::new()), "redundant");
+    assert_eq!(kept(&browser), json!({ "countersign:/phone/:accepted": [] }));
+}

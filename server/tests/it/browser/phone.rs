@@ -1,0 +1,809 @@
+//! The phone app in a real Chromium: scanning, locking, importing, and what happens when something breaks.
+//!
+//! The server's clock is the machine's here, since the phone has only that one; where clocks differ, the test says so.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use countersign::clock::Clock;
+use mobile_core::{KeyUri, Kind, Totp};
+use serde_json::{Value, json};
+
+use crate::actors::{App, Place, START};
+use crate::browser::chromium::Browser;
+use crate::browser::give_password;
+use crate::{Backend, tests};
+
+tests![
+    a_code_that_was_scanned_logs_in,
+    one_tap_confirms_a_new_phone,
+    a_reset_shows_which_account_is_dead,
+    a_wrong_clock_is_told_and_corrected,
+    codes_stay_right_without_the_server,
+    the_codes_of_rfc_6238_appear_at_their_times,
+    a_passphrase_opens_the_vault_and_a_wrong_one_does_not,
+    the_devices_own_lock_opens_the_vault,
+    a_vault_that_was_changed_or_cut_off_is_told_and_kept,
+    a_full_store_changes_nothing,
+    two_windows_do_not_undo_each_other,
+    a_counters_code_is_stored_before_it_is_seen,
+    every_format_is_imported_once,
+    an_encrypted_copy_comes_back,
+    a_picture_of_another_thing_is_told_apart,
+    a_picture_with_a_code_adds_its_account,
+    accounts_are_found_named_and_put_in_order,
+    the_screens_look_right_in_english,
+    the_screens_look_right_in_german,
+];
+
+const PASSPHRASE: &str = "plum river candle brick";
+const URI: &str =
+    "otpauth://totp/Example:alice%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example";
+
+/// A browser with the phone app.
+struct Handset {
+    browser: Browser,
+}
+
+impl Handset {
+    /// Visits the app for the first time, and waits until it could do without the server.
+    fn new(app: &App) -> Self {
+        Self::with(Browser::phone(None), &app.url)
+    }
+
+    /// One whose camera sees a picture.
+    fn seeing(app: &App, picture: &Path) -> Self {
+        Self::with(Browser::phone(Some(picture)), &app.url)
+    }
+
+    fn with(browser: Browser, server: &str) -> Self {
+        let it = Self { browser };
+        it.browser.visit(&format!("{server}/phone/"));
+        it.browser.must_say("Your second factor");
+        let ready = "return Promise.race([navigator.serviceWorker.ready, new Promise(done => setTimeout(done, 10000))]) \
+             .then(found => found?.active?.state ?? found?.installing?.state ?? 'none')";
+        let state = it.browser.script(ready, Vec::new());
+        assert!(["activated", "activating"].contains(&state.as_str().unwrap_or_default()), "{state}");
+        it
+    }
+
+    fn start_without_passphrase(self) -> Self {
+        self.browser.unfold("Without a passphrase …");
+        self.browser.unfold("Start without a passphrase");
+        self.browser.must_say("Really without?");
+        self.browser.unfold("Start without a passphrase");
+        self.browser.must_say("No accounts yet");
+        self
+    }
+
+    fn start_with_passphrase(self) -> Self {
+        self.browser.fill("#passphrase-new", PASSPHRASE);
+        self.browser.fill("#passphrase-again", PASSPHRASE);
+        self.browser.unfold("Start");
+        self.browser.must_say("No accounts yet");
+        self
+    }
+
+    /// Adds an account by its link; ends at its page.
+    fn add(&self, uri: &str) {
+        self.browser.unfold("Add");
+        self.browser.fill("#link", uri);
+        self.browser.unfold("Add the link");
+        self.browser.soon("the new account", || self.browser.is_there(".who").then_some(()));
+    }
+
+    fn home(&self) {
+        while !self.browser.is_there(".fab") {
+            self.browser.unfold("Back");
+            self.browser.soon("the screen before", || (!self.browser.is_there(".who")).then_some(()));
+        }
+    }
+
+    /// A choice that leads to another screen.
+    fn choose(&self, title: &str) {
+        self.browser.click_path(&format!("//*[@class='row-title' and normalize-space()={title:?}]"));
+    }
+
+    fn settings(&self) {
+        self.browser.unfold("Settings");
+        self.browser.soon("settings", || self.browser.is_there("#theme").then_some(()));
+    }
+
+    /// The codes on the screen, without their blanks.
+    fn codes(&self) -> Vec<String> {
+        self.browser.texts(".code").into_iter().map(|code| code.replace(' ', "")).collect()
+    }
+
+    /// The only code on the screen must be the right one of this moment.
+    #[track_caller]
+    fn must_show_codes_of(&self, uris: &[&str]) {
+        self.browser.soon("right codes", || {
+            let before = unix_seconds();
+            let shown = self.codes();
+            let right = |at| uris.iter().map(|uri| code_at(uri, at)).collect::<Vec<_>>();
+            (shown == right(before) || shown == right(unix_seconds())).then_some(())
+        });
+    }
+
+    /// The stored file, and putting another one in its place.
+    fn file(&self) -> Vec<u8> {
+        let read = "return new Promise(done => { const open = indexedDB.open('countersign'); open.onsuccess = () => { \
+             const get = open.result.transaction('vault').objectStore('vault').get('current'); \
+             get.onsuccess = () => { open.result.close(); done([...get.result.file]) } } })";
+        serde_json::from_value(self.browser.script(read, Vec::new())).unwrap()
+    }
+
+    fn spoil(&self, file: &[u8]) {
+        let write = "const bytes = new Uint8Array(arguments[0]); return new Promise(done => { \
+             const open = indexedDB.open('countersign'); open.onsuccess = () => { \
+             const change = open.result.transaction('vault', 'readwrite'); const store = change.objectStore('vault'); \
+             const get = store.get('current'); \
+             get.onsuccess = () => store.put({ file: bytes, revision: get.result.revision }, 'current'); \
+             change.oncomplete = () => { open.result.close(); done(true) } } })";
+        assert_eq!(self.browser.script(write, vec![json!(file)]), true);
+    }
+
+    fn reload(&self) {
+        self.browser.chromium("Page.reload", &json!({}));
+        self.browser.soon("a new page", || {
+            (self
+                .browser
+                .script("return performance.now() < 5000 && !document.querySelector('.splash')", Vec::new())
+                == true)
+                .then_some(())
+        });
+    }
+
+    fn unlock(&self, passphrase: &str) {
+        self.browser.fill("#passphrase", passphrase);
+        self.browser.unfold("Unlock");
+    }
+}
+
+/// The code by time of a link at a moment.
+fn code_at(uri: &str, unix_seconds: u64) -> String {
+    let (key, _) = KeyUri::parse(uri).unwrap();
+    let Kind::Totp { period } = key.kind() else { panic!("{uri} has no time") };
+    let totp = Totp { algorithm: key.algorithm(), digits: key.digits(), period };
+    totp.code(key.secret(), totp.step_at(unix_seconds)).as_str().to_owned()
+}
+
+fn unix_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A server with the machine's own clock.
+fn server(on: Backend) -> App {
+    App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::System)
+}
+
+/// A page that asks a new user to connect a phone and shows the QR code, and the link in it.
+fn enrolment(app: &App) -> (Browser, String) {
+    app.user_with_password("alice");
+    let page = Browser::open();
+    give_password(app, &page, "alice", crate::actors::PASSWORD);
+    page.press("Show the QR code");
+    let uri = page.attribute("a[href^=otpauth]", "href");
+    (page, uri)
+}
+
+/// What a camera sees that looks at the page's QR code: one picture for ever, in the form that Chromium plays (YUV4MPEG2).
+fn camera_sees(page: &Browser, folder: &Path) -> PathBuf {
+    let taken = page.picture_of(".qr");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(taken)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let channels = info.color_type.samples();
+    let (width, height) = (640_usize, 480_usize);
+    let (w, h) = (info.width as usize, info.height as usize);
+    assert!(w <= width && h <= height, "{w} x {h}");
+    // A grey wall, and the code in the middle of it.
+    let mut luma = vec![150_u8; width * height];
+    for y in 0..h {
+        for x in 0..w {
+            luma[(y + (height - h) / 2) * width + x + (width - w) / 2] = pixels[(y * w + x) * channels];
+        }
+    }
+    let mut film = b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n".to_vec();
+    for _ in 0..10 {
+        film.extend(b"FRAME\n");
+        film.extend(&luma);
+        film.extend(vec![128_u8; width * height / 2]);
+    }
+    let file = folder.join("camera.y4m");
+    std::fs::write(&file, film).unwrap();
+    file
+}
+
+fn a_code_that_was_scanned_logs_in(on: Backend) {
+    let app = server(on);
+    let (page, uri) = enrolment(&app);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::seeing(&app, &camera_sees(&page, folder.path())).start_without_passphrase();
+    phone.browser.unfold("Add");
+    phone.choose("Scan a QR code");
+    phone.browser.must_say("Added.");
+    phone.browser.must_say("alice");
+    phone.must_show_codes_of(&[&uri]);
+    // What the phone shows is typed at the server, and lets in.
+    page.turn(|| page.fill("#otp", &phone.codes()[0]));
+    page.must_say("Your recovery codes");
+    page.go("/console/account");
+    page.must_say("You have 10 left.");
+}
+
+fn one_tap_confirms_a_new_phone(on: Backend) {
+    let app = server(on);
+    let (page, uri) = enrolment(&app);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(&uri);
+    phone.browser.must_say("Not confirmed yet");
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    // The page goes on with the next code: the one that the phone showed the server is spent.
+    let next = code_at(&uri, unix_seconds() + 30);
+    page.turn(|| page.fill("#otp", &next));
+    page.go("/console/account");
+    page.must_say("You have 10 left.");
+}
+
+fn a_reset_shows_which_account_is_dead(on: Backend) {
+    let app = server(on);
+    let (_page, uri) = enrolment(&app);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(&uri);
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    phone.home();
+    app.reset("alice");
+    phone.settings();
+    phone.choose("My enrolments");
+    phone.browser.must_say("Its codes are no longer accepted");
+    phone.browser.must_look_right("phone-enrolment-ended");
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("The server does not accept its codes any more.");
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("None of the accounts here");
+}
+
+fn a_wrong_clock_is_told_and_corrected(on: Backend) {
+    // The server lives in another time than the phone.
+    let app = App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::fake(START));
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    let server = START.unix_seconds();
+    phone.browser.soon("a code of the server's time", || {
+        let near = [0, 30, 60].map(|later| code_at(URI, server + later));
+        phone.codes().first().filter(|shown| near.contains(shown)).map(|_| ())
+    });
+    phone.settings();
+    phone.browser.must_say("Codes are corrected.");
+    // Without the server the last difference stands.
+    drop(app);
+    phone.reload();
+    phone.browser.soon("a code of the server's time", || {
+        let near = [0, 30, 60].map(|later| code_at(URI, server + later));
+        phone.codes().first().filter(|shown| near.contains(shown)).map(|_| ())
+    });
+}
+
+fn codes_stay_right_without_the_server(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    phone.add(URI);
+    drop(app);
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.must_show_codes_of(&[URI]);
+    let label = phone.browser.attribute(".code-button", "aria-label");
+    assert!(label.starts_with("Example, alice@example.com, "), "{label}");
+    assert!(label.ends_with(" seconds left"), "{label}");
+}
+
+/// RFC 6238 appendix B, in the WebAssembly that is shipped: the page is told these times.
+fn the_codes_of_rfc_6238_appear_at_their_times(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    for (algorithm, secret) in [
+        ("SHA1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        ("SHA256", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA"),
+        (
+            "SHA512",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNA",
+        ),
+    ] {
+        phone.add(&format!(
+            "otpauth://totp/RFC:{algorithm}?secret={secret}&issuer=RFC&algorithm={algorithm}&digits=8"
+        ));
+        phone.home();
+    }
+    // A server that says another time would be believed.
+    drop(app);
+    for (seconds, codes) in [
+        (59_u64, ["94287082", "46119246", "90693936"]),
+        (1_111_111_109, ["07081804", "68084774", "25091201"]),
+        (1_111_111_111, ["14050471", "67062674", "99943326"]),
+        (1_234_567_890, ["89005924", "91819424", "93441116"]),
+        (2_000_000_000, ["69279037", "90698825", "38618901"]),
+        (20_000_000_000, ["65353130", "77737706", "47863826"]),
+    ] {
+        let stand_still = format!("Date.now = () => {seconds}000");
+        phone.browser.chromium("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": stand_still }));
+        phone.reload();
+        phone.browser.soon((seconds, codes), || (phone.codes() == codes).then_some(()));
+    }
+}
+
+fn a_passphrase_opens_the_vault_and_a_wrong_one_does_not(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    phone.browser.fill("#passphrase-new", "short");
+    phone.browser.fill("#passphrase-again", "short");
+    phone.browser.unfold("Start");
+    phone.browser.must_say("At least 8 characters, please.");
+    phone.browser.fill("#passphrase-new", PASSPHRASE);
+    phone.browser.fill("#passphrase-again", "plum river candle stone");
+    phone.browser.unfold("Start");
+    phone.browser.must_say("The two passphrases differ.");
+    let phone = phone.start_with_passphrase();
+    phone.add(URI);
+    phone.home();
+    phone.browser.unfold("Lock");
+    phone.browser.must_say("Locked");
+    assert_eq!(phone.codes(), Vec::<String>::new());
+    phone.unlock("plum river candle stone");
+    phone.browser.must_say("That did not open the vault.");
+    phone.browser.must_look_right("phone-locked");
+    phone.unlock(PASSPHRASE);
+    phone.must_show_codes_of(&[URI]);
+
+    // Another one takes its place; the old one opens nothing any more.
+    phone.settings();
+    phone.choose("Lock");
+    phone.browser.fill("#passphrase-old", "plum river candle stone");
+    phone.browser.fill("#passphrase-new", "another four word phrase");
+    phone.browser.fill("#passphrase-again", "another four word phrase");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("That did not open the vault.");
+    phone.browser.fill("#passphrase-old", PASSPHRASE);
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("That did not open the vault.");
+    phone.unlock("another four word phrase");
+    phone.must_show_codes_of(&[URI]);
+    // Nothing of it is in the open, and there is nobody who could read it in what the browser keeps beside.
+    let file = phone.file();
+    assert!(file.starts_with(b"csvault\n"), "{:?}", &file[..16]);
+    assert!(!String::from_utf8_lossy(&file).contains("alice"));
+    let beside = phone.browser.script("return JSON.stringify(localStorage)", Vec::new());
+    assert!(!beside.as_str().unwrap().contains("GEZDGNBV"), "{beside}");
+}
+
+fn the_devices_own_lock_opens_the_vault(on: Backend) {
+    let app = server(on);
+    // WebAuthn wants a name, not a number.
+    let browser = Browser::phone(None);
+    browser.chromium("WebAuthn.enable", &json!({}));
+    let device = json!({ "options": {
+        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
+        "hasUserVerification": true, "hasPrf": true, "isUserVerified": true, "automaticPresenceSimulation": true,
+    }});
+    let device = browser.chromium("WebAuthn.addVirtualAuthenticator", &device)["authenticatorId"].clone();
+    let phone = Handset::with(browser, &app.url.replace("127.0.0.1", "localhost")).start_with_passphrase();
+    phone.add(URI);
+    phone.home();
+    phone.settings();
+    phone.choose("Lock");
+    phone.browser.unfold("Use the device's lock");
+    phone.browser.must_say("Stop using the device's lock");
+    phone.reload();
+    phone.browser.unfold("Unlock with this device");
+    phone.must_show_codes_of(&[URI]);
+
+    // Somebody else's finger does not open it; the passphrase still does.
+    let refuse = json!({ "authenticatorId": device, "isUserVerified": false });
+    phone.browser.chromium("WebAuthn.setUserVerified", &refuse);
+    phone.browser.unfold("Lock");
+    phone.browser.unfold("Unlock with this device");
+    phone.browser.soon("an end of waiting", || (!phone.browser.text().contains("One moment")).then_some(()));
+    phone.browser.must_say("Locked");
+    assert_eq!(phone.codes(), Vec::<String>::new());
+    phone.unlock(PASSPHRASE);
+    phone.must_show_codes_of(&[URI]);
+
+    phone.settings();
+    phone.choose("Lock");
+    phone.browser.unfold("Stop using the device's lock");
+    phone.browser.unfold("Stop using the device's lock");
+    phone.browser.must_say("Use the device's lock");
+    phone.reload();
+    phone.browser.must_say("Locked");
+    phone.browser.must_not_say("Unlock with this device");
+}
+
+fn a_vault_that_was_changed_or_cut_off_is_told_and_kept(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    phone.add(URI);
+    let good = phone.file();
+
+    // Behind the slot: it opens, and what it opens was changed.
+    let mut changed = good.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    phone.spoil(&changed);
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("The file is damaged or was changed.");
+    assert_eq!(phone.file(), changed);
+
+    // Cut off in the header: there is not even a lock to open.
+    phone.spoil(&good[..40]);
+    phone.reload();
+    phone.browser.must_say("The vault cannot be read");
+    phone.browser.must_say("Nothing has been deleted.");
+    phone.browser.must_look_right("phone-broken");
+    phone.browser.unfold("Use the state before the last change");
+    // That was the empty vault.
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+
+    // The right file again, as if it had been cured: nothing was lost on the way.
+    phone.spoil(&good);
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.must_show_codes_of(&[URI]);
+
+    // An older one is told.
+    phone.add("otpauth://totp/Later:bob?secret=JBSWY3DPEHPK3PXP&issuer=Later");
+    phone.spoil(&good);
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("This vault is older than the one last opened here.");
+}
+
+fn a_full_store_changes_nothing(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    // Room for an account and not for a long note. Chromium looks at it now and then only, so it is set before the first write.
+    let used =
+        phone.browser.script("return navigator.storage.estimate().then(found => found.usage)", Vec::new());
+    let full = json!({ "origin": app.url, "quotaSize": used.as_u64().unwrap() + 6_000 });
+    phone.browser.chromium("Storage.overrideQuotaForOrigin", &full);
+    let phone = phone.start_without_passphrase();
+    phone.add(URI);
+    let before = phone.file();
+    phone.browser.fill("#note", &"a long note. ".repeat(600));
+    phone.browser.unfold("Save");
+    phone.browser.must_say("There is no room left on this device. Nothing was changed.");
+    assert_eq!(phone.file(), before);
+    // The old state is shown, too.
+    phone.reload();
+    phone.must_show_codes_of(&[URI]);
+    // With room again it goes through.
+    phone.browser.chromium("Storage.overrideQuotaForOrigin", &json!({ "origin": app.url }));
+    phone.browser.unfold("More about Example");
+    phone.browser.fill("#note", "a short note");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+}
+
+fn two_windows_do_not_undo_each_other(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let first = phone.browser.window();
+    let second = phone.browser.new_window();
+    phone.browser.visit(&format!("{}/phone/", app.url));
+    phone.browser.must_say("No accounts yet");
+    phone.add(URI);
+    phone.home();
+    // The first window has heard of it.
+    phone.browser.show_window(&first);
+    phone.must_show_codes_of(&[URI]);
+    // One that has heard nothing cannot write over it.
+    let save =
+        "return import('./store.js').then(store => store.save(new Uint8Array([1]), 2, 1)).catch(why => why)";
+    assert_eq!(phone.browser.script(save, Vec::new()), "conflict");
+    phone.browser.show_window(&second);
+    phone.must_show_codes_of(&[URI]);
+}
+
+fn a_counters_code_is_stored_before_it_is_seen(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let uri = "otpauth://hotp/Box:carol?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Box&counter=3";
+    phone.add(uri);
+    phone.home();
+    // RFC 4226 appendix D, counters 3, 4 and 5.
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.soon("the code of counter 3", || (phone.codes() == ["969429"]).then_some(()));
+    let counter = |phone: &Handset| {
+        let file = String::from_utf8(phone.file()).unwrap();
+        file.split_once("\"counter\":").unwrap().1.split([',', '}']).next().unwrap().to_owned()
+    };
+    assert_eq!(counter(&phone), "4");
+    // A second tap asks; the code stands.
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.must_say("Another one?");
+    assert_eq!((phone.codes(), counter(&phone)), (vec!["969429".to_owned()], "4".to_owned()));
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.soon("the code of counter 4", || (phone.codes() == ["338314"]).then_some(()));
+    phone.reload();
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.soon("the code of counter 5", || (phone.codes() == ["254676"]).then_some(()));
+}
+
+/// The samples that `mobile-core` reads in its own tests, with what must be found in them.
+fn samples() -> Vec<(PathBuf, Option<String>, usize, usize)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mobile-core/tests/cases/transfer");
+    let folder = folder.canonicalize().unwrap();
+    let mut samples = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let Some(sample) = path.to_str().unwrap().strip_suffix(".expected") else { continue };
+        let expected = std::fs::read_to_string(&path).unwrap();
+        let password = expected.lines().find_map(|line| line.strip_prefix("password: ")).map(str::to_owned);
+        let count = |start: &str| expected.lines().filter(|line| line.starts_with(start)).count();
+        samples.push((PathBuf::from(sample), password, count("found: "), count("unread: ")));
+    }
+    samples.sort();
+    assert!(samples.len() >= 14, "{samples:?}");
+    samples
+}
+
+fn every_format_is_imported_once(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let mut all = String::new();
+    for (file, password, found, unread) in samples() {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let look = |phone: &Handset| {
+            phone.settings();
+            phone.choose("Import");
+            phone.browser.attach("#import", &file);
+            if let Some(password) = &password {
+                phone.browser.must_say("The file is encrypted.");
+                phone.browser.fill("#import-password", password);
+                phone.browser.unfold("Open");
+            }
+            phone.browser.must_say(&format!("Found: {found}. Not readable: {unread}."));
+        };
+        look(&phone);
+        if name == "2fas.json" {
+            phone.browser.must_look_right("phone-import");
+        }
+        let before = phone.file();
+        let taken = phone.browser.text();
+        let taken = taken.split_once("Take over ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+        let _ = write!(all, "{name}: {taken} of {found}; ");
+        if taken != "0" {
+            phone.browser.unfold(&format!("Take over {taken}"));
+            phone.browser.must_say(&format!("Taken over: {taken}."));
+            assert_ne!(phone.file(), before, "{name}");
+            // The same file once more: everything is there already.
+            look(&phone);
+            phone.browser.must_say("Take over 0");
+        }
+        phone.browser.unfold("Cancel");
+        phone.home();
+    }
+    // The samples hold many of the same accounts, so that few of the later ones were new. All are of the same making.
+    assert!(all.contains("2fas.json: 4 of 4"), "{all}");
+}
+
+fn an_encrypted_copy_comes_back(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    phone.settings();
+    phone.choose("Export");
+    phone.browser.fill("#export-new", PASSPHRASE);
+    phone.browser.fill("#export-again", PASSPHRASE);
+    phone.browser.unfold("Save the copy");
+    phone.browser.must_say("The file is in your downloads.");
+    let copy = phone.browser.download("csvault");
+    assert!(std::fs::read(&copy).unwrap().starts_with(b"csvault\n"));
+    phone.browser.unfold("Save unencrypted");
+    phone.browser.must_say("Whoever sees it can make all your codes for ever.");
+    phone.browser.unfold("Save unencrypted");
+    let list = std::fs::read_to_string(phone.browser.download("txt")).unwrap();
+    assert_eq!(KeyUri::parse(&list).unwrap().0, KeyUri::parse(URI).unwrap().0);
+
+    let other = Handset::new(&app).start_without_passphrase();
+    other.settings();
+    other.choose("Import");
+    other.browser.attach("#import", &copy);
+    other.browser.must_say("The file is encrypted.");
+    other.browser.fill("#import-password", "something else");
+    other.browser.unfold("Open");
+    other.browser.must_say("That did not open the vault.");
+    other.browser.fill("#import-password", PASSPHRASE);
+    other.browser.unfold("Open");
+    other.browser.must_say("Found: 1. Not readable: 0.");
+    other.browser.unfold("Take over 1");
+    other.must_show_codes_of(&[URI]);
+}
+
+/// A picture file of a text as a QR code.
+fn picture(folder: &Path, text: &str) -> PathBuf {
+    let code = qrcode::QrCode::new(text).unwrap();
+    let (width, zoom, edge) = (code.width(), 4, 4);
+    let side = (width + 2 * edge) * zoom;
+    let dark = |x: usize, y: usize| {
+        let inside = |at: usize| (at / zoom).checked_sub(edge).filter(|at| *at < width);
+        matches!((inside(x), inside(y)), (Some(x), Some(y)) if code[(x, y)] == qrcode::Color::Dark)
+    };
+    let pixels: Vec<u8> =
+        (0..side * side).map(|at| if dark(at % side, at / side) { 0 } else { 255 }).collect();
+    let file = folder.join("picture.png");
+    let side = u32::try_from(side).unwrap();
+    let mut encoder = png::Encoder::new(std::fs::File::create(&file).unwrap(), side, side);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    file
+}
+
+fn a_picture_with_a_code_adds_its_account(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), URI));
+    phone.browser.must_say("Added.");
+    phone.must_show_codes_of(&[URI]);
+    // Once more: it is there.
+    phone.home();
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), URI));
+    phone.browser.must_say("This account is already here.");
+    phone.home();
+    assert_eq!(phone.codes().len(), 1);
+}
+
+fn a_picture_of_another_thing_is_told_apart(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.browser.unfold("Add");
+    for (text, words) in [
+        ("https://example.org/", "This is a web address, not an account."),
+        ("WIFI:S:home;T:WPA;P:secret;;", "This is the QR code of a wireless network"),
+        ("BEGIN:VCARD\nFN:Alice\nEND:VCARD", "This is a contact"),
+        ("otpauth://totp/Example:alice?secret=018", "The secret key is wrong"),
+        ("hello", "An account begins with otpauth://"),
+    ] {
+        phone.browser.attach("#picture", &picture(folder.path(), text));
+        phone.browser.must_say(words);
+    }
+    let empty = folder.path().join("empty.png");
+    std::fs::write(&empty, b"no picture").unwrap();
+    phone.browser.attach("#picture", &empty);
+    phone.browser.must_say("This picture could not be read.");
+}
+
+fn accounts_are_found_named_and_put_in_order(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    for name in ["Apple", "Berry", "Cherry"] {
+        phone.add(&format!("otpauth://totp/{name}:alice?secret=JBSWY3DPEHPK3PX{}&issuer={name}", &name[..1]));
+        phone.home();
+    }
+    let titles = |phone: &Handset| phone.browser.texts(".card .title");
+    assert_eq!(titles(&phone), ["Apple", "Berry", "Cherry"]);
+    phone.browser.fill(".search", "cher");
+    phone.browser.soon("one of three", || (titles(&phone) == ["Cherry"]).then_some(()));
+    phone.browser.fill(".search", "nothing like it");
+    phone.browser.must_say("Nothing found.");
+    phone.browser.fill(".search", " ");
+
+    phone.browser.unfold("More about Berry");
+    phone.browser.fill("#label", "My berries");
+    phone.browser.fill("#group", "Garden");
+    phone.browser.click("#favourite");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    phone
+        .browser
+        .soon("the favourite first", || (titles(&phone) == ["My berries", "Apple", "Cherry"]).then_some(()));
+    phone.browser.unfold("Garden");
+    phone.browser.soon("the group", || (titles(&phone) == ["My berries"]).then_some(()));
+
+    // By keys, by buttons, by dragging.
+    phone.settings();
+    phone.choose("Order");
+    let order = |phone: &Handset| phone.browser.texts(".arrange .title");
+    phone.browser.unfold("Move Cherry up");
+    phone.browser.soon("a new order", || (order(&phone) == ["Apple", "Cherry", "My berries"]).then_some(()));
+    phone.browser.drag(".arrange:nth-child(3) .grip", ".arrange:nth-child(1) .grip");
+    phone.browser.soon("a new order", || (order(&phone) == ["My berries", "Apple", "Cherry"]).then_some(()));
+    phone.browser.script("document.querySelector('.arrange:nth-child(2) .grip').focus()", Vec::new());
+    phone.browser.keys("\u{e015}");
+    phone.browser.soon("a new order", || (order(&phone) == ["My berries", "Cherry", "Apple"]).then_some(()));
+    phone.browser.must_look_right("phone-order");
+    phone.reload();
+    phone.browser.soon("it was kept", || (titles(&phone) == ["My berries", "Cherry", "Apple"]).then_some(()));
+
+    // What is deleted is gone after a question.
+    phone.browser.unfold("More about Apple");
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("turn the second factor off at the service");
+    phone.browser.unfold("Delete");
+    phone.browser.soon("two are left", || (titles(&phone) == ["My berries", "Cherry"]).then_some(()));
+}
+
+/// Every screen, with something on it.
+fn visit_all(on: Backend, language: &str) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let look = |name: &str| phone.browser.must_look_right(&format!("phone-{name}-{language}"));
+    let set_language = "localStorage.setItem('countersign.language', arguments[0])";
+    phone.browser.script(set_language, vec![Value::from(language)]);
+    phone.reload();
+    look("welcome");
+    let write = "return import('./store.js').then(store => store.save(new Uint8Array(arguments[0]), 1, 0))";
+    let plain = concat!(
+        "countersign vault 1, NOT ENCRYPTED\n",
+        r#"{"version":1,"entries":["#,
+        r#"{"id":"00000000000000000000000000000001","kind":"totp","issuer":"Example Bank","account":"alice@example.com","secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","algorithm":"SHA1","digits":6,"period":30,"group":"Home","favourite":true,"created":1795568400000},"#,
+        r#"{"id":"00000000000000000000000000000002","kind":"totp","issuer":"Forge","account":"bob","secret":"JBSWY3DPEHPK3PXP","algorithm":"SHA256","digits":8,"period":60,"group":"Work","favourite":false,"created":1795568400000},"#,
+        r#"{"id":"00000000000000000000000000000003","kind":"hotp","issuer":"Token","account":"carol","secret":"JBSWY3DPEHPK3PXQ","algorithm":"SHA1","digits":6,"counter":3,"favourite":false,"created":1795568400000},"#,
+        r#"{"id":"00000000000000000000000000000004","kind":"steam","issuer":"Steam","account":"dave","secret":"JBSWY3DPEHPK3PXR","favourite":false,"created":1795568400000}]}"#,
+    );
+    phone.browser.script(write, vec![json!(plain.as_bytes())]);
+    phone.reload();
+    phone.browser.soon("the codes", || (phone.codes().len() == 4).then_some(()));
+    look("codes");
+    let click = |css: &str| phone.browser.click(css);
+    let back = || {
+        click(".bar .icon-button");
+        phone.browser.soon("the screen before", || phone.browser.is_there(".fab, #theme").then_some(()));
+    };
+    click(".fab");
+    phone.browser.soon("add", || phone.browser.is_there("#link").then_some(()));
+    look("add");
+    click(".page > .row:nth-of-type(3)");
+    phone.browser.soon("type", || phone.browser.is_there("#secret").then_some(()));
+    click("summary");
+    look("type");
+    phone.reload();
+    click(".card .icon-button");
+    phone.browser.soon("entry", || phone.browser.is_there(".who").then_some(()));
+    look("account");
+    click(".page > .row");
+    phone.browser.soon("hand over", || phone.browser.is_there(".danger").then_some(()));
+    click(".danger");
+    click(".danger:not(.quiet)");
+    phone.browser.soon("the QR code", || phone.browser.is_there(".qr").then_some(()));
+    look("hand");
+    phone.reload();
+    click(".fab");
+    click(".page > .row:nth-of-type(1)");
+    let plays = "return (document.querySelector('video')?.videoWidth ?? 0) > 0";
+    phone.browser.soon("the camera", || (phone.browser.script(plays, Vec::new()) == true).then_some(()));
+    look("scan");
+    phone.reload();
+    click(".bar .icon-button");
+    phone.browser.soon("settings", || phone.browser.is_there("#theme").then_some(()));
+    look("settings");
+    for (place, name) in
+        [(1, "lock"), (2, "enrolments"), (3, "order"), (4, "import"), (5, "export"), (6, "about")]
+    {
+        click(&format!(".page > .row:nth-of-type({place})"));
+        phone.browser.soon(name, || (!phone.browser.is_there("#theme")).then_some(()));
+        look(name);
+        back();
+    }
+}
+
+fn the_screens_look_right_in_english(on: Backend) {
+    visit_all(on, "en");
+}
+
+fn the_screens_look_right_in_german(on: Backend) {
+    visit_all(on, "de");
+}

@@ -1,0 +1,281 @@
+//! The app as a whole: its state, its clock, and which screen is shown.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+use mobile_core::transfer::Import;
+use mobile_core::vault::EntryId;
+use wasm_bindgen::prelude::*;
+
+use crate::glue;
+use crate::screens;
+use crate::server::Standing;
+use crate::session::{Behind, Session, Ways};
+use crate::settings::Settings;
+use crate::trouble::Trouble;
+use crate::words::Words;
+
+/// How far the vault is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Being looked for.
+    Starting,
+    /// There is none.
+    Fresh,
+    /// Locked, and what opens it.
+    Locked(Ways),
+    /// Open.
+    Open,
+    /// There is one that cannot be read.
+    Broken { trouble: Trouble, has_previous: bool },
+}
+
+/// A screen on top of the list of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Add,
+    Scan,
+    Type,
+    Import,
+    Export,
+    Entry(EntryId),
+    Hand(EntryId),
+    Arrange,
+    Enrolments,
+    Settings,
+    Lock,
+    About,
+}
+
+/// Everything that screens share. A handle: it can be copied, and all copies are the same app.
+#[derive(Clone, Copy)]
+pub(crate) struct App {
+    pub(crate) phase: RwSignal<Phase>,
+    /// The screens above the list, the last on top.
+    trail: RwSignal<Vec<Screen>>,
+    pub(crate) session: StoredValue<Option<Session>>,
+    pub(crate) behind: StoredValue<Behind>,
+    /// Counts the changes of the vault's content.
+    pub(crate) changed: RwSignal<u64>,
+    /// Seconds since the Unix epoch, corrected by what the server's clock said.
+    pub(crate) now: RwSignal<u64>,
+    pub(crate) settings: RwSignal<Settings>,
+    notice: RwSignal<Option<String>>,
+    /// How the entries stand at the server, as far as it was asked.
+    pub(crate) standing: RwSignal<Standing>,
+    /// What came with the address, to be added once the vault is open.
+    pub(crate) handed: RwSignal<Option<String>>,
+    /// What was read and waits for the person's choice.
+    pub(crate) incoming: RwSignal<Option<Import>>,
+    /// Codes by counter that were made since the vault was opened, each with its time.
+    pub(crate) counter_codes: RwSignal<BTreeMap<EntryId, (String, u64)>>,
+    /// Whether a newer release waits for the person's word.
+    pub(crate) update: RwSignal<Option<(String, String)>>,
+    last_touch: StoredValue<i64>,
+    /// Until when being out of sight is the app's own doing.
+    excused: StoredValue<i64>,
+}
+
+impl App {
+    fn new() -> Self {
+        Self {
+            phase: RwSignal::new(Phase::Starting),
+            trail: RwSignal::default(),
+            session: StoredValue::new(None),
+            behind: StoredValue::new(Behind::default()),
+            changed: RwSignal::new(0),
+            now: RwSignal::new(0),
+            settings: RwSignal::new(Settings::load()),
+            notice: RwSignal::new(None),
+            standing: RwSignal::new(Standing::default()),
+            handed: RwSignal::new(None),
+            incoming: RwSignal::new(None),
+            counter_codes: RwSignal::default(),
+            update: RwSignal::new(None),
+            last_touch: StoredValue::new(0),
+            excused: StoredValue::new(0),
+        }
+    }
+
+    /// The words of the person's language. A screen takes them once: [`view`] makes it anew in another language.
+    pub(crate) fn words(self) -> &'static Words {
+        self.settings.with_untracked(|settings| settings.language.words())
+    }
+
+    /// Goes one screen deeper.
+    pub(crate) fn go(self, screen: Screen) {
+        self.trail.update(|trail| trail.push(screen));
+        glue::deeper(u32::try_from(self.trail.with_untracked(Vec::len)).unwrap_or(u32::MAX));
+    }
+
+    /// Shows another screen in the place of this one.
+    pub(crate) fn turn(self, screen: Screen) {
+        self.trail.update(|trail| {
+            trail.pop();
+            trail.push(screen);
+        });
+    }
+
+    /// Goes back, as the device's own gesture does.
+    pub(crate) fn back(self) {
+        glue::shallower(u32::from(self.trail.with_untracked(|trail| !trail.is_empty())));
+    }
+
+    /// Goes back to the list.
+    pub(crate) fn leave_all(self) {
+        glue::shallower(u32::try_from(self.trail.with_untracked(Vec::len)).unwrap_or_default());
+        self.trail.update(Vec::clear);
+    }
+
+    /// Tells the person something for a few seconds.
+    pub(crate) fn say(self, text: impl Into<String>) {
+        self.notice.set(Some(text.into()));
+    }
+
+    /// Tells the person what went wrong, unless it was they who stopped it.
+    pub(crate) fn complain(self, trouble: &Trouble) {
+        if !trouble.is_cancelled() {
+            self.say(trouble.say(self.words()));
+        }
+    }
+
+    /// Runs what takes time, and tells what went wrong with it.
+    pub(crate) fn spawn(self, work: impl Future<Output = Result<(), Trouble>> + 'static) {
+        leptos::task::spawn_local(async move {
+            if let Err(trouble) = work.await {
+                self.complain(&trouble);
+            }
+        });
+    }
+
+    /// This device's clock with the server's correction, in milliseconds.
+    pub(crate) fn corrected_ms(self) -> i64 {
+        glue::now_ms() + self.settings.with_untracked(|settings| settings.clock_offset_ms)
+    }
+
+    fn tick(self) {
+        let seconds = u64::try_from(self.corrected_ms()).unwrap_or_default() / 1000;
+        if seconds != self.now.get_untracked() {
+            self.now.set(seconds);
+        }
+        let limit = self.settings.with_untracked(|settings| settings.lock_seconds);
+        let idle_ms = glue::now_ms() - self.last_touch.get_value();
+        if limit > 0 && idle_ms > i64::from(limit) * 1000 && self.phase.get_untracked() == Phase::Open {
+            self.lock();
+        }
+    }
+
+    /// The device's own picker of files comes over the page; that is no reason to lock.
+    pub(crate) fn expect_absence(self) {
+        self.excused.set_value(glue::now_ms() + 120_000);
+    }
+
+    fn hidden(self) {
+        let is_excused = glue::now_ms() < self.excused.get_value();
+        if !is_excused && self.settings.with_untracked(|settings| settings.lock_when_hidden) {
+            self.lock();
+        }
+    }
+
+    fn touched(self) {
+        self.last_touch.set_value(glue::now_ms());
+    }
+}
+
+/// Calls back for ever: what is made once for the page's whole life.
+fn listen(target: &web_sys::EventTarget, event: &str, call: impl FnMut() + 'static) {
+    let closure = Closure::<dyn FnMut()>::new(call);
+    let _ = target.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref());
+    closure.forget();
+}
+
+/// Starts the clock and hears what happens around the page.
+fn start(app: App) {
+    app.touched();
+    app.tick();
+    set_interval(move || app.tick(), std::time::Duration::from_millis(200));
+    let Some(window) = web_sys::window() else { return };
+    let Some(document) = window.document() else { return };
+    for event in ["pointerdown", "keydown"] {
+        listen(&document, event, move || app.touched());
+    }
+    let seen = document.clone();
+    listen(&document, "visibilitychange", move || {
+        if seen.hidden() {
+            app.hidden();
+        } else {
+            app.excused.set_value(0);
+            // What ran out in the background is locked before anything is shown.
+            app.tick();
+        }
+    });
+    listen(&window, "countersign-install", move || app.changed.update(|count| *count += 1));
+    listen(&window, "online", move || leptos::task::spawn_local(crate::server::look(app)));
+
+    let popped = Closure::<dyn FnMut(u32)>::new(move |depth: u32| {
+        app.trail.update(|trail| trail.truncate(depth as usize));
+    });
+    glue::watch_history(&popped);
+    popped.forget();
+    let saved = Closure::<dyn FnMut()>::new(move || {
+        app.leave_all();
+        leptos::task::spawn_local(app.begin());
+    });
+    glue::watch_files(&saved);
+    saved.forget();
+
+    let hear = move || app.handed.update(|handed| *handed = glue::handed_over().or(handed.take()));
+    hear();
+    listen(&window, "hashchange", hear);
+    leptos::task::spawn_local(async move {
+        app.begin().await;
+        crate::server::look(app).await;
+        crate::release::look(app).await;
+    });
+}
+
+/// The whole page.
+pub(crate) fn view() -> impl IntoView {
+    let app = App::new();
+    Effect::new(move |_| {
+        let (theme, language) =
+            app.settings.with(|settings| (settings.theme.code(), settings.language.code()));
+        app.settings.with(Settings::store);
+        let root = web_sys::window().and_then(|window| window.document()?.document_element());
+        if let Some(root) = root {
+            let _ = root.set_attribute("data-theme", theme);
+            let _ = root.set_attribute("lang", language);
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(shown) = app.notice.get() {
+            let gone = move || {
+                app.notice.update(|now| {
+                    now.take_if(|now| *now == shown);
+                });
+            };
+            set_timeout(gone, std::time::Duration::from_secs(4));
+        }
+    });
+    // What was handed over by the address is added as soon as there is a vault to add it to.
+    Effect::new(move |_| {
+        if app.phase.get() == Phase::Open && app.handed.with(Option::is_some) {
+            app.go(Screen::Add);
+        }
+    });
+    start(app);
+    // Only these make a screen anew; whatever else changes is drawn where it stands.
+    let top = Memo::new(move |_| {
+        let language = app.settings.with(|settings| settings.language);
+        (app.phase.get(), app.trail.with(|trail| trail.last().copied()), language)
+    });
+    view! {
+        {move || {
+            let (phase, screen, _) = top.get();
+            screens::show(app, &phase, screen)
+        }}
+        <div class="notice" role="status" aria-live="polite">
+            {move || app.notice.get().map(|text| view! { <p>{text}</p> })}
+        </div>
+    }
+}

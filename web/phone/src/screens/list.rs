@@ -1,0 +1,381 @@
+//! The codes.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use mobile_core::vault::{Entry, EntryId, Generator};
+
+use super::{GEAR, MORE, PADLOCK, PLUS, badge, entry_of, icon, subtitle_of, title_of};
+use crate::app::{App, Screen};
+use crate::glue;
+use crate::server::State;
+use crate::words::Words;
+
+/// In the last seconds of a step the next code is shown as well.
+const NEXT_CODE_SECONDS: u32 = 6;
+/// A counter's code that is younger than this is not left behind without asking.
+const FRESH_SECONDS: u64 = 60;
+
+/// Which entries are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Filter {
+    All,
+    Favourites,
+    Group(String),
+}
+
+impl Filter {
+    fn takes(&self, entry: &Entry) -> bool {
+        match self {
+            Self::All => true,
+            Self::Favourites => entry.favourite,
+            Self::Group(group) => entry.group.as_ref() == Some(group),
+        }
+    }
+}
+
+/// The groups in the order of their names.
+pub(super) fn groups(app: App) -> Vec<String> {
+    let mut groups: Vec<String> =
+        app.read(|content| content.entries().iter().filter_map(|entry| entry.group.clone()).collect());
+    groups.sort_unstable_by_key(|group| glue::lower(group));
+    groups.dedup();
+    groups
+}
+
+fn is_sought(entry: &Entry, sought: &str) -> bool {
+    let texts =
+        [entry.label.as_deref(), entry.key.issuer(), Some(entry.key.account()), entry.group.as_deref()];
+    let all = texts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let all = glue::lower(&all);
+    sought.split_whitespace().all(|word| all.contains(word))
+}
+
+/// The list of codes: what one sees after unlocking.
+pub(super) fn show(app: App) -> AnyView {
+    let words = app.words();
+    let sought = RwSignal::new(String::new());
+    let filter = RwSignal::new(Filter::All);
+    let ids = Memo::new(move |_| {
+        let sought = glue::lower(&sought.get());
+        let filter = filter.get();
+        app.read(|content| {
+            let fits = |entry: &&Entry| filter.takes(entry) && is_sought(entry, &sought);
+            let mut found: Vec<&Entry> = content.entries().iter().filter(fits).collect();
+            // Stable: within both parts the person's own order stays.
+            found.sort_by_key(|entry| !entry.favourite);
+            found.into_iter().map(Entry::id).collect::<Vec<_>>()
+        })
+    });
+    let count = Memo::new(move |_| app.read(|content| content.entries().len()));
+    view! {
+        <header class="bar">
+            <h1>"Countersign"</h1>
+            {move || app.ways().map(|_| view! {
+                <button class="icon-button" aria-label=words.lock_now on:click=move |_| app.lock()>{icon(PADLOCK)}</button>
+            })}
+            <button class="icon-button" aria-label=words.settings on:click=move |_| app.go(Screen::Settings)>
+                {icon(GEAR)}
+            </button>
+        </header>
+        <main class="codes">
+            {move || banners(app, words)}
+            {move || (count.get() > 0).then(|| view! {
+                <input
+                    class="search"
+                    type="search"
+                    aria-label=words.search
+                    placeholder=words.search
+                    on:input=move |event| sought.set(event_target_value(&event))
+                />
+            })}
+            {move || chips(app, words, filter)}
+            <ul class="cards" aria-label=words.codes>
+                <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id) />
+            </ul>
+            {move || match (count.get(), ids.with(Vec::is_empty)) {
+                (0, _) => view! { <p class="empty">{words.no_codes}</p> }.into_any(),
+                (_, true) => view! { <p class="empty">{words.nothing_found}</p> }.into_any(),
+                _ => ().into_any(),
+            }}
+        </main>
+        <button class="fab" on:click=move |_| app.go(Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
+    }
+    .into_any()
+}
+
+/// What needs the person's attention, on top of the codes.
+fn banners(app: App, words: &'static Words) -> AnyView {
+    let is_gone = |state| matches!(state, Some(State::Ended(_) | State::Unknown));
+    let standing = app.standing.get();
+    let gone =
+        app.read(|content| content.entries().iter().filter(|entry| is_gone(standing.of(entry.id()))).count());
+    view! {
+        {app.update.get().map(|_| view! {
+            <button class="banner" on:click=move |_| app.go(Screen::About)>{words.update_there}</button>
+        })}
+        {(gone > 0).then(|| view! {
+            <button class="banner" on:click=move |_| app.go(Screen::Enrolments)>
+                {words.enrolments_gone.replace("{count}", &gone.to_string())}
+            </button>
+        })}
+        {glue::can_install().then(|| view! {
+            <button class="banner" on:click=move |_| app.spawn(async move {
+                glue::install().await?;
+                app.changed.update(|count| *count += 1);
+                Ok(())
+            })>{words.install}</button>
+        })}
+    }
+    .into_any()
+}
+
+fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<AnyView> {
+    let groups = groups(app);
+    let has_favourites = app.read(|content| content.entries().iter().any(|entry| entry.favourite));
+    if groups.is_empty() && !has_favourites {
+        return None;
+    }
+    let mut choices = vec![(words.all.to_owned(), Filter::All)];
+    if has_favourites {
+        choices.push((words.favourites.to_owned(), Filter::Favourites));
+    }
+    choices.extend(groups.into_iter().map(|group| (group.clone(), Filter::Group(group))));
+    let chip = |(name, choice): (String, Filter)| {
+        let chosen = choice.clone();
+        view! {
+            <button
+                class="chip"
+                dir="auto"
+                aria-pressed=move || (filter.get() == choice).to_string()
+                on:click=move |_| filter.set(chosen.clone())
+            >
+                {name}
+            </button>
+        }
+    };
+    Some(
+        view! { <div class="chips" role="group" aria-label=words.groups>{choices.into_iter().map(chip).collect_view()}</div> }
+            .into_any(),
+    )
+}
+
+/// "123 456": groups of three or four, as they are read aloud.
+pub(super) fn grouped(code: &str) -> String {
+    let size = match code.len() {
+        8 => 4,
+        5 => 5,
+        _ => 3,
+    };
+    let mut text = String::new();
+    for (index, character) in code.chars().enumerate() {
+        // Seven digits: three and four.
+        if index > 0 && index % size == 0 && code.len() - index >= 3 {
+            text.push(' ');
+        }
+        text.push(character);
+    }
+    text
+}
+
+/// "1 2 3, 4 5 6": so that a screen reader says digits and not a number.
+fn spoken(code: &str) -> String {
+    grouped(code)
+        .split(' ')
+        .map(|group| group.chars().map(String::from).collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn card(app: App, words: &'static Words, id: EntryId) -> AnyView {
+    let entry = Memo::new(move |_| entry_of(app, id));
+    view! {
+        <li class="card">
+            {move || entry.get().map(|entry| match entry.key.generator() {
+                Generator::Hotp(..) => by_counter(app, words, &entry),
+                Generator::Totp(_) | Generator::Steam => by_time(app, words, &entry),
+            })}
+        </li>
+    }
+    .into_any()
+}
+
+/// What a card says of its entry, and the way to the rest.
+fn names(app: App, words: &'static Words, entry: &Entry) -> (AnyView, AnyView) {
+    let (id, title) = (entry.id(), title_of(entry));
+    let more = words.more_about.replace("{name}", &title);
+    let flag = move || match app.standing.with(|standing| standing.of(id)) {
+        Some(State::Ended(_) | State::Unknown) => {
+            Some(view! { <span class="flag bad">{words.flag_ended}</span> })
+        }
+        Some(State::Pending) => Some(view! { <span class="flag">{words.flag_pending}</span> }),
+        _ => None,
+    };
+    let text = view! {
+        {badge(entry)}
+        <span class="names">
+            <span class="title" dir="auto">{title}</span>
+            <span class="subtitle" dir="auto">{subtitle_of(entry)}</span>
+            {flag}
+        </span>
+    };
+    let button = view! {
+        <button class="icon-button" aria-label=more on:click=move |_| app.go(Screen::Entry(id))>{icon(MORE)}</button>
+    };
+    (text.into_any(), button.into_any())
+}
+
+fn copy(app: App, code: String) {
+    let seconds = app.settings.with_untracked(|settings| settings.clipboard_seconds);
+    app.spawn(async move {
+        glue::copy(&code, seconds).await.map_err(|_| crate::trouble::Trouble::new("clipboard"))?;
+        glue::buzz();
+        app.say(app.words().copied);
+        Ok(())
+    });
+}
+
+fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
+    let period = entry.key.period().map_or(30, mobile_core::Period::get);
+    let step = Memo::new(move |_| app.now.get() / u64::from(period));
+    #[expect(clippy::cast_possible_truncation, reason = "below the period")]
+    let left = Memo::new(move |_| period - (app.now.get() % u64::from(period)) as u32);
+    let key = entry.key.clone();
+    let code_of = move |step: u64| key.code_at(step.saturating_mul(period.into())).as_str().to_owned();
+    let next_of = code_of.clone();
+    let code = Memo::new(move |_| code_of(step.get()));
+    let is_last = Memo::new(move |_| left.get() <= NEXT_CODE_SECONDS.min(period / 3));
+    let shown = RwSignal::new(!app.settings.with_untracked(|settings| settings.tap_to_reveal));
+    // A code that was tapped open is hidden again with its step.
+    Effect::new(move |before: Option<u64>| {
+        let now = step.get();
+        if before.is_some_and(|before| before != now)
+            && app.settings.with_untracked(|settings| settings.tap_to_reveal)
+        {
+            shown.set(false);
+        }
+        now
+    });
+    let (text, more) = names(app, words, entry);
+    let title = title_of(entry);
+    let account = subtitle_of(entry);
+    let label = move || {
+        let said = if shown.get() {
+            let left = left.get().to_string();
+            words.code_spoken.replace("{code}", &spoken(&code.get())).replace("{seconds}", &left)
+        } else {
+            words.code_hidden.to_owned()
+        };
+        [title.as_str(), account.as_str(), said.as_str()].join(", ")
+    };
+    let tap = move || {
+        if shown.get_untracked() {
+            copy(app, code.get_untracked());
+        } else {
+            shown.set(true);
+        }
+    };
+    view! {
+        <button class="code-button" aria-label=label on:click=move |_| tap()>
+            {text}
+            <span class="code" class:ending=move || is_last.get()>
+                {move || if shown.get() { grouped(&code.get()) } else { "••• •••".to_owned() }}
+            </span>
+            <span class="next">
+                {move || (is_last.get() && shown.get()).then(|| {
+                    words.next_code.replace("{code}", &grouped(&next_of(step.get() + 1)))
+                })}
+            </span>
+        </button>
+        {ring(left, period)}
+        {more}
+    }
+    .into_any()
+}
+
+/// How much of the step is left, as a ring that closes.
+fn ring(left: Memo<u32>, period: u32) -> AnyView {
+    view! {
+        <svg class="ring" class:ending=move || left.get() <= 5 viewBox="0 0 36 36" aria-hidden="true" focusable="false">
+            <circle class="ring-back" cx="18" cy="18" r="15" />
+            <circle
+                class="ring-left"
+                cx="18" cy="18" r="15"
+                pathLength="100"
+                stroke-dasharray="100"
+                stroke-dashoffset=move || (100 - 100 * left.get() / period).to_string()
+            />
+            <text x="18" y="22.5" text-anchor="middle">{move || left.get()}</text>
+        </svg>
+    }
+    .into_any()
+}
+
+/// A counter's code is made by a tap, and the counter is stored before the code is seen.
+fn by_counter(app: App, words: &'static Words, entry: &Entry) -> AnyView {
+    let id = entry.id();
+    let (text, more) = names(app, words, entry);
+    let name = [title_of(entry), subtitle_of(entry)].join(", ");
+    let made = Memo::new(move |_| app.counter_codes.with(|codes| codes.get(&id).cloned()));
+    let asked = RwSignal::new(false);
+    let advance = move || {
+        let is_fresh = made.with_untracked(|made| {
+            made.as_ref().is_some_and(|(_, at)| app.now.get_untracked() < at.saturating_add(FRESH_SECONDS))
+        });
+        if is_fresh && !asked.get_untracked() {
+            asked.set(true);
+            set_timeout(
+                move || {
+                    asked.try_set(false);
+                },
+                Duration::from_secs(5),
+            );
+            return;
+        }
+        asked.set(false);
+        app.spawn(async move {
+            let code = app
+                .change(|content| {
+                    let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
+                    content.advance(id)?;
+                    Ok(code.unwrap_or_default())
+                })
+                .await?;
+            glue::buzz();
+            let now = app.now.get_untracked();
+            app.counter_codes.update(|codes| {
+                codes.insert(id, (code, now));
+            });
+            Ok(())
+        });
+    };
+    let label = {
+        let name = name.clone();
+        move || {
+            let code = made.with(|made| made.as_ref().map_or(String::new(), |(code, _)| spoken(code)));
+            [name.as_str(), code.as_str()].join(", ")
+        }
+    };
+    view! {
+        <button
+            class="code-button"
+            aria-label=label
+            disabled=move || made.with(Option::is_none)
+            on:click=move |_| {
+                if let Some((code, _)) = made.get_untracked() {
+                    copy(app, code);
+                }
+            }
+        >
+            {text}
+            <span class="code">
+                {move || made.get().map_or_else(|| "––– –––".to_owned(), |(code, _)| grouped(&code))}
+            </span>
+        </button>
+        <button class="button advance" class:asked=move || asked.get() aria-label=[words.next_counter, " ", &name].concat() on:click=move |_| advance()>
+            {move || if asked.get() { words.next_counter_sure } else { words.next_counter }}
+        </button>
+        {more}
+    }
+    .into_any()
+}

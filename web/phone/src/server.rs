@@ -1,0 +1,209 @@
+//! Asking the server that the app came from: its clock, and how its enrolments stand. All of it works without.
+//!
+//! `docs/spec/phone.md` has the requests. The secret never leaves the phone; what goes over is a proof made with it.
+
+use js_sys::JSON;
+use leptos::prelude::*;
+use mobile_core::phone::{PhoneKey, Purpose};
+use mobile_core::vault::{Entry, EntryId};
+use wasm_bindgen::JsValue;
+
+use crate::app::App;
+use crate::glue::{self, integer, items, member};
+use crate::trouble::Trouble;
+
+/// A difference that is worth telling, in milliseconds: the network alone makes smaller ones.
+const WORTH_TELLING_MS: i64 = 3_000;
+
+/// How one enrolment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Active,
+    Pending,
+    /// Ended by the user or an administrator, at this time in milliseconds.
+    Ended(i64),
+    /// The server does not know it, or does not know this secret for it.
+    Unknown,
+}
+
+/// What the server last said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Whose server it is: its public URL. `None` before it was reached.
+    pub(crate) issuer: Option<String>,
+    states: Vec<(EntryId, State)>,
+}
+
+impl Standing {
+    /// What it said of an entry.
+    pub(crate) fn of(&self, id: EntryId) -> Option<State> {
+        self.states.iter().find(|(known, _)| *known == id).map(|(_, state)| *state)
+    }
+
+    fn set(&mut self, id: EntryId, state: State) {
+        self.states.retain(|(known, _)| *known != id);
+        self.states.push((id, state));
+    }
+}
+
+/// What the app is told of its server: issuer and the address of the phone's API.
+async fn config() -> Result<(String, String), Trouble> {
+    let (status, config) = ask("config.json", None).await?;
+    let part = |name| member(&config, name).as_string();
+    match (status, part("issuer"), part("api")) {
+        (200, Some(issuer), Some(api)) => Ok((issuer, api)),
+        _ => Err(Trouble::new("offline")),
+    }
+}
+
+/// Notes whose server it is, where that is news.
+fn is_at(app: App, issuer: &str) {
+    if app.standing.with_untracked(|standing| standing.issuer.as_deref() != Some(issuer)) {
+        app.standing.update(|standing| standing.issuer = Some(issuer.to_owned()));
+    }
+}
+
+async fn ask(url: &str, body: Option<String>) -> Result<(i64, JsValue), Trouble> {
+    let answer = items(&glue::ask(url, body).await?);
+    let status = answer.first().and_then(integer).unwrap_or_default();
+    let text = answer.get(1).and_then(JsValue::as_string).unwrap_or_default();
+    Ok((status, JSON::parse(&text).unwrap_or_default()))
+}
+
+/// Compares the clocks and asks for the enrolments of this server. Quiet: without a network there is nothing to tell.
+pub(crate) async fn look(app: App) {
+    if check_clock(app).await.is_ok() {
+        let _ = check_enrolments(app).await;
+    }
+}
+
+/// Measures this device's clock against the server's and keeps the difference. Answers with it, in milliseconds.
+pub(crate) async fn check_clock(app: App) -> Result<i64, Trouble> {
+    let (issuer, api) = config().await?;
+    let asked = glue::now_ms();
+    let (status, answer) = ask(&format!("{api}time"), None).await?;
+    let answered = glue::now_ms();
+    let server =
+        integer(&member(&answer, "unix_ms")).filter(|_| status == 200).ok_or(Trouble::new("offline"))?;
+    let measured = server - i64::midpoint(asked, answered);
+    // What the way there and back could have made of it is no difference.
+    let offset = if measured.abs() <= answered - asked { 0 } else { measured };
+    is_at(app, &issuer);
+    let before = app.settings.with_untracked(|settings| settings.clock_offset_ms);
+    if before != offset {
+        app.settings.update(|settings| settings.clock_offset_ms = offset);
+    }
+    if offset.abs() >= WORTH_TELLING_MS && (before - offset).abs() >= WORTH_TELLING_MS {
+        app.say(clock_words(app, offset));
+    }
+    Ok(offset)
+}
+
+/// What is said about a clock that is off.
+pub(crate) fn clock_words(app: App, offset_ms: i64) -> String {
+    let words = app.words();
+    let seconds = (offset_ms.abs() + 500) / 1000;
+    if offset_ms.abs() < WORTH_TELLING_MS {
+        return words.clock_good.to_owned();
+    }
+    let text = if offset_ms > 0 { words.clock_slow } else { words.clock_fast };
+    text.replace("{seconds}", &seconds.to_string())
+}
+
+fn base64url(bytes: &[u8]) -> Option<String> {
+    let binary: String = bytes.iter().copied().map(char::from).collect();
+    let text = web_sys::window()?.btoa(&binary).ok()?;
+    Some(text.trim_end_matches('=').replace('+', "-").replace('/', "_"))
+}
+
+/// The factor's id at this server, for an entry that it enrolled.
+pub(crate) fn factor_of(entry: &Entry, issuer: &str) -> Option<String> {
+    let origin = entry.origin.as_ref()?;
+    (origin.issuer.trim_end_matches('/') == issuer.trim_end_matches('/'))
+        .then(|| origin.factor.clone())
+        .flatten()
+}
+
+fn proof(entry: &Entry, purpose: Purpose, seconds: u64, code: &str) -> Option<String> {
+    let id = entry.origin.as_ref()?.factor_bytes()?;
+    let key = PhoneKey::of(entry.key.secret());
+    base64url(&key.proof(purpose, id, seconds, code))
+}
+
+/// The entries that this server enrolled, with their factors' ids.
+fn mine(app: App, issuer: &str) -> Vec<(Entry, String)> {
+    app.peek(|content| {
+        let of = |entry: &Entry| Some((entry.clone(), factor_of(entry, issuer)?));
+        content.entries().iter().filter_map(of).collect()
+    })
+}
+
+/// Asks how all enrolments of this server stand.
+pub(crate) async fn check_enrolments(app: App) -> Result<(), Trouble> {
+    let (issuer, api) = config().await?;
+    is_at(app, &issuer);
+    for some in mine(app, &issuer).chunks(100) {
+        let seconds = app.now.get_untracked();
+        let asked = |(entry, factor): &(Entry, String)| {
+            let proof = proof(entry, Purpose::Status, seconds, "")?;
+            Some(format!(r#"{{"factor":"{factor}","proof":"{proof}"}}"#))
+        };
+        let list: Vec<String> = some.iter().filter_map(asked).collect();
+        if list.is_empty() {
+            continue;
+        }
+        let body = format!(r#"{{"unix_seconds":{seconds},"factors":[{}]}}"#, list.join(","));
+        let (status, answer) = ask(&format!("{api}factors"), Some(body)).await?;
+        if status != 200 {
+            return Err(refusal(&answer));
+        }
+        let answers = items(&member(&answer, "factors"));
+        app.standing.update(|standing| {
+            for answer in answers {
+                let named = member(&answer, "factor").as_string().unwrap_or_default();
+                if let Some((entry, _)) = some.iter().find(|(_, factor)| *factor == named) {
+                    standing.set(entry.id(), state_of(&answer));
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+fn state_of(answer: &JsValue) -> State {
+    match member(answer, "state").as_string().as_deref() {
+        Some("active") => State::Active,
+        Some("pending") => State::Pending,
+        Some("ended") => State::Ended(integer(&member(answer, "ended_at_ms")).unwrap_or_default()),
+        _ => State::Unknown,
+    }
+}
+
+fn refusal(answer: &JsValue) -> Trouble {
+    Trouble::new(&member(answer, "code").as_string().unwrap_or_else(|| "offline".to_owned()))
+}
+
+/// Shows the server the present code, so that it starts to accept this phone: what typing it there would do.
+pub(crate) async fn confirm(app: App, id: EntryId) -> Result<(), Trouble> {
+    let (issuer, api) = config().await?;
+    let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("content"))?;
+    let factor = factor_of(&entry, &issuer).ok_or_else(|| Trouble::new("unknown_factor"))?;
+    let seconds = app.now.get_untracked();
+    let code = entry.key.code_at(seconds);
+    let proof = proof(&entry, Purpose::Confirm, seconds, code.as_str())
+        .ok_or_else(|| Trouble::new("unknown_factor"))?;
+    let body = format!(
+        r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{}","proof":"{proof}"}}"#,
+        code.as_str()
+    );
+    let (status, answer) = ask(&format!("{api}confirm"), Some(body)).await?;
+    if status != 200 {
+        return Err(refusal(&answer));
+    }
+    app.standing.update(|standing| standing.set(id, State::Active));
+    if entry.key.period().is_none() {
+        // The server has used this counter up.
+        app.change(|content| content.advance(id)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,510 @@
+//! The open vault, and every way in which it comes, changes and goes.
+//!
+//! 1. [`App::begin`] looks for a file: none, one without a lock, or a locked one.
+//! 2. [`App::unlock_by_passphrase`] and [`App::unlock_by_device`] open it. Argon2id runs in the worker; the master key never
+//!    leaves this thread.
+//! 3. [`App::change`] is the only way to change anything: edit, write the new file, and only then show the change. What could
+//!    not be written did not happen.
+//! 4. [`App::lock`] drops the vault, which wipes its keys and secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::lock::Mutex;
+use js_sys::{Array, Uint8Array};
+use leptos::prelude::*;
+use mobile_core::Zeroizing;
+use mobile_core::vault::{
+    Content, ContentError, Cost, DeviceKey, Locked, NewSlot, Passphrase, Random, Slot, SlotId, SlotKind,
+    Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
+};
+use wasm_bindgen::JsValue;
+
+use crate::app::{App, Phase};
+use crate::glue::{self, integer, items, member, random, to_bytes};
+use crate::trouble::Trouble;
+
+/// What is open: a vault with its master key, or a content that its owner keeps without a lock.
+enum Holder {
+    Locked(Box<Vault>),
+    Plain(Content),
+}
+
+/// An open vault and the revision at which the browser keeps its file.
+pub(crate) struct Session {
+    holder: Holder,
+    stored: f64,
+}
+
+impl Session {
+    fn content(&self) -> &Content {
+        match &self.holder {
+            Holder::Locked(vault) => vault.content(),
+            Holder::Plain(content) => content,
+        }
+    }
+
+    fn content_mut(&mut self) -> &mut Content {
+        match &mut self.holder {
+            Holder::Locked(vault) => vault.content_mut(),
+            Holder::Plain(content) => content,
+        }
+    }
+
+    /// The bytes to keep.
+    fn file(&mut self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        match &mut self.holder {
+            Holder::Locked(vault) => vault.save(Random::new(random())).map(Zeroizing::new),
+            Holder::Plain(content) => write_plain(content),
+        }
+    }
+}
+
+/// What opens the vault that is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ways {
+    pub(crate) passphrase: bool,
+    /// Slots of devices, by id.
+    pub(crate) devices: Vec<SlotId>,
+}
+
+impl Ways {
+    fn of(slots: &[Slot]) -> Self {
+        let is_device = |slot: &&Slot| matches!(slot.kind(), SlotKind::Device { .. });
+        Self {
+            passphrase: slots.iter().any(|slot| matches!(slot.kind(), SlotKind::Passphrase { .. })),
+            devices: slots.iter().filter(is_device).map(Slot::id).collect(),
+        }
+    }
+}
+
+/// The state behind [`App`] that no view looks at.
+#[derive(Clone, Default)]
+pub(crate) struct Behind {
+    turn: Arc<Mutex<()>>,
+}
+
+struct File {
+    bytes: Vec<u8>,
+    revision: f64,
+    has_previous: bool,
+}
+
+async fn load() -> Result<Option<File>, Trouble> {
+    let loaded = items(&glue::load_file().await?);
+    let [current, revision, previous] = loaded.as_slice() else { return Ok(None) };
+    if current.is_undefined() {
+        return Ok(None);
+    }
+    Ok(Some(File {
+        bytes: to_bytes(current),
+        revision: revision.as_f64().unwrap_or_default(),
+        has_previous: !previous.is_undefined(),
+    }))
+}
+
+/// Argon2id in the worker.
+async fn stretch(passphrase: &[u8], stretch: &Stretch) -> Result<StretchedKey, Trouble> {
+    let (memory, passes, lanes) = stretch.cost().get();
+    let arguments = Array::of5(
+        &Uint8Array::from(passphrase),
+        &memory.into(),
+        &passes.into(),
+        &lanes.into(),
+        &Uint8Array::from(stretch.salt().as_slice()),
+    );
+    let answer = glue::job("stretch", arguments, Array::new()).await?;
+    let key = Zeroizing::new(to_bytes(&answer));
+    let key = key.as_slice().try_into().map_err(|_| Trouble::new("crashed"))?;
+    Ok(StretchedKey::new(*stretch, key))
+}
+
+/// What this device can do in about half a second to a second.
+async fn calibrated() -> Result<Cost, Trouble> {
+    let answer = items(&glue::job("calibrate", Array::new(), Array::new()).await?);
+    let number = |index: usize| {
+        answer.get(index).and_then(integer).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+    };
+    Ok(Cost::new(number(0), number(1), number(2)).unwrap_or_default())
+}
+
+/// The text in the one form in which it is a passphrase.
+fn passphrase(text: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let bytes = Zeroizing::new(glue::normalized(text));
+    if bytes.is_empty() || bytes.len() > Passphrase::MAX_BYTES {
+        return Err(VaultError::Passphrase.into());
+    }
+    Ok(bytes)
+}
+
+/// A key for a passphrase that nobody has used yet.
+pub(crate) async fn new_key(text: &str) -> Result<StretchedKey, Trouble> {
+    let passphrase = passphrase(text)?;
+    let cost = calibrated().await?;
+    stretch(&passphrase, &Stretch::new(cost, random())).await
+}
+
+impl App {
+    /// Looks what there is, and shows the screen for it.
+    pub(crate) async fn begin(self) {
+        self.forget_session();
+        let phase = match load().await {
+            Ok(None) => Phase::Fresh,
+            Ok(Some(file)) if is_plain(&file.bytes) => match read_plain(&file.bytes) {
+                Ok(content) => {
+                    self.opened(Holder::Plain(content), file.revision);
+                    Phase::Open
+                }
+                Err(error) => Phase::Broken { trouble: error.into(), has_previous: file.has_previous },
+            },
+            Ok(Some(file)) => match Locked::read(&file.bytes) {
+                Ok(locked) => Phase::Locked(Ways::of(locked.slots())),
+                Err(error) => Phase::Broken { trouble: error.into(), has_previous: file.has_previous },
+            },
+            Err(trouble) => Phase::Broken { trouble, has_previous: false },
+        };
+        self.phase.set(phase);
+    }
+
+    fn opened(self, holder: Holder, stored: f64) {
+        let content = self.session.try_update_value(|session| {
+            *session = Some(Session { holder, stored });
+        });
+        debug_assert!(content.is_some(), "the session lives as long as the page");
+        self.changed.update(|count| *count += 1);
+    }
+
+    fn forget_session(self) {
+        self.session.update_value(|session| *session = None);
+        self.counter_codes.update(BTreeMap::clear);
+        self.incoming.set(None);
+        self.changed.update(|count| *count += 1);
+    }
+
+    /// Reads the content, and has the reader called again when it has changed. `T::default()` while nothing is open.
+    pub(crate) fn read<T: Default>(self, look: impl FnOnce(&Content) -> T) -> T {
+        self.changed.track();
+        self.peek(look)
+    }
+
+    /// Reads the content once.
+    pub(crate) fn peek<T: Default>(self, look: impl FnOnce(&Content) -> T) -> T {
+        self.session
+            .try_with_value(|session| session.as_ref().map(|session| look(session.content())))
+            .flatten()
+            .unwrap_or_default()
+    }
+
+    /// Wipes the keys and shows the lock. A vault without a lock is only shown anew.
+    pub(crate) fn lock(self) {
+        let is_locked = self
+            .session
+            .try_with_value(|session| matches!(session, Some(Session { holder: Holder::Locked(_), .. })));
+        if is_locked == Some(true) {
+            self.forget_session();
+            self.leave_all();
+            self.phase.set(Phase::Starting);
+            leptos::task::spawn_local(self.begin());
+        }
+    }
+
+    /// Starts a vault with nothing in it, under a passphrase, or without a lock.
+    pub(crate) async fn create(self, text: Option<&str>) -> Result<(), Trouble> {
+        let holder = match text {
+            None => Holder::Plain(Content::default()),
+            Some(text) => Holder::Locked(Box::new(sealed(Content::default(), text).await?)),
+        };
+        // Refused or granted: the vault is written either way, and the settings say which it was.
+        let _ = glue::persist().await;
+        self.store(Session { holder, stored: 0.0 }).await?;
+        self.phase.set(Phase::Open);
+        Ok(())
+    }
+
+    /// Writes a session that is not shown yet, and shows it.
+    async fn store(self, mut session: Session) -> Result<(), Trouble> {
+        let file = session.file()?;
+        let next = session.stored + 1.0;
+        glue::save_file(Uint8Array::from(file.as_slice()), next, session.stored).await?;
+        self.remember(&session.holder);
+        self.opened(session.holder, next);
+        Ok(())
+    }
+
+    /// Remembers the vault's revision outside of its file, to notice an older one.
+    fn remember(self, holder: &Holder) {
+        let Holder::Locked(vault) = holder else { return };
+        let mark = vault.mark();
+        let text = format!("{:032x}:{}", u128::from_be_bytes(mark.vault), mark.revision);
+        if self.settings.with_untracked(|settings| settings.mark != text) {
+            self.settings.update(|settings| settings.mark = text);
+        }
+    }
+
+    /// Whether a file of this vault with a later revision was seen here.
+    fn is_rollback(self, vault: &Vault) -> bool {
+        let mark = vault.mark();
+        let seen = self.settings.with_untracked(|settings| settings.mark.clone());
+        seen.split_once(':').is_some_and(|(id, revision)| {
+            id == format!("{:032x}", u128::from_be_bytes(mark.vault))
+                && revision.parse().is_ok_and(|seen: u64| mark.revision < seen)
+        })
+    }
+
+    fn unlocked(self, vault: Vault, revision: f64) {
+        if self.is_rollback(&vault) {
+            let words = self.words();
+            self.say(words.rollback);
+        }
+        let holder = Holder::Locked(Box::new(vault));
+        self.remember(&holder);
+        self.opened(holder, revision);
+        self.phase.set(Phase::Open);
+    }
+
+    /// Tries the passphrase on each slot that wants one.
+    pub(crate) async fn unlock_by_passphrase(self, text: &str) -> Result<(), Trouble> {
+        let passphrase = passphrase(text)?;
+        let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
+        let locked = Locked::read(&file.bytes)?;
+        let mut refused = VaultError::NotOpened;
+        for wanted in locked.slots().iter().filter_map(Slot::stretch) {
+            match locked.open(&stretch(&passphrase, &wanted).await?) {
+                Ok(vault) => {
+                    self.unlocked(vault, file.revision);
+                    return Ok(());
+                }
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused.into())
+    }
+
+    /// Asks the device for the key of one of its slots.
+    pub(crate) async fn unlock_by_device(self) -> Result<(), Trouble> {
+        let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
+        let locked = Locked::read(&file.bytes)?;
+        let slots = Array::new();
+        for slot in locked.slots() {
+            if let SlotKind::Device { prf_input, credential } = slot.kind() {
+                let input = Uint8Array::from(prf_input.as_slice());
+                slots.push(&Array::of2(&Uint8Array::from(credential.as_slice()), &input));
+            }
+        }
+        let answer = items(&glue::ask_device(slots).await?);
+        let key = device_key(answer.get(1))?;
+        self.unlocked(locked.open(&key)?, file.revision);
+        Ok(())
+    }
+
+    /// Edits a copy of the content, writes the file, and only then lets the change be seen. An error has changed nothing.
+    pub(crate) async fn change<T>(
+        self,
+        edit: impl FnOnce(&mut Content) -> Result<T, ContentError>,
+    ) -> Result<T, Trouble> {
+        self.alter(|session| Ok(edit(session.content_mut())?)).await
+    }
+
+    async fn alter<T>(self, edit: impl FnOnce(&mut Session) -> Result<T, VaultError>) -> Result<T, Trouble> {
+        let behind = self.behind.get_value();
+        let _turn = behind.turn.lock().await;
+        // The session is taken out while it is written, so that a lock in between leaves nothing behind.
+        let prepared = self.session.try_update_value(|slot| {
+            let session = slot.as_mut()?;
+            let before = session.content().clone();
+            let result = edit(session).and_then(|value| Ok((value, session.file()?)));
+            let stored = session.stored;
+            if result.is_err() {
+                *session.content_mut() = before.clone();
+            }
+            Some(result.map(|(value, file)| (value, file, before, stored)))
+        });
+        let (value, file, before, stored) = prepared.flatten().ok_or_else(|| Trouble::new("cancelled"))??;
+        let saved = glue::save_file(Uint8Array::from(file.as_slice()), stored + 1.0, stored).await;
+        self.session.update_value(|slot| {
+            let Some(session) = slot.as_mut() else { return };
+            if saved.is_ok() {
+                session.stored = stored + 1.0;
+            } else {
+                *session.content_mut() = before;
+            }
+        });
+        saved?;
+        self.session.with_value(|slot| {
+            if let Some(session) = slot {
+                self.remember(&session.holder);
+            }
+        });
+        self.changed.update(|count| *count += 1);
+        Ok(value)
+    }
+
+    /// Changes what opens the vault. If that could not be written, the vault is read again as it is stored.
+    async fn change_lock(
+        self,
+        edit: impl FnOnce(&mut Session) -> Result<(), VaultError>,
+    ) -> Result<(), Trouble> {
+        let done = self.alter(edit).await;
+        if done.is_err() {
+            self.begin().await;
+        }
+        done
+    }
+
+    /// What opens the vault, once it is open. `None` without a lock.
+    pub(crate) fn ways(self) -> Option<Ways> {
+        self.changed.track();
+        self.session
+            .try_with_value(|session| match session {
+                Some(Session { holder: Holder::Locked(vault), .. }) => Some(Ways::of(vault.slots())),
+                _ => None,
+            })
+            .flatten()
+    }
+
+    /// Whether this is the passphrase of the open vault. Without a lock there is none to know.
+    async fn knows(self, text: &str) -> Result<(), Trouble> {
+        if self.ways_now().is_none_or(|ways| !ways.passphrase) {
+            return Ok(());
+        }
+        let passphrase = passphrase(text)?;
+        let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
+        let locked = Locked::read(&file.bytes)?;
+        for wanted in locked.slots().iter().filter_map(Slot::stretch) {
+            if locked.open(&stretch(&passphrase, &wanted).await?).is_ok() {
+                return Ok(());
+            }
+        }
+        Err(VaultError::NotOpened.into())
+    }
+
+    fn ways_now(self) -> Option<Ways> {
+        untrack(|| self.ways())
+    }
+
+    /// Sets a passphrase, or another one for someone who knows the old one.
+    pub(crate) async fn set_passphrase(self, old: &str, new: &str) -> Result<(), Trouble> {
+        self.knows(old).await?;
+        let key = new_key(new).await?;
+        self.change_lock(|session| {
+            match &mut session.holder {
+                Holder::Plain(content) => {
+                    let vault = sealed_by(content.clone(), &key)?;
+                    session.holder = Holder::Locked(Box::new(vault));
+                }
+                Holder::Locked(vault) => {
+                    let old: Vec<SlotId> = vault
+                        .slots()
+                        .iter()
+                        .filter(|slot| matches!(slot.kind(), SlotKind::Passphrase { .. }))
+                        .map(Slot::id)
+                        .collect();
+                    // The new one first: a vault is never without a slot.
+                    if old.is_empty() || vault.slots().len() < Vault::MAX_SLOTS {
+                        vault.add_slot(&NewSlot::Stretched(&key), Random::new(random()))?;
+                        for id in old {
+                            vault.remove_slot(id)?;
+                        }
+                    } else {
+                        vault.change_passphrase(old[0], &key, Random::new(random()))?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes the lock away, for someone who knows the passphrase.
+    pub(crate) async fn remove_lock(self, old: &str) -> Result<(), Trouble> {
+        self.knows(old).await?;
+        self.change_lock(|session| {
+            session.holder = Holder::Plain(session.content().clone());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets the device's own lock open the vault.
+    pub(crate) async fn add_device(self) -> Result<(), Trouble> {
+        let prf_input = random::<32>();
+        let answer = items(&glue::enrol_device(Uint8Array::from(prf_input.as_slice())).await?);
+        let key = device_key(answer.get(1))?;
+        let credential = answer.first().map(to_bytes).unwrap_or_default();
+        self.change_lock(|session| {
+            if let Holder::Locked(vault) = &mut session.holder {
+                let slot = NewSlot::Device { key: &key, prf_input, credential: &credential };
+                vault.add_slot(&slot, Random::new(random()))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes all devices' slots away.
+    pub(crate) async fn remove_devices(self) -> Result<(), Trouble> {
+        let ways = self.ways_now().unwrap_or_default();
+        self.change_lock(|session| {
+            if let Holder::Locked(vault) = &mut session.holder {
+                for id in ways.devices {
+                    vault.remove_slot(id)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The content as a file of its own under its own passphrase.
+    pub(crate) async fn export_sealed(self, text: &str) -> Result<Vec<u8>, Trouble> {
+        let mut vault = sealed(self.peek(Clone::clone), text).await?;
+        Ok(vault.save(Random::new(random()))?)
+    }
+
+    /// Erases vault and settings for good.
+    pub(crate) async fn erase(self) -> Result<(), Trouble> {
+        glue::erase_files().await?;
+        crate::settings::Settings::forget();
+        self.leave_all();
+        self.begin().await;
+        Ok(())
+    }
+
+    /// Puts the file before the last save in the place of one that cannot be read.
+    pub(crate) async fn restore(self) -> Result<(), Trouble> {
+        glue::restore_previous().await?;
+        self.begin().await;
+        Ok(())
+    }
+
+    /// The stored bytes as they are, for whoever wants to look at a damaged file elsewhere.
+    pub(crate) async fn raw_file(self) -> Result<Vec<u8>, Trouble> {
+        Ok(load().await?.map(|file| file.bytes).unwrap_or_default())
+    }
+}
+
+fn device_key(bytes: Option<&JsValue>) -> Result<DeviceKey, Trouble> {
+    let bytes = Zeroizing::new(bytes.map(to_bytes).unwrap_or_default());
+    let bytes = bytes.as_slice().try_into().map_err(|_| Trouble::new("device"))?;
+    Ok(DeviceKey::new(bytes))
+}
+
+async fn sealed(content: Content, text: &str) -> Result<Vault, Trouble> {
+    Ok(sealed_by(content, &new_key(text).await?)?)
+}
+
+fn sealed_by(content: Content, key: &StretchedKey) -> Result<Vault, VaultError> {
+    Vault::create(content, &NewSlot::Stretched(key), Random::new(random()), Random::new(random()))
+}
+
+/// The permission that the browser gave: whether it keeps the vault when room gets short.
+pub(crate) async fn is_persistent() -> bool {
+    let storage = web_sys::window().map(|window| window.navigator().storage());
+    let Some(Ok(asked)) = storage.map(|storage| storage.persisted()) else { return false };
+    wasm_bindgen_futures::JsFuture::from(asked).await.is_ok_and(|answer| answer.is_truthy())
+}
+
+/// The name of an error that the service worker or server reported in `error`.
+pub(crate) fn error_of(answer: &JsValue) -> Option<Trouble> {
+    member(answer, "error").as_string().map(|code| Trouble::new(&code))
+}

@@ -1,0 +1,37 @@
+// What takes long is done in a worker: the passphrase, pictures, other apps' files. `web/worker/README.md` has the protocol.
+
+let worker;
+let last = 0;
+const waiting = new Map();
+
+function start() {
+  worker = new Worker("worker.js", { type: "module" });
+  worker.onmessage = ({ data }) => {
+    if (data[0] === "ready") return;
+    if (data[0] === "failed") return stop();
+    const [id, done, value] = data;
+    const [resolve, reject, kind] = waiting.get(id) ?? [];
+    waiting.delete(id);
+    (done ? resolve : reject)?.(value);
+    // Its memory held the passphrase, and the browser gets all of it back only like this.
+    if (value === "crashed" || (kind === "stretch" && !waiting.size)) stop();
+  };
+  worker.onerror = () => stop();
+}
+
+function stop() {
+  worker?.terminate();
+  worker = undefined;
+  for (const [, reject] of waiting.values()) reject("crashed");
+  waiting.clear();
+}
+
+// `args` are handed over; what is listed in `transfer` is gone here afterwards.
+export function job(kind, args, transfer) {
+  if (!worker) start();
+  const id = ++last;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, [resolve, reject, kind]);
+    worker.postMessage([id, kind, ...args], transfer);
+  });
+}

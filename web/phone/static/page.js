@@ -1,0 +1,138 @@
+// What the page can do beyond its own elements.
+
+// One form for one text, whichever keyboard it came from; as UTF-8.
+export function normalized(text) {
+  return new TextEncoder().encode(text.normalize("NFC"));
+}
+
+let cleaner;
+
+// Copies; `seconds` later takes it away again, where the browser lets a page do that. 0: never.
+export async function copy(text, seconds) {
+  await navigator.clipboard.writeText(text);
+  clearTimeout(cleaner);
+  if (!seconds) return;
+  const due = Date.now() + seconds * 1000;
+  const clean = async () => {
+    if (Date.now() < due) return;
+    if (!document.hasFocus()) return addEventListener("focus", clean, { once: true });
+    try {
+      // What somebody copied in between is theirs; without leave to look, ours is assumed.
+      const asked = await navigator.permissions.query({ name: "clipboard-read" });
+      if (asked.state === "granted" && (await navigator.clipboard.readText()) !== text) return;
+    } catch {
+      // This browser has no such permission to ask about.
+    }
+    navigator.clipboard.writeText("").catch(() => {});
+  };
+  cleaner = setTimeout(clean, seconds * 1000);
+}
+
+// The clipboard's text or picture; undefined where it has neither. Throws "clipboard" if it may not be read.
+export async function pasted() {
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const picture = item.types.find((type) => type.startsWith("image/"));
+      if (picture) return await item.getType(picture);
+      if (item.types.includes("text/plain")) return await (await item.getType("text/plain")).text();
+    }
+  } catch {
+    throw "clipboard";
+  }
+}
+
+let taker;
+
+// `take(content)` gets the text or picture of whatever is pasted, unless it goes into a field. Undefined: nobody wants any.
+export function take_pastes(take) {
+  taker = take;
+}
+
+addEventListener("paste", (event) => {
+  if (!taker || !event.clipboardData) return;
+  const picture = [...event.clipboardData.files].find((file) => file.type.startsWith("image/"));
+  const text = event.target.closest?.("input, textarea") ? "" : event.clipboardData.getData("text/plain");
+  if (!picture && !text) return;
+  event.preventDefault();
+  taker(picture ?? text);
+});
+
+export function lower(text) {
+  return text.toLowerCase();
+}
+
+export function buzz() {
+  navigator.vibrate?.(15);
+}
+
+export async function bytes(file) {
+  return new Uint8Array(await file.arrayBuffer());
+}
+
+export function download(name, type, content) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// What was put behind `#add=` in the address, which no server sees. It is taken out of the address and of the history.
+export function handed_over() {
+  const text = location.hash;
+  if (text.length > 1) history.replaceState(history.state, "", location.pathname);
+  if (!text.startsWith("#add")) return undefined;
+  try {
+    return decodeURIComponent(text.slice(5));
+  } catch {
+    // Broken escapes: let the reader of links say what is wrong.
+    return text.slice(5);
+  }
+}
+
+// One step deeper; `popped(depth)` is told how deep one is after going back.
+export function deeper(depth) {
+  history.pushState(depth, "");
+}
+
+export function shallower(steps) {
+  if (steps) history.go(-steps);
+}
+
+export function watch_history(popped) {
+  history.replaceState(0, "");
+  addEventListener("popstate", ({ state }) => popped(Number(state) || 0));
+}
+
+export async function install() {
+  const offer = window.countersignInstall;
+  window.countersignInstall = undefined;
+  await offer?.prompt();
+}
+
+export function can_install() {
+  return !!window.countersignInstall;
+}
+
+// Talks with the service worker: see `sw.js`. Undefined where there is none, as in a private window of some browsers.
+export async function release(message) {
+  const worker = (await navigator.serviceWorker?.getRegistration())?.active;
+  if (!worker) return undefined;
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => resolve(data);
+    worker.postMessage(message, [port2]);
+  });
+}
+
+// JSON to and from our server; throws "offline" if it could not be asked. [status, value]
+export async function ask(url, body) {
+  let reply;
+  try {
+    const json = { method: "POST", headers: { "content-type": "application/json" }, body };
+    reply = await fetch(url, { ...(body ? json : {}), cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
+    return [reply.status, await reply.text()];
+  } catch {
+    throw "offline";
+  }
+}
