@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn neighbours_that_use_each_other_are_found() {
-        let app = "server/src/app/token.rs:1: `app/token.rs` uses its neighbour `refresh`";
-        assert_eq!(wrong("server/src/app/token.rs", "use super::refresh::{check, spend};"), [app]);
+        let app = "server/src/app/verify.rs:1: `app/verify.rs` uses its neighbour `token`";
+        assert_eq!(wrong("server/src/app/verify.rs", "use super::token::{check, spend};"), [app]);
         let http = "server/src/http/token.rs:1: `http/token.rs` uses its neighbour `verify`";
         assert_eq!(wrong("server/src/http/token.rs", "use crate::http::verify;"), [http]);
         let deep = "server/src/app/verify/window.rs:1: `app/verify.rs` uses its neighbour `token`";
