@@ -23,7 +23,7 @@ use countersign::domain::factor::FactorState;
 use countersign::domain::password::Password;
 use countersign::domain::target::Target;
 use countersign::domain::user::{Role, UserName};
-use countersign::http::{self, State};
+use countersign::http::{self, Limits, State};
 use diesel::connection::SimpleConnection;
 use mobile_core::{Kind, Totp};
 
@@ -72,7 +72,7 @@ fn main() {
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let state = State::new(service, database, clock.clone(), false);
+    let state = State::new(service, database, clock.clone(), false, Limits::default());
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
             http::start(state, listener, None, 1).unwrap().await.unwrap();

@@ -22,6 +22,8 @@ pub mod revocation;
 pub mod schema;
 pub mod scope_rule;
 pub mod session;
+#[cfg(feature = "postgres")]
+mod set;
 pub mod signing_key;
 pub mod sweep;
 pub mod token;

@@ -1,5 +1,6 @@
 //! The route table. One file a resource: extract, parse, one call into `app`, render.
 
+mod codes;
 mod console;
 mod extract;
 mod factor;
@@ -20,7 +21,7 @@ mod v1;
 mod well_known;
 
 pub use server::start;
-pub use state::State;
+pub use state::{Limits, State};
 pub use tls::{TlsError, config as tls_config};
 
 use actix_web::guard::{Any, Get, Head, Not, fn_guard};

@@ -41,24 +41,44 @@ pub fn require_asker(service: &Service, conn: &mut Conn, at: At, asker: Asker<'_
     }
 }
 
+/// What credentials are.
+#[derive(Clone)]
+pub enum Shown {
+    /// The client's own.
+    Its(Client),
+    /// Nobody's.
+    Unknown,
+    /// Of this client, but not good, for this reason.
+    Bad(ClientId, &'static str),
+}
+
+/// Compares credentials with what is stored. Reads, and writes nothing.
+pub fn recognise(service: &Service, conn: &mut Conn, shown: &Credentials) -> Result<Shown, Fault> {
+    let Ok(id) = shown.client_id.parse::<ClientId>() else { return Ok(Shown::Unknown) };
+    // The console has no secret; nothing hashes to an empty one, but that is no reason to try.
+    if id == ClientId::CONSOLE {
+        return Ok(Shown::Unknown);
+    }
+    let Some((client, secret_hash)) = db::client::find_with_secret(conn, id)? else {
+        return Ok(Shown::Unknown);
+    };
+    let secret = shown.client_secret.as_bytes();
+    Ok(if !service.hasher.matches(Purpose::ClientSecret, &[secret], &secret_hash) {
+        Shown::Bad(id, "secret")
+    } else if client.state != ClientState::Active {
+        Shown::Bad(id, "disabled")
+    } else {
+        Shown::Its(client)
+    })
+}
+
 /// The client, if it is known, not disabled, and the secret is its own. Only reads, unless there is a refusal to log: whoever is no client
 /// never takes a writer's place.
 pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
-    let Ok(id) = shown.client_id.parse::<ClientId>() else { return Err(Refusal::InvalidClient.into()) };
-    let Some((client, secret_hash)) = db::client::find_with_secret(conn, id)? else {
-        return Err(Refusal::InvalidClient.into());
-    };
-    // The console has no secret; nothing hashes to an empty one, but that is no reason to try.
-    if id == ClientId::CONSOLE {
-        return Err(Refusal::InvalidClient.into());
-    }
-    let secret = shown.client_secret.as_bytes();
-    let why = if !service.hasher.matches(Purpose::ClientSecret, &[secret], &secret_hash) {
-        "secret"
-    } else if client.state != ClientState::Active {
-        "disabled"
-    } else {
-        return Ok(client);
+    let (id, why) = match recognise(service, conn, shown)? {
+        Shown::Its(client) => return Ok(client),
+        Shown::Unknown => return Err(Refusal::InvalidClient.into()),
+        Shown::Bad(id, why) => (id, why),
     };
     service.write(conn, at, |tx| {
         let bucket = service.hasher.hash(Purpose::ClientBucket, &[id.bytes()]);

@@ -25,5 +25,7 @@ pub fn client_credentials(
         details: Details::default(),
         audience: client.audience(audience, &service.issuer)?,
     };
-    service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, &extent))
+    let recorded =
+        service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, &extent))?;
+    Ok(recorded.sign()?)
 }

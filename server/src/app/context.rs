@@ -14,14 +14,15 @@ use crate::db::factor::Sealed;
 use crate::db::session::Which;
 use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Event, Origin};
+use crate::domain::audit::{Event, Noted, Origin};
+use crate::domain::authorization::ScopeRule;
 use crate::domain::factor::OpenFactor;
 use crate::domain::figures::Figures;
 use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{LEEWAY_S, Revocation, RevocationKind};
+use crate::domain::token::{KeyState, LEEWAY_S, Revocation, RevocationKind};
 use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
 
@@ -86,11 +87,87 @@ pub struct Tx<'a> {
     pub origin: Origin,
     /// The manager who asks, as found inside this transaction.
     manager: Option<Manager>,
-    events: Vec<Event>,
+    events: Vec<Noted>,
     revocations: Vec<Revocation>,
+    /// Written at the end, all of a kind at once: nothing in this transaction reads them back.
+    sessions: Vec<db::session::New>,
+    tokens: Vec<db::token::New>,
+    /// Read once, however many tokens are issued.
+    rules: Option<Arc<[ScopeRule]>>,
+    key: Option<Arc<SigningKey>>,
 }
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    fn new(conn: &'a mut Conn, at: At) -> Self {
+        Self {
+            conn,
+            now: at.now,
+            origin: at.origin,
+            manager: None,
+            events: Vec::new(),
+            revocations: Vec::new(),
+            sessions: Vec::new(),
+            tokens: Vec::new(),
+            rules: None,
+            key: None,
+        }
+    }
+
+    /// When and from where what happens now was asked for.
+    pub const fn at(&self) -> At {
+        At::new(self.now, self.origin)
+    }
+
+    /// Goes on with another request of the same transaction: what happens from here on was asked for then and from there.
+    pub const fn turn_to(&mut self, at: At) {
+        self.now = at.now;
+        self.origin = at.origin;
+    }
+
+    /// Records a login.
+    pub fn log_in(&mut self, session: db::session::New) {
+        self.sessions.push(session);
+    }
+
+    /// Records a token.
+    pub fn record(&mut self, token: db::token::New) {
+        self.tokens.push(token);
+    }
+
+    /// The scopes with rules of their own.
+    pub fn scope_rules(&mut self) -> Result<Arc<[ScopeRule]>, Fault> {
+        if let Some(rules) = &self.rules {
+            return Ok(Arc::clone(rules));
+        }
+        let rules: Arc<[ScopeRule]> = db::scope_rule::list(self.conn)?.into();
+        Ok(Arc::clone(self.rules.insert(rules)))
+    }
+
+    /// The key that signs now.
+    pub fn signing_key(&mut self, service: &Service) -> Result<Arc<SigningKey>, Fault> {
+        if let Some(key) = &self.key {
+            return Ok(Arc::clone(key));
+        }
+        let stored = db::signing_key::find_in_state(self.conn, KeyState::Current)?
+            .ok_or(Fault::Corrupt { what: "current signing key" })?;
+        Ok(Arc::clone(self.key.insert(service.signing_key(&stored)?)))
+    }
+
+    /// Writes what was gathered, the audit log last: its head is held from then on.
+    fn close(self, service: &Service) -> Result<(), Fault> {
+        db::session::insert_all(self.conn, &self.sessions)?;
+        db::token::insert_all(self.conn, &self.tokens)?;
+        if !self.events.is_empty() {
+            let hash = |parts: &[&[u8]]| service.hasher.hash(Purpose::Audit, parts);
+            let seq = db::audit::append(self.conn, &self.events, hash)?;
+            db::revocation::append(self.conn, seq, &self.revocations)?;
+        } else if !self.revocations.is_empty() {
+            // Their place in the list is that of the event which says who revoked, and why.
+            return Err(Fault::Corrupt { what: "revocation without an event" });
+        }
+        Ok(())
+    }
+
     /// Refuses to touch users in a role, or to give one, where that is out of the manager's reach.
     pub fn must_reach(&self, role: Role) -> Result<(), Refusal> {
         self.manager.as_ref().map_or(Ok(()), |manager| manager.must_reach(role))
@@ -134,7 +211,7 @@ impl Tx<'_> {
 
     /// Notes an event for the audit log.
     pub fn note(&mut self, event: Event) {
-        self.events.push(event);
+        self.events.push(Noted { event, origin: self.origin, at: self.now });
     }
 
     /// Ends sessions, and with them their tokens; returns how many were live.
@@ -211,32 +288,32 @@ impl Service {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let outcome = conn.write(|conn| {
-            let mut tx = Tx {
-                conn,
-                now: at.now,
-                origin: at.origin,
-                manager: None,
-                events: Vec::new(),
-                revocations: Vec::new(),
-            };
+            let mut tx = Tx::new(conn, at);
             let outcome = match tx.find_manager(self, at.warrant).and_then(|()| body(&mut tx)) {
                 Ok(value) => Ok(value),
                 Err(Stop::Refused(refusal)) => Err(refusal),
                 Err(Stop::Broken(fault)) => return Err(fault),
             };
-            let Tx { conn, events, revocations, .. } = tx;
-            if !events.is_empty() {
-                let seq = db::audit::append(conn, &events, at.origin, at.now, |parts| {
-                    self.hasher.hash(Purpose::Audit, parts)
-                })?;
-                db::revocation::append(conn, seq, &revocations)?;
-            } else if !revocations.is_empty() {
-                // Their place in the list is that of the event which says who revoked, and why.
-                return Err(Fault::Corrupt { what: "revocation without an event" });
-            }
+            tx.close(self)?;
             Ok(outcome)
         })?;
         outcome.map_err(Stop::Refused)
+    }
+
+    /// One transaction for many requests that nobody manages. `body` turns to one after the other ([`Tx::turn_to`]); what each comes to,
+    /// refusals too, is its value.
+    pub fn write_together<T>(
+        &self,
+        conn: &mut Conn,
+        first: At,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        conn.write(|conn| {
+            let mut tx = Tx::new(conn, first);
+            let outcome = body(&mut tx)?;
+            tx.close(self)?;
+            Ok(outcome)
+        })
     }
 
     /// The same for a PUT of something by its name: once more where another transaction took the name at the same moment. Then it is

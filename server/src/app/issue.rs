@@ -1,5 +1,7 @@
 //! The last link of the chain check, spend, issue: a token, made of proof that somebody was authenticated.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -7,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::app::context::{Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::signing::SigningKey;
 use crate::db;
 use crate::db::factor::Spent;
 use crate::db::known_device::Known;
@@ -20,7 +23,7 @@ use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::notice::Notice;
 use crate::domain::scope::{Scopes, is_management};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{AccessClaims, Amr, KeyState, acr};
+use crate::domain::token::{AccessClaims, Amr, acr};
 use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
@@ -58,6 +61,33 @@ pub struct Extent {
     pub audience: String,
 }
 
+/// A token that was recorded and is still to be written out: signing waits for the commit, so that no transaction waits for it.
+#[must_use]
+pub struct Recorded {
+    writ: Writ,
+    expires_in: i64,
+    refresh_token: Option<Zeroizing<String>>,
+    scope: String,
+    details: Details,
+}
+
+enum Writ {
+    Opaque(Zeroizing<String>),
+    Jwt(Box<AccessClaims>, Arc<SigningKey>),
+}
+
+impl Recorded {
+    /// Writes the token out, once the transaction has committed.
+    pub fn sign(self) -> Result<Issued, Fault> {
+        let access_token = match self.writ {
+            Writ::Opaque(token) => token,
+            Writ::Jwt(claims, key) => Zeroizing::new(key.sign(&claims)?),
+        };
+        let Self { expires_in, refresh_token, scope, details, .. } = self;
+        Ok(Issued { access_token, expires_in, refresh_token, scope, details })
+    }
+}
+
 /// A token for the reply.
 pub struct Issued {
     /// The token itself.
@@ -91,14 +121,14 @@ struct Refresh {
     details: Option<String>,
 }
 
-/// Starts the session or goes on with one, records the token and writes it out. It is good once the transaction has committed.
+/// Starts the session or goes on with one, and records the token. It is good once the transaction has committed.
 pub fn issue(
     service: &Service,
     tx: &mut Tx<'_>,
     client: &Client,
     ground: Ground,
     extent: &Extent,
-) -> Result<Issued, Stop> {
+) -> Result<Recorded, Stop> {
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,
@@ -130,15 +160,15 @@ pub fn issue(
     let expires_at = tx.now.plus_seconds(ttl_s);
     let one_use = client.policy.one_use() || reach.one_use;
     let id = TokenId::new(random::id(tx.now));
-    let (access_token, hash) = match client.policy.format() {
+    let (writ, hash) = match client.policy.format() {
         // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
         TokenFormat::Jwt if !one_use => {
             let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
-            (sign(service, tx, &claims)?, None)
+            (Writ::Jwt(Box::new(claims), tx.signing_key(service)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
             let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
-            (token, Some(hash))
+            (Writ::Opaque(token), Some(hash))
         }
     };
     let (scope, details) = (reach.scope.to_string(), reach.details.stored());
@@ -147,36 +177,35 @@ pub fn issue(
         session: standing.as_ref().map(|standing| standing.session),
         client: client.id,
         kind: Kind::Access,
-        hash: hash.as_ref().map(<[u8; 32]>::as_slice),
-        audience: &extent.audience,
-        scope: &scope,
-        details: details.as_deref(),
+        hash,
+        audience: extent.audience.clone(),
+        scope: scope.clone(),
+        details,
         issued_at: tx.now,
         expires_at,
         one_use,
     };
-    db::token::insert(tx.conn, &record)?;
+    tx.record(record.clone());
     let event = issued_event(client, action, standing.as_ref(), id);
     tx.note(event);
-    let refresh_token = match &standing {
+    let refresh_token = match standing {
         Some(Standing { refresh: Some(refresh), limit_at, .. }) => {
             let (token, hash) = opaque(service, "csr_", Purpose::RefreshToken);
-            let record = db::token::New {
+            tx.record(db::token::New {
                 id: refresh.id,
                 kind: Kind::Refresh,
-                hash: Some(&hash),
-                scope: &refresh.scope,
-                details: refresh.details.as_deref(),
-                expires_at: *limit_at,
+                hash: Some(hash),
+                scope: refresh.scope,
+                details: refresh.details,
+                expires_at: limit_at,
                 one_use: false,
                 ..record
-            };
-            db::token::insert(tx.conn, &record)?;
+            });
             Some(token)
         }
         _ => None,
     };
-    Ok(Issued { access_token, expires_in: ttl_s, refresh_token, scope, details: reach.details })
+    Ok(Recorded { writ, expires_in: ttl_s, refresh_token, scope, details: reach.details })
 }
 
 /// Starts a session: every login is one.
@@ -198,22 +227,19 @@ fn log_in(
         None => now.plus_seconds(client.policy.ttl_s()),
     };
     let ends_at = session_end(client, now, limit_at);
-    let address = tx.origin.address.map(|address| address.to_string());
-    let device = tx.origin.device.map(|device| device.to_string());
-    let new = db::session::New {
+    tx.log_in(db::session::New {
         id: session,
         user,
         client: client.id,
         factor,
         amr,
-        address: address.as_deref(),
-        device: device.as_deref(),
+        address: tx.origin.address.map(|address| address.to_string()),
+        device: tx.origin.device.map(|device| device.to_string()),
         started_at: now,
         ends_at,
         limit_at,
         refresh,
-    };
-    db::session::insert(tx.conn, &new)?;
+    });
     if amr != Amr::Otp {
         look_round(service, tx, client, user)?;
     }
@@ -267,7 +293,7 @@ impl Standing {
 
 /// What is left of an extent by the rules of its scopes and by what the user holds now.
 fn reach_of(tx: &mut Tx<'_>, extent: &Extent, standing: Option<&Standing>) -> Result<Reach, Fault> {
-    let rules = db::scope_rule::list(tx.conn)?;
+    let rules = tx.scope_rules()?;
     let by_grant = !extent.details.is_empty() || rules.iter().any(|rule| rule.by_grant);
     let held = match standing {
         Some(standing) if by_grant => db::grant::held(tx.conn, standing.user, tx.now)?,
@@ -341,12 +367,6 @@ fn claims(
         amr: standing.map(|standing| standing.amr.split(' ').map(str::to_owned).collect()),
         sid: standing.map(|standing| standing.session.to_string()),
     }
-}
-
-fn sign(service: &Service, tx: &mut Tx<'_>, claims: &AccessClaims) -> Result<Zeroizing<String>, Fault> {
-    let stored = db::signing_key::find_in_state(tx.conn, KeyState::Current)?
-        .ok_or(Fault::Corrupt { what: "current signing key" })?;
-    service.signing_key(&stored)?.sign(claims).map(Zeroizing::new)
 }
 
 fn issued_event(client: &Client, action: Action, standing: Option<&Standing>, id: TokenId) -> Event {

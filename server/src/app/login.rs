@@ -42,11 +42,11 @@ pub struct PasswordRequest {
 }
 
 /// What a right password leads to.
-pub enum Entry {
+pub enum Entry<Token = Issued> {
     /// A code is needed, or first an enrolment. The token is good for either.
     MfaRequired(Zeroizing<String>),
     /// This client's users need no more.
-    Token(Issued),
+    Token(Token),
 }
 
 /// What the first transaction found out, for the second.
@@ -127,7 +127,7 @@ fn finish(
     matches: bool,
 ) -> Result<Entry, Stop> {
     let Attempt { client, user, extent, buckets, trusted_device } = attempt;
-    service.write(conn, at, |tx| {
+    let entry = service.write(conn, at, |tx| {
         let actor = Actor::Client(client.id);
         let Some(user) = user.filter(|_| matches) else {
             // Names that belong to nobody stay out of the log: people type passwords into name fields.
@@ -166,6 +166,10 @@ fn finish(
             expires_at: tx.now.plus_seconds(MFA_TOKEN_TTL_S),
         };
         Ok(Entry::MfaRequired(hand_out_pass(service, tx, &pass)?))
+    })?;
+    Ok(match entry {
+        Entry::MfaRequired(pass) => Entry::MfaRequired(pass),
+        Entry::Token(recorded) => Entry::Token(recorded.sign()?),
     })
 }
 

@@ -35,7 +35,7 @@ pub fn mfa_recovery_code(
 ) -> Result<(Issued, RecoveryCode), Stop> {
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaRecoveryCode)?;
-    service.write(conn, at, |tx| {
+    let (recorded, fresh) = service.write(conn, at, |tx| {
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
@@ -75,7 +75,8 @@ pub fn mfa_recovery_code(
         let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
         let extent = Extent { scope, details: pass.details, audience: pass.audience };
         Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
-    })
+    })?;
+    Ok((recorded.sign()?, fresh))
 }
 
 /// Tells a user of a used code. The number of good codes stays the same, since each used one is replaced; what runs low is the set on the

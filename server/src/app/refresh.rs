@@ -6,7 +6,7 @@
 
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop, Tx};
-use crate::app::issue::{Extent, Ground, Issued, issue, session_end};
+use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, session_end};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -35,7 +35,7 @@ pub fn refresh(
     let hash = service.hasher.hash(Purpose::RefreshToken, &[refresh_token.as_bytes()]);
     // First without a transaction, so that whoever has no token never takes a writer's place.
     let session = of_client(conn, &hash, &client)?.login.session;
-    service.write(conn, at, |tx| {
+    let recorded = service.write(conn, at, |tx| {
         db::session::hold(tx.conn, session)?;
         // Read behind the hold: another request may have exchanged it meanwhile.
         let shown = of_client(tx.conn, &hash, &client)?;
@@ -62,7 +62,8 @@ pub fn refresh(
             }
             None => reused(tx, &client, &shown),
         }
-    })
+    })?;
+    Ok(recorded.sign()?)
 }
 
 /// The refresh token, if it is this client's.
@@ -72,7 +73,7 @@ fn of_client(conn: &mut Conn, hash: &[u8], client: &Client) -> Result<RefreshTok
 }
 
 /// Two have the token, and nobody knows which of them is the thief: both are out.
-fn reused(tx: &mut Tx<'_>, client: &Client, shown: &RefreshToken) -> Result<Issued, Stop> {
+fn reused(tx: &mut Tx<'_>, client: &Client, shown: &RefreshToken) -> Result<Recorded, Stop> {
     tx.end_sessions(Which::One(shown.login.session))?;
     let subject = Subject::User(shown.login.user);
     let event = Event::refused(Actor::Client(client.id), Action::RefreshTokenReused, subject, "reused");

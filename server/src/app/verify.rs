@@ -10,7 +10,7 @@
 use mobile_core::Code;
 
 use crate::app::bearer::{find_access_token, mfa_pass};
-use crate::app::client_auth::{Asker, Credentials, require, require_asker};
+use crate::app::client_auth::{Asker, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
 use crate::app::outbox::queue;
@@ -20,7 +20,6 @@ use crate::db::factor::{Sealed, Spent};
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
 use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
 use crate::domain::id::{FactorId, UserId};
@@ -28,50 +27,10 @@ use crate::domain::lockout;
 use crate::domain::notice::{LockedBy, Notice};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
+use crate::domain::time::Timestamp;
 use crate::domain::token::Amr;
-use crate::domain::user::{UserName, UserState};
+use crate::domain::user::{User, UserName, UserState};
 use crate::error::Fault;
-
-/// A code from a client that has checked the first factor itself.
-pub struct OtpRequest {
-    /// Whose code.
-    pub username: UserName,
-    /// The code.
-    pub otp: Code,
-    /// What the token shall do.
-    pub scope: Option<Scopes>,
-    /// Who it shall be for.
-    pub audience: Option<String>,
-    /// What it shall do in detail.
-    pub details: Details,
-}
-
-/// `urn:countersign:params:oauth:grant-type:otp`.
-pub fn otp(
-    service: &Service,
-    conn: &mut Conn,
-    at: At,
-    credentials: &Credentials,
-    request: &OtpRequest,
-) -> Result<Issued, Stop> {
-    let client = require(service, conn, at, credentials)?;
-    client.must_have(Grant::Otp)?;
-    request.details.must_be_of(&client.detail_types)?;
-    let extent = Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?,
-        details: request.details.clone(),
-        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-    };
-    service.write(conn, at, |tx| {
-        let who = match db::user::find_by_name(tx.conn, &request.username)? {
-            Some(user) => Who::User(user.id),
-            None => Who::stranger(service, &request.username),
-        };
-        let actor = Actor::Client(client.id);
-        let spent = check_and_spend(service, tx, actor, &who, &request.otp, Factors::Active)?;
-        issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
-    })
-}
 
 /// `http://auth0.com/oauth/grant-type/mfa-otp`: a password was right before, now the code. Also confirms a pending factor.
 pub fn mfa_otp(
@@ -84,7 +43,7 @@ pub fn mfa_otp(
 ) -> Result<Issued, Stop> {
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
-    service.write(conn, at, |tx| {
+    let recorded = service.write(conn, at, |tx| {
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
@@ -94,7 +53,8 @@ pub fn mfa_otp(
         let extent =
             Extent { scope: kept_scope(&pass.scope)?, details: pass.details, audience: pass.audience };
         issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
-    })
+    })?;
+    Ok(recorded.sign()?)
 }
 
 /// A code within a session of the console: the login counts as new, and as one with a second factor.
@@ -125,7 +85,7 @@ pub(super) enum Who {
 }
 
 impl Who {
-    fn stranger(service: &Service, name: &UserName) -> Self {
+    pub(super) fn stranger(service: &Service, name: &UserName) -> Self {
         let hash = service.hasher.hash(Purpose::Stranger, &[name.folded().as_bytes()]);
         let (id, _) = hash.split_at(16);
         Self::Stranger(UserId::from_bytes(id).expect("16 bytes are an id"))
@@ -171,6 +131,20 @@ impl Factors {
     }
 }
 
+/// A code that somebody gives.
+pub(super) struct Try<'a> {
+    /// Who hands it in.
+    pub(super) actor: Actor,
+    /// Whose it shall be.
+    pub(super) who: Who,
+    /// The code.
+    pub(super) code: &'a Code,
+    /// Of which factors.
+    pub(super) among: Factors,
+    /// When and from where.
+    pub(super) at: At,
+}
+
 /// Passes the user's gate, checks the code and spends it. Counts and logs what is wrong, and says by mail what a user should hear.
 pub(super) fn check_and_spend(
     service: &Service,
@@ -180,71 +154,137 @@ pub(super) fn check_and_spend(
     code: &Code,
     among: Factors,
 ) -> Result<Spent, Stop> {
-    let now = tx.now;
-    let subject = who.id();
-    if let Gate::Closed(until) = db::lockout::pass(tx.conn, subject.bytes(), now)? {
-        return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
-    }
-    // Read behind the gate: whoever locks the user or changes the factors has to pass there first (`db::lockout::hold`).
-    let user = db::user::find(tx.conn, subject)?;
-    if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
-        tx.note(Event::refused(actor, Action::CodeChecked, who.subject(), "user locked"));
-        return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
-    }
+    let one = Try { actor, who: *who, code, among, at: tx.at() };
+    let outcome = check_and_spend_all(service, tx, std::slice::from_ref(&one))?.pop();
+    Ok(outcome.ok_or(Fault::Corrupt { what: "number of outcomes" })??)
+}
 
-    let mut factors = db::factor::usable(tx.conn, subject, now)?;
-    factors.retain(|factor| among.has(&factor.summary));
-    let verdict = check(service, tx, &factors, code)?;
-    let (spent, why) = match verdict {
-        Verdict::Matched(matched) => (db::factor::spend(tx.conn, &matched, now)?, "spent meanwhile"),
-        Verdict::Replayed => (None, "replayed"),
-        Verdict::Wrong => (None, "wrong"),
-    };
-    let Some(spent) = spent else {
-        let mut event = Event::refused(actor, Action::CodeChecked, who.subject(), why);
-        // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
-        if why == "wrong" {
-            let standing = db::lockout::fail(tx.conn, subject.bytes(), |failures| {
-                lockout::codes_locked_until(failures, now)
-            })?;
-            event = event.with(format!("failures={}", standing.failures));
-            let locked_by = match standing.failures {
-                lockout::FIRST_WAIT_AFTER => Some(LockedBy::WrongCodes),
-                lockout::FAILURE_LIMIT => Some(LockedBy::TooManyWrongCodes),
-                _ => None,
-            };
-            if let (Some(user), Some(by)) = (&user, locked_by) {
-                queue(service, tx, user, &Notice::Locked(by))?;
+/// The same for one code each of several users, in their order. Nobody may be among them twice.
+pub(super) fn check_and_spend_all(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    tries: &[Try<'_>],
+) -> Result<Vec<Result<Spent, Refusal>>, Fault> {
+    let at_gate: Vec<_> =
+        tries.iter().map(|one| db::lockout::Try { user: one.who.id(), now: one.at.now }).collect();
+    let passed = db::lockout::pass_all(tx.conn, &at_gate)?;
+    // Read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
+    let users = db::user::find_all(tx.conn, &tries.iter().map(|one| one.who.id()).collect::<Vec<_>>())?;
+    let of: Vec<_> = tries.iter().map(|one| (one.who.id(), one.at.now)).collect();
+    let factors = db::factor::usable_all(tx.conn, &of)?;
+
+    let mut right = Vec::with_capacity(tries.len());
+    let mut found = Vec::with_capacity(tries.len());
+    for (((one, passed), user), mut factors) in tries.iter().zip(&passed).zip(&users).zip(factors) {
+        found.push(if let Gate::Closed(until) = passed.gate {
+            Found::GateClosed(until)
+        } else if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
+            Found::UserLocked
+        } else {
+            factors.retain(|factor| one.among.has(&factor.summary));
+            match check(service, one.at, &factors, one.code)? {
+                Verdict::Matched(matched) => {
+                    right.push((matched, one.at.now));
+                    Found::Right
+                }
+                Verdict::Replayed => Found::Replayed,
+                Verdict::Wrong => Found::Wrong,
             }
-        }
-        tx.note(event);
-        let refusal = if why == "wrong" { Refusal::InvalidGrant } else { Refusal::CodeUsed };
-        return Err(refusal.into());
-    };
-    db::lockout::clear(tx.conn, subject.bytes())?;
-    if spent.confirmed() {
-        let mut event = Event::done(actor, Action::FactorConfirmed, Subject::Factor(spent.factor()));
-        if let Factors::ByItsPhone(_) = among {
-            event = event.with("by=phone");
-        }
-        tx.note(event);
-        if let Some(user) = &user {
-            queue(service, tx, user, &Notice::Enrolled)?;
-        }
+        });
     }
-    Ok(spent)
+    let mut spent = db::factor::spend_all(tx.conn, &right)?.into_iter();
+
+    let (mut failed, mut cleared) = (Vec::new(), Vec::new());
+    let mut outcomes = Vec::with_capacity(tries.len());
+    for (((one, passed), user), found) in tries.iter().zip(passed).zip(&users).zip(found) {
+        tx.turn_to(one.at);
+        let refused = |why| Event::refused(one.actor, Action::CodeChecked, one.who.subject(), why);
+        // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
+        outcomes.push(match found {
+            Found::GateClosed(until) => {
+                Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, one.at.now) })
+            }
+            Found::UserLocked => {
+                tx.note(refused("user locked"));
+                Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S })
+            }
+            Found::Wrong => {
+                let failures = passed.failures + 1;
+                failed.push((one.who.id(), lockout::codes_locked_until(failures, one.at.now)));
+                tell_of_lock(service, tx, user.as_ref(), failures)?;
+                tx.note(refused("wrong").with(format!("failures={failures}")));
+                Err(Refusal::InvalidGrant)
+            }
+            Found::Replayed => {
+                tx.note(refused("replayed"));
+                Err(Refusal::CodeUsed)
+            }
+            Found::Right => match spent.next().flatten() {
+                None => {
+                    tx.note(refused("spent meanwhile"));
+                    Err(Refusal::CodeUsed)
+                }
+                Some(spent) => {
+                    if passed.failures > 0 {
+                        cleared.push(one.who.id());
+                    }
+                    if spent.confirmed() {
+                        tell_of_confirmation(service, tx, one, user.as_ref(), &spent)?;
+                    }
+                    Ok(spent)
+                }
+            },
+        });
+    }
+    db::lockout::fail_all(tx.conn, &failed)?;
+    db::lockout::clear_all(tx.conn, &cleared)?;
+    Ok(outcomes)
+}
+
+/// What a code turned out to be, before any is spent.
+enum Found {
+    GateClosed(Timestamp),
+    UserLocked,
+    Wrong,
+    Replayed,
+    /// Right, and not used before that anybody knew.
+    Right,
+}
+
+fn tell_of_lock(service: &Service, tx: &mut Tx<'_>, user: Option<&User>, failures: i64) -> Result<(), Fault> {
+    let by = match failures {
+        lockout::FIRST_WAIT_AFTER => LockedBy::WrongCodes,
+        lockout::FAILURE_LIMIT => LockedBy::TooManyWrongCodes,
+        _ => return Ok(()),
+    };
+    user.map_or(Ok(()), |user| queue(service, tx, user, &Notice::Locked(by)))
+}
+
+fn tell_of_confirmation(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    one: &Try<'_>,
+    user: Option<&User>,
+    spent: &Spent,
+) -> Result<(), Fault> {
+    let mut event = Event::done(one.actor, Action::FactorConfirmed, Subject::Factor(spent.factor()));
+    if let Factors::ByItsPhone(_) = one.among {
+        event = event.with("by=phone");
+    }
+    tx.note(event);
+    user.map_or(Ok(()), |user| queue(service, tx, user, &Notice::Enrolled))
 }
 
 /// Checks the code against one factor after the other; the first match counts. Where there is no factor, checks against one that
 /// does not exist, which takes as long.
-fn check(service: &Service, tx: &Tx<'_>, factors: &[Sealed], code: &Code) -> Result<Verdict, Stop> {
+fn check(service: &Service, at: At, factors: &[Sealed], code: &Code) -> Result<Verdict, Fault> {
     if factors.is_empty() {
-        let _ = decoy(service, tx)?.check(code, tx.now);
+        let _ = decoy(service, at.now)?.check(code, at.now);
         return Ok(Verdict::Wrong);
     }
     let mut verdict = Verdict::Wrong;
     for factor in factors {
-        match service.open_factor(factor)?.check(code, tx.now) {
+        match service.open_factor(factor)?.check(code, at.now) {
             Verdict::Matched(matched) => return Ok(Verdict::Matched(matched)),
             Verdict::Replayed => verdict = Verdict::Replayed,
             Verdict::Wrong => {}
@@ -254,7 +294,7 @@ fn check(service: &Service, tx: &Tx<'_>, factors: &[Sealed], code: &Code) -> Res
 }
 
 /// A factor that nobody has.
-fn decoy(service: &Service, tx: &Tx<'_>) -> Result<OpenFactor, Fault> {
+fn decoy(service: &Service, now: Timestamp) -> Result<OpenFactor, Fault> {
     let id = FactorId::from_bytes(&[0; 16]).expect("16 bytes are an id");
     let sealed = service.sealer.seal(Place::factor_secret(&id), crate::random::bytes::<20>().as_slice())?;
     let summary = Summary {
@@ -263,7 +303,7 @@ fn decoy(service: &Service, tx: &Tx<'_>) -> Result<OpenFactor, Fault> {
         mechanism: Mechanism::Totp(mobile_core::Totp::default()),
         label: String::new(),
         state: FactorState::Revoked,
-        created_at: tx.now,
+        created_at: now,
         expires_at: None,
         confirmed_at: None,
         used_at: None,

@@ -13,7 +13,7 @@ use crate::cli::mailer::{self, Mailer};
 use crate::cli::open::open;
 use crate::cli::output::Failure;
 use crate::crypto::password;
-use crate::http::{self, State};
+use crate::http::{self, Limits, State};
 use crate::settings::Settings;
 
 /// How a browser on this machine names the server.
@@ -55,7 +55,8 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     };
     let first =
         app::invitation::first_start(&opened.service, &mut *opened.database.connection()?, at, &base)?;
-    let state = State::new(opened.service, opened.database, opened.clock, settings.behind_proxy);
+    let state =
+        State::new(opened.service, opened.database, opened.clock, settings.behind_proxy, Limits::default());
     state.show_settings(settings.shown());
     let mailer = transport.map(|transport| Mailer::start(Arc::clone(&state), transport)).transpose();
     let mailer = mailer.map_err(|error| Failure::new("serve", error))?;

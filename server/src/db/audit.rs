@@ -4,31 +4,30 @@ use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use crate::db::Conn;
 use crate::db::schema::{audit, audit_head};
-use crate::domain::audit::{Action, Entry, Event, Origin, Subject};
+#[cfg(feature = "postgres")]
+use crate::db::set::{Statement, column};
+use crate::domain::audit::{Action, Entry, Noted, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
 /// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
 /// number of the last one.
-pub fn append(
-    conn: &mut Conn,
-    events: &[Event],
-    origin: Origin,
-    now: Timestamp,
-    hash: impl Fn(&[&[u8]]) -> [u8; 32],
-) -> Result<i64, Fault> {
+pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> Result<i64, Fault> {
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let (last, mut previous): (i64, Vec<u8>) = diesel::update(audit_head::table.find(1))
         .set(audit_head::seq.eq(audit_head::seq + count))
         .returning((audit_head::seq, audit_head::hash))
         .get_result(conn)?;
-    for (event, seq) in events.iter().zip(last - count + 1..) {
+    let mut entries = Vec::with_capacity(events.len());
+    for (Noted { event, origin, at }, seq) in events.iter().zip(last - count + 1..) {
         let mut entry = Entry {
             seq,
-            at: now,
+            at: *at,
             actor: event.actor.stored(),
             action: event.action.as_str().to_owned(),
             subject: event.subject.as_ref().map(Subject::stored),
@@ -38,11 +37,34 @@ pub fn append(
             hash: Vec::new(),
         };
         entry.hash = entry.chained(&previous, &hash).to_vec();
-        insert(conn, &entry)?;
-        previous = entry.hash;
+        previous.clone_from(&entry.hash);
+        entries.push(entry);
     }
+    insert_all(conn, &entries)?;
     diesel::update(audit_head::table.find(1)).set(audit_head::hash.eq(previous)).execute(conn)?;
     Ok(last)
+}
+
+fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<(), Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, entries) {
+        Statement::new(
+            "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+             SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
+        .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
+        .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
+        .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
+        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
+        .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
+        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
+        .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()))
+        .execute(conn)?;
+        return Ok(());
+    }
+    entries.iter().try_for_each(|entry| insert(conn, entry))
 }
 
 fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {

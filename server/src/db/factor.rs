@@ -1,10 +1,17 @@
 //! Factors, and the second link of the chain check, spend, issue.
 
+#[cfg(feature = "postgres")]
+use std::collections::{HashMap, HashSet};
+
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Binary};
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
 use crate::db::schema::{factor, factor_secret, factor_step};
+#[cfg(feature = "postgres")]
+use crate::db::set::{Statement, column};
 use crate::db::{Conn, id, time, word};
 use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
 use crate::domain::figures::Factors;
@@ -22,6 +29,24 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Of a code whose step was just used up. A right code confirms a pending factor.
+    fn of(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Self, Fault> {
+        if matched.confirms() {
+            diesel::update(
+                factor::table
+                    .find(matched.factor().bytes())
+                    .filter(factor::state.eq(FactorState::Pending.as_str())),
+            )
+            .set((
+                factor::state.eq(FactorState::Active.as_str()),
+                factor::confirmed_at.eq(now.millis()),
+                factor::expires_at.eq(None::<i64>),
+            ))
+            .execute(conn)?;
+        }
+        Ok(Self { factor: matched.factor(), user: matched.user(), confirmed: matched.confirms() })
+    }
+
     /// The factor whose code it was.
     pub const fn factor(&self) -> FactorId {
         self.factor
@@ -47,23 +72,44 @@ pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Optio
     )
     .set((factor_step::last_step.eq(step), factor_step::used_at.eq(now.millis())))
     .execute(conn)?;
-    if spent == 0 {
-        return Ok(None);
+    if spent == 0 { Ok(None) } else { Spent::of(conn, matched, now).map(Some) }
+}
+
+/// [`spend`] for one code each of several factors, in their order. No factor may be among them twice.
+pub fn spend_all(conn: &mut Conn, codes: &[(Matched, Timestamp)]) -> Result<Vec<Option<Spent>>, Fault> {
+    #[cfg(feature = "postgres")]
+    let spent = match (&mut *conn, codes) {
+        (Conn::Postgres(conn), [_, _, ..]) => Some(
+            Statement::new(
+                "UPDATE factor_step SET last_step = code.step, used_at = code.now \
+                 FROM UNNEST(?, ?, ?) AS code (factor_id, step, now) \
+                 WHERE factor_step.factor_id = code.factor_id AND factor_step.last_step < code.step \
+                 RETURNING factor_step.factor_id",
+            )
+            .bind::<Array<Binary>, _>(column(codes, |(code, _)| code.factor().bytes().to_vec()))
+            .bind::<Array<BigInt>, _>(column(codes, |(code, _)| code.stored_step()))
+            .bind::<Array<BigInt>, _>(column(codes, |(_, now)| now.millis()))
+            .load::<SpentRow>(conn)?,
+        ),
+        _ => None,
+    };
+    #[cfg(feature = "postgres")]
+    if let Some(spent) = spent {
+        let spent: HashSet<Vec<u8>> = spent.into_iter().map(|row| row.factor_id).collect();
+        let proven = |(code, now): &(Matched, Timestamp)| {
+            let is_spent = spent.contains(code.factor().bytes());
+            is_spent.then(|| Spent::of(conn, code, *now)).transpose()
+        };
+        return codes.iter().map(proven).collect();
     }
-    if matched.confirms() {
-        diesel::update(
-            factor::table
-                .find(matched.factor().bytes())
-                .filter(factor::state.eq(FactorState::Pending.as_str())),
-        )
-        .set((
-            factor::state.eq(FactorState::Active.as_str()),
-            factor::confirmed_at.eq(now.millis()),
-            factor::expires_at.eq(None::<i64>),
-        ))
-        .execute(conn)?;
-    }
-    Ok(Some(Spent { factor: matched.factor(), user: matched.user(), confirmed: matched.confirms() }))
+    codes.iter().map(|(code, now)| spend(conn, code, *now)).collect()
+}
+
+#[cfg(feature = "postgres")]
+#[derive(diesel::QueryableByName)]
+#[diesel(table_name = factor_step)]
+struct SpentRow {
+    factor_id: Vec<u8>,
 }
 
 /// Gives a user's factor another name; `false` where the user has no such factor that is not over.
@@ -158,9 +204,15 @@ pub struct Sealed {
     pub sealed: Vec<u8>,
 }
 
+type SealedRow = (Row, Vec<u8>, i64, Option<i64>);
+
+fn sealed((row, sealed, last_step, used_at): SealedRow) -> Result<Sealed, Fault> {
+    Ok(Sealed { summary: row.read(used_at)?, last: LastStep::from_stored(last_step), sealed })
+}
+
 /// The user's factors that a code may be checked against: active ones, the eldest first, then pending ones that have not lapsed.
 pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
-    let rows: Vec<(Row, Vec<u8>, i64, Option<i64>)> = factor::table
+    let rows: Vec<SealedRow> = factor::table
         .inner_join(factor_secret::table)
         .inner_join(factor_step::table)
         .filter(factor::user_id.eq(user.bytes()))
@@ -168,14 +220,36 @@ pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Seale
         .order((factor::state.asc(), factor::id.asc()))
         .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
         .load(conn)?;
-    let mut usable = Vec::with_capacity(rows.len());
-    for (row, sealed, last_step, used_at) in rows {
-        let summary = row.read(used_at)?;
-        if !summary.has_lapsed(now) {
-            usable.push(Sealed { summary, last: LastStep::from_stored(last_step), sealed });
+    let mut factors: Vec<Sealed> = rows.into_iter().map(sealed).collect::<Result<_, _>>()?;
+    factors.retain(|factor| !factor.summary.has_lapsed(now));
+    Ok(factors)
+}
+
+/// [`usable`] for several users, in their order, each at its time.
+pub fn usable_all(conn: &mut Conn, users: &[(UserId, Timestamp)]) -> Result<Vec<Vec<Sealed>>, Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, users) {
+        let rows: Vec<SealedRow> = factor::table
+            .inner_join(factor_secret::table)
+            .inner_join(factor_step::table)
+            .filter(factor::user_id.eq_any(column(users, |(user, _)| user.bytes())))
+            .filter(factor::state.ne(FactorState::Revoked.as_str()))
+            .order((factor::state.asc(), factor::id.asc()))
+            .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
+            .load(conn)?;
+        let mut found: HashMap<UserId, Vec<Sealed>> = HashMap::new();
+        for row in rows {
+            let factor = sealed(row)?;
+            found.entry(factor.summary.user).or_default().push(factor);
         }
+        let mut of = |(user, now): &(UserId, Timestamp)| {
+            let mut factors = found.remove(user).unwrap_or_default();
+            factors.retain(|factor| !factor.summary.has_lapsed(*now));
+            factors
+        };
+        return Ok(users.iter().map(&mut of).collect());
     }
-    Ok(usable)
+    users.iter().map(|(user, now)| usable(conn, *user, *now)).collect()
 }
 
 /// All factors of a user that are not over, lapsed ones included, the eldest first.

@@ -1,11 +1,18 @@
 //! Consecutive failures, by user for codes and by bucket for passwords, and leaking buckets (`domain/lockout` has the rules). A user's
 //! row is also the first lock that every change of the user's factors or state takes.
 
+#[cfg(feature = "postgres")]
+use std::collections::HashMap;
+
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary};
 
 use crate::db::Conn;
 use crate::db::schema::lockout;
+#[cfg(feature = "postgres")]
+use crate::db::set::{Statement, column};
 use crate::domain::id::UserId;
 use crate::domain::lockout::Leak;
 use crate::domain::time::Timestamp;
@@ -32,14 +39,19 @@ pub struct Standing {
 /// Passes the gate, or says until when it is closed. Writes the subject's row, so that tries of one subject follow one another on
 /// every server: parallel requests buy no guesses.
 pub fn pass(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Gate, Fault> {
-    if open(conn, subject, now)? {
-        return Ok(Gate::Open);
+    Ok(pass_counting(conn, subject, now)?.gate)
+}
+
+fn pass_counting(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Passed, Fault> {
+    if let Some(failures) = open(conn, subject, now)? {
+        return Ok(Passed { gate: Gate::Open, failures });
     }
     ensure(conn, subject, now)?;
-    if open(conn, subject, now)? {
-        return Ok(Gate::Open);
+    if let Some(failures) = open(conn, subject, now)? {
+        return Ok(Passed { gate: Gate::Open, failures });
     }
-    Ok(Gate::Closed(standing(conn, subject)?.locked_until))
+    let Standing { failures, locked_until } = standing(conn, subject)?;
+    Ok(Passed { gate: Gate::Closed(locked_until), failures })
 }
 
 /// Waits until no other transaction has this user's row, and keeps it until this one ends. Whoever checks a code holds it too, so that
@@ -65,11 +77,73 @@ fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> 
     Ok(())
 }
 
-fn open(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<bool, Fault> {
-    let passed = diesel::update(lockout::table.find(subject).filter(lockout::locked_until.le(now.millis())))
-        .set(lockout::attempted_at.eq(now.millis()))
-        .execute(conn)?;
-    Ok(passed == 1)
+/// A try of a user.
+#[derive(Clone, Copy, Debug)]
+pub struct Try {
+    /// Whose.
+    pub user: UserId,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What became of a try at the gate, and how many consecutive failures the user had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passed {
+    /// Whether it may be made.
+    pub gate: Gate,
+    /// The failures so far; they stand until the transaction ends.
+    pub failures: i64,
+}
+
+/// [`pass`] for one try each of several users, in their order. No user may be among them twice.
+pub fn pass_all(conn: &mut Conn, tries: &[Try]) -> Result<Vec<Passed>, Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, tries) {
+        // In the order of the users, on every server: of two that want the same rows one waits, and neither for the other.
+        let rows = Statement::new(
+            "INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
+             SELECT subject, 0, 0, now FROM UNNEST(?, ?) AS try (subject, now) ORDER BY subject \
+             ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
+             WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
+             ELSE lockout.attempted_at END \
+             RETURNING subject, failures, locked_until",
+        )
+        .bind::<Array<Binary>, _>(column(tries, |one| one.user.bytes()))
+        .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
+        .load::<Row>(conn)?;
+        let rows: HashMap<Vec<u8>, (i64, i64)> =
+            rows.into_iter().map(|row| (row.subject, (row.failures, row.locked_until))).collect();
+        return tries
+            .iter()
+            .map(|one| {
+                let found = rows.get(one.user.bytes()).ok_or(Fault::Corrupt { what: "lockout" })?;
+                let (failures, locked_until) = (found.0, Timestamp::from_millis(found.1));
+                let gate = if locked_until <= one.now { Gate::Open } else { Gate::Closed(locked_until) };
+                Ok(Passed { gate, failures })
+            })
+            .collect();
+    }
+    tries.iter().map(|one| pass_counting(conn, one.user.bytes(), one.now)).collect()
+}
+
+#[cfg(feature = "postgres")]
+#[derive(diesel::QueryableByName)]
+#[diesel(table_name = lockout)]
+struct Row {
+    subject: Vec<u8>,
+    failures: i64,
+    locked_until: i64,
+}
+
+/// The failures of a subject that may try now, whose row is this transaction's from then on.
+fn open(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Option<i64>, Fault> {
+    let failures =
+        diesel::update(lockout::table.find(subject).filter(lockout::locked_until.le(now.millis())))
+            .set(lockout::attempted_at.eq(now.millis()))
+            .returning(lockout::failures)
+            .get_result(conn)
+            .optional()?;
+    Ok(failures)
 }
 
 /// Counts one more failure of a subject that passed the gate in this transaction, and locks it until `until` says for the new count.
@@ -88,6 +162,38 @@ pub fn fail(
         .set(lockout::locked_until.eq(locked_until.millis()))
         .execute(conn)?;
     Ok(Standing { failures, locked_until })
+}
+
+/// Counts one more failure of each of these users, who passed the gate in this transaction, and locks each until its time.
+pub fn fail_all(conn: &mut Conn, failed: &[(UserId, Timestamp)]) -> Result<(), Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, failed) {
+        Statement::new(
+            "UPDATE lockout SET failures = failures + 1, locked_until = failed.until \
+             FROM UNNEST(?, ?) AS failed (subject, until) WHERE lockout.subject = failed.subject",
+        )
+        .bind::<Array<Binary>, _>(column(failed, |(user, _)| user.bytes()))
+        .bind::<Array<BigInt>, _>(column(failed, |(_, until)| until.millis()))
+        .execute(conn)?;
+        return Ok(());
+    }
+    for (user, until) in failed {
+        fail(conn, user.bytes(), |_| *until)?;
+    }
+    Ok(())
+}
+
+/// [`clear`] for several users.
+pub fn clear_all(conn: &mut Conn, users: &[UserId]) -> Result<(), Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, users) {
+        let rows = lockout::table.filter(lockout::subject.eq_any(column(users, UserId::bytes)));
+        diesel::update(rows.filter(lockout::failures.gt(0)))
+            .set((lockout::failures.eq(0), lockout::locked_until.eq(0)))
+            .execute(conn)?;
+        return Ok(());
+    }
+    users.iter().try_for_each(|user| clear(conn, user.bytes()))
 }
 
 /// Puts one try into a leaking bucket, or says until when it is full. `locked_until` is the time when the bucket will be empty (the

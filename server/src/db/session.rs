@@ -1,8 +1,12 @@
 //! Sessions: every login is one. Ending a session ends its tokens, since a token is only as good as its session.
 
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use crate::db::schema::{client, session};
+#[cfg(feature = "postgres")]
+use crate::db::set::{Statement, column};
 use crate::db::{Conn, id};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -11,7 +15,7 @@ use crate::domain::token::{Amr, Login, RefreshToken, SessionSummary};
 use crate::error::Fault;
 
 /// A login that just happened.
-pub struct New<'a> {
+pub struct New {
     /// Its id.
     pub id: SessionId,
     /// Who logged in.
@@ -23,9 +27,9 @@ pub struct New<'a> {
     /// By which methods.
     pub amr: Amr,
     /// From which network address.
-    pub address: Option<&'a str>,
+    pub address: Option<String>,
     /// With which browser, in words.
-    pub device: Option<&'a str>,
+    pub device: Option<String>,
     /// When.
     pub started_at: Timestamp,
     /// When it ends unless it is refreshed.
@@ -36,8 +40,36 @@ pub struct New<'a> {
     pub refresh: Option<TokenId>,
 }
 
-/// Records a login.
-pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
+/// Records logins.
+pub fn insert_all(conn: &mut Conn, logins: &[New]) -> Result<(), Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, logins) {
+        Statement::new(
+            "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
+             started_at, used_at, ends_at, limit_at, refresh_id) \
+             SELECT id, user_id, client_id, factor_id, amr, address, device, \
+             started_at, started_at, ends_at, limit_at, refresh_id \
+             FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
+             address, device, started_at, ends_at, limit_at, refresh_id)",
+        )
+        .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
+        .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
+        .bind::<Array<Binary>, _>(column(logins, |new| new.client.bytes()))
+        .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.factor.as_ref().map(FactorId::bytes)))
+        .bind::<Array<Text>, _>(column(logins, |new| new.amr.as_str()))
+        .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.address.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.device.as_deref()))
+        .bind::<Array<BigInt>, _>(column(logins, |new| new.started_at.millis()))
+        .bind::<Array<BigInt>, _>(column(logins, |new| new.ends_at.millis()))
+        .bind::<Array<BigInt>, _>(column(logins, |new| new.limit_at.millis()))
+        .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
+        .execute(conn)?;
+        return Ok(());
+    }
+    logins.iter().try_for_each(|new| insert(conn, new))
+}
+
+fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     diesel::insert_into(session::table)
         .values((
             session::id.eq(new.id.bytes()),
@@ -45,8 +77,8 @@ pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
             session::client_id.eq(new.client.bytes()),
             session::factor_id.eq(new.factor.as_ref().map(FactorId::bytes)),
             session::amr.eq(new.amr.as_str()),
-            session::address.eq(new.address),
-            session::device.eq(new.device),
+            session::address.eq(&new.address),
+            session::device.eq(&new.device),
             session::started_at.eq(new.started_at.millis()),
             session::used_at.eq(new.started_at.millis()),
             session::ends_at.eq(new.ends_at.millis()),

@@ -1,8 +1,12 @@
 //! Access tokens and refresh tokens. A JWT is found by its `jti`, the others by their keyed hash.
 
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::schema::{client, session, token, user};
+#[cfg(feature = "postgres")]
+use crate::db::set::{Statement, column};
 use crate::db::{Conn, id, read_details, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
@@ -30,7 +34,8 @@ impl Kind {
 }
 
 /// A token about to be answered.
-pub struct New<'a> {
+#[derive(Clone)]
+pub struct New {
     /// Its id.
     pub id: TokenId,
     /// The login behind it, if any.
@@ -40,13 +45,13 @@ pub struct New<'a> {
     /// What it is for.
     pub kind: Kind,
     /// Opaque tokens: the keyed hash.
-    pub hash: Option<&'a [u8]>,
+    pub hash: Option<[u8; 32]>,
     /// Who it is for.
-    pub audience: &'a str,
+    pub audience: String,
     /// What it may do.
-    pub scope: &'a str,
+    pub scope: String,
     /// In detail, as JSON.
-    pub details: Option<&'a str>,
+    pub details: Option<String>,
     /// Now.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -55,18 +60,43 @@ pub struct New<'a> {
     pub one_use: bool,
 }
 
-/// Records a token.
-pub fn insert(conn: &mut Conn, new: &New<'_>) -> Result<(), Fault> {
+/// Records tokens.
+pub fn insert_all(conn: &mut Conn, tokens: &[New]) -> Result<(), Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, tokens) {
+        Statement::new(
+            "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
+             issued_at, expires_at, one_use) \
+             SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind::<Array<Binary>, _>(column(tokens, |new| new.id.bytes()))
+        .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.session.as_ref().map(SessionId::bytes)))
+        .bind::<Array<Binary>, _>(column(tokens, |new| new.client.bytes()))
+        .bind::<Array<Text>, _>(column(tokens, |new| new.kind.as_str()))
+        .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.hash.as_ref().map(<[u8; 32]>::as_slice)))
+        .bind::<Array<Text>, _>(column(tokens, |new| new.audience.as_str()))
+        .bind::<Array<Text>, _>(column(tokens, |new| new.scope.as_str()))
+        .bind::<Array<Nullable<Text>>, _>(column(tokens, |new| new.details.as_deref()))
+        .bind::<Array<BigInt>, _>(column(tokens, |new| new.issued_at.millis()))
+        .bind::<Array<BigInt>, _>(column(tokens, |new| new.expires_at.millis()))
+        .bind::<Array<Bool>, _>(column(tokens, |new| new.one_use))
+        .execute(conn)?;
+        return Ok(());
+    }
+    tokens.iter().try_for_each(|new| insert(conn, new))
+}
+
+fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     diesel::insert_into(token::table)
         .values((
             token::id.eq(new.id.bytes()),
             token::session_id.eq(new.session.as_ref().map(SessionId::bytes)),
             token::client_id.eq(new.client.bytes()),
             token::kind.eq(new.kind.as_str()),
-            token::hash.eq(new.hash),
-            token::audience.eq(new.audience),
-            token::scope.eq(new.scope),
-            token::details.eq(new.details),
+            token::hash.eq(new.hash.as_ref().map(<[u8; 32]>::as_slice)),
+            token::audience.eq(&new.audience),
+            token::scope.eq(&new.scope),
+            token::details.eq(&new.details),
             token::issued_at.eq(new.issued_at.millis()),
             token::expires_at.eq(new.expires_at.millis()),
             token::one_use.eq(new.one_use),

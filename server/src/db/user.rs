@@ -1,8 +1,13 @@
 //! Users.
 
+#[cfg(feature = "postgres")]
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::db::schema::{factor_step, lockout, user};
+#[cfg(feature = "postgres")]
+use crate::db::set::column;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::figures::Users;
 use crate::domain::id::UserId;
@@ -73,6 +78,44 @@ pub fn find_by_name(conn: &mut Conn, name: &UserName) -> Result<Option<User>, Fa
 pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     let row: Option<Row> = user::table.find(id.bytes()).select(Row::as_select()).first(conn).optional()?;
     row.map(Row::read).transpose()
+}
+
+/// [`find`] for several, in their order.
+pub fn find_all(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<Option<User>>, Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, ids) {
+        let of = column(ids, UserId::bytes);
+        let rows: Vec<Row> = user::table.filter(user::id.eq_any(of)).select(Row::as_select()).load(conn)?;
+        let users: Vec<User> = rows.into_iter().map(Row::read).collect::<Result<_, _>>()?;
+        let mut found: HashMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
+        return Ok(ids.iter().map(|id| found.remove(id)).collect());
+    }
+    ids.iter().map(|id| find(conn, *id)).collect()
+}
+
+/// Whose these names are, in their order.
+pub fn ids_by_name(conn: &mut Conn, names: &[&UserName]) -> Result<Vec<Option<UserId>>, Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, names) {
+        let rows: Vec<(String, Vec<u8>)> = user::table
+            .filter(user::name_folded.eq_any(column(names, |name| name.folded())))
+            .select((user::name_folded, user::id))
+            .load(conn)?;
+        let found: HashMap<String, Vec<u8>> = rows.into_iter().collect();
+        let of = |name: &&UserName| {
+            found.get(name.folded()).map(|bytes| id("user id", UserId::from_bytes(bytes))).transpose()
+        };
+        return names.iter().map(of).collect();
+    }
+    let of = |name: &&UserName| {
+        let found: Option<Vec<u8>> = user::table
+            .filter(user::name_folded.eq(name.folded()))
+            .select(user::id)
+            .first(conn)
+            .optional()?;
+        found.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
+    };
+    names.iter().map(of).collect()
 }
 
 /// All users by name.

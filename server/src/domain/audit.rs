@@ -281,6 +281,17 @@ impl Entry {
     }
 }
 
+/// An event with when and from where it was caused: all that an entry needs but its place in the chain.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    /// What happened.
+    pub event: Event,
+    /// From where.
+    pub origin: Origin,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Where a request came from and who sent it: what every event of it shares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Origin {

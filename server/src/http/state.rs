@@ -10,15 +10,19 @@ use mobile_core::Code;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::app::client_auth::Credentials;
 use crate::app::console::{Visitor, visit};
 use crate::app::context::{At, Service, Stop};
+use crate::app::issue::Issued;
 use crate::app::manage::{Manager, Needs, Warrant, authorise};
+use crate::app::otp::{Asked, OtpRequest};
 use crate::app::verify::step_up;
 use crate::clock::Clock;
 use crate::db::{Conn, Database};
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::device::Device;
 use crate::error::Fault;
+use crate::http::codes::Codes;
 use crate::http::extract::bearer;
 use crate::settings::Shown;
 
@@ -28,10 +32,26 @@ const PASSWORDS_AT_ONCE: usize = 2;
 /// Password checks that wait for one of those places; beyond that the server sheds load.
 const PASSWORDS_WAITING: usize = 64;
 
+/// How much is kept for callers before the server sheds load with a 503.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Requests that read or write the database, at it and waiting for it.
+    pub under_way: usize,
+    /// Codes that wait for their group.
+    pub codes: usize,
+}
+
+impl Default for Limits {
+    /// A few megabytes, and less than a second's work at full speed.
+    fn default() -> Self {
+        Self { under_way: 1024, codes: 4096 }
+    }
+}
+
 /// The server's parts, shared by all workers.
 pub struct State {
     /// The keys.
-    pub service: Service,
+    pub service: Arc<Service>,
     /// The database.
     pub database: Database,
     /// The time.
@@ -40,14 +60,25 @@ pub struct State {
     pub behind_proxy: bool,
     settings: OnceLock<Vec<Shown>>,
     phone_files: OnceLock<PathBuf>,
+    codes: Codes,
+    under_way: Arc<Semaphore>,
     passwords: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
 impl State {
     /// Puts the parts together.
-    pub fn new(service: Service, database: Database, clock: Clock, behind_proxy: bool) -> Arc<Self> {
+    pub fn new(
+        service: Service,
+        database: Database,
+        clock: Clock,
+        behind_proxy: bool,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let service = Arc::new(service);
         Arc::new(Self {
+            codes: Codes::start(Arc::clone(&service), database.clone(), limits.codes),
+            under_way: Arc::new(Semaphore::new(limits.under_way)),
             service,
             database,
             clock,
@@ -84,7 +115,21 @@ impl State {
         self.service.issuer.starts_with("https://")
     }
 
-    /// Runs one use case on a thread that may block, with a connection and the time of the request.
+    /// Exchanges a code for a token, together with others that come at the same time.
+    pub(super) async fn exchange_code(
+        &self,
+        request: &HttpRequest,
+        credentials: Credentials,
+        wanted: OtpRequest,
+    ) -> Result<Issued, Stop> {
+        let at = At::new(self.clock.now(), self.origin(request));
+        let asked = Asked { credentials, request: wanted, at };
+        // Signed on the caller's own thread: all cores sign, and the next group need not wait for it.
+        Ok(self.codes.exchange(asked).await?.sign()?)
+    }
+
+    /// Runs one use case on a thread that may block, with a connection and the time of the request. Where too many are under way already,
+    /// it is refused before anything is kept for it.
     pub(super) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         request: &HttpRequest,
@@ -92,7 +137,11 @@ impl State {
     ) -> Result<T, Stop> {
         let at = At::new(self.clock.now(), self.origin(request));
         let state = Arc::clone(self);
+        let place = Arc::clone(&self.under_way).try_acquire_owned();
+        let place = place.map_err(|_| Fault::Busy("too many requests are under way"))?;
         let done = web::block(move || {
+            // It goes with the work, which goes on when a caller hangs up.
+            let _held = place;
             let mut conn = state.database.connection()?;
             use_case(&state.service, &mut conn, at)
         });

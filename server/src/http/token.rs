@@ -13,7 +13,7 @@ use crate::app::client_auth::{Asker, Credentials};
 use crate::app::context::Stop;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
-use crate::app::verify::OtpRequest;
+use crate::app::otp::OtpRequest;
 use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
 use crate::domain::password::Password;
@@ -126,11 +126,7 @@ async fn run(
     exchange: Exchange,
 ) -> Result<Success, Stop> {
     match exchange {
-        Exchange::Otp(wanted) => {
-            state
-                .run(request, move |service, conn, at| app::verify::otp(service, conn, at, &shown, &wanted))
-                .await
-        }
+        Exchange::Otp(wanted) => state.exchange_code(request, shown, wanted).await,
         Exchange::MfaOtp { mfa_token, otp } => {
             state
                 .run(request, move |service, conn, at| {

@@ -25,7 +25,7 @@ use countersign::domain::scope::Scopes;
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Role, UserName};
-use countersign::http::{self, State};
+use countersign::http::{self, Limits, State};
 use countersign::mail::Transport;
 
 use mobile_core::{Code, Counter, Hotp, KeyUri, Kind, Secret, Step, Totp};
@@ -159,7 +159,7 @@ impl App {
         decide(&mut service);
         app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE)).unwrap();
         drop(conn);
-        let state = State::new(service, database, clock.clone(), false);
+        let state = State::new(service, database, clock.clone(), false, Limits::default());
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, receiver) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);

@@ -42,6 +42,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::problem", "how an error is answered"),
     ("http::respond", "what every reply has in common"),
     ("http::state", "the one hop to the threads that may block"),
+    ("http::codes", "the hop that codes take together"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
     ("app::invitation", "part of adding users"),
     ("app::manage", "who may manage, and what"),
@@ -57,11 +58,14 @@ const FOUNDATIONS: &[(&str, &str)] = &[
 ];
 
 /// Arrows that one file may draw past its floor's own, with the reason.
-const LOANS: &[(&str, &str, &str)] = &[(
-    "http::state",
-    "db",
-    "takes a connection from the pool and lends it to the use case, without a look inside",
-)];
+const LOANS: &[(&str, &str, &str)] = &[
+    (
+        "http::state",
+        "db",
+        "takes a connection from the pool and lends it to the use case, without a look inside",
+    ),
+    ("http::codes", "db", "the same for codes that many requests bring at once"),
+];
 
 /// Crates that belong to some floors only.
 const CRATES: &[(&str, &[&str])] = &[("actix_web", &["http"]), ("lettre", &["mail"])];

@@ -1,0 +1,153 @@
+//! `urn:countersign:params:oauth:grant-type:otp`: a code, once, for a token, from an application that has checked the first factor itself.
+//! The busiest path of all, so it takes many requests at a time ([`exchange_all`]).
+//!
+//! 1. The applications: each is read once, however many requests it sent. Whoever is none takes no writer's place.
+//! 2. One transaction for all: the steps of `app/verify` and `app/issue`, each one statement for everybody. No password is hashed and
+//!    nothing is signed while it is open.
+//! 3. After its commit every caller signs its own token.
+//!
+//! Every request stands alone: the others' refusals do not touch it, and where something stored is broken, each is done over by itself.
+
+use std::collections::HashMap;
+
+use mobile_core::Code;
+
+use crate::app::client_auth::{Credentials, Shown, recognise, require};
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
+use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
+use crate::db::{self, Conn};
+use crate::domain::audit::Actor;
+use crate::domain::authorization::Details;
+use crate::domain::client::{Client, Grant};
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scopes;
+use crate::domain::user::UserName;
+use crate::error::Fault;
+
+/// A code from a client that has checked the first factor itself.
+pub struct OtpRequest {
+    /// Whose code.
+    pub username: UserName,
+    /// The code.
+    pub otp: Code,
+    /// What the token shall do.
+    pub scope: Option<Scopes>,
+    /// Who it shall be for.
+    pub audience: Option<String>,
+    /// What it shall do in detail.
+    pub details: Details,
+}
+
+/// A request as it waits for others.
+pub struct Asked {
+    /// The application.
+    pub credentials: Credentials,
+    /// What it asks for.
+    pub request: OtpRequest,
+    /// When and from where.
+    pub at: At,
+}
+
+/// A request that may go on: its application is known, and may ask for this.
+struct Admitted<'a> {
+    client: Client,
+    extent: Extent,
+    request: &'a OtpRequest,
+    at: At,
+}
+
+/// What each request comes to, in their order. No user may be named twice; where one is, nothing else goes wrong than that the
+/// requests are done one after the other.
+pub fn exchange_all(service: &Service, conn: &mut Conn, requests: &[Asked]) -> Vec<Result<Recorded, Stop>> {
+    let admitted = admit_all(service, conn, requests);
+    let (mut outcomes, mut going_on) = (Vec::with_capacity(requests.len()), Vec::new());
+    for one in admitted {
+        match one {
+            Ok(admitted) => {
+                going_on.push(admitted);
+                outcomes.push(None);
+            }
+            Err(stop) => outcomes.push(Some(Err(stop))),
+        }
+    }
+    let mut done = together(service, conn, &going_on).into_iter();
+    let missing = || Err(Fault::Corrupt { what: "number of outcomes" }.into());
+    outcomes.into_iter().map(|known| known.or_else(|| done.next()).unwrap_or_else(missing)).collect()
+}
+
+fn admit_all<'a>(
+    service: &Service,
+    conn: &mut Conn,
+    requests: &'a [Asked],
+) -> Vec<Result<Admitted<'a>, Stop>> {
+    let mut known: HashMap<(&str, &str), Client> = HashMap::new();
+    let admit = |asked: &'a Asked| {
+        let Asked { credentials: shown, request, at } = asked;
+        let key = (shown.client_id.as_str(), shown.client_secret.as_str());
+        let client = match known.get(&key) {
+            Some(client) => client.clone(),
+            None => match recognise(service, conn, shown)? {
+                Shown::Its(client) => known.entry(key).or_insert(client).clone(),
+                Shown::Unknown | Shown::Bad(..) => require(service, conn, *at, shown)?,
+            },
+        };
+        client.must_have(Grant::Otp)?;
+        request.details.must_be_of(&client.detail_types)?;
+        let extent = Extent {
+            scope: client.scopes.for_user(request.scope.as_ref())?,
+            details: request.details.clone(),
+            audience: client.audience(request.audience.as_deref(), &service.issuer)?,
+        };
+        Ok(Admitted { client, extent, request, at: *at })
+    };
+    requests.iter().map(admit).collect()
+}
+
+/// All in one transaction. If that breaks on what is stored for one of them, each in its own; if the database does not answer, that is
+/// everybody's outcome.
+fn together(service: &Service, conn: &mut Conn, admitted: &[Admitted<'_>]) -> Vec<Result<Recorded, Stop>> {
+    let Some(first) = admitted.first() else { return Vec::new() };
+    match service.write_together(conn, first.at, |tx| check_and_issue(service, tx, admitted)) {
+        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(Stop::Refused)).collect(),
+        Err(Fault::Database(why)) => {
+            admitted.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
+        }
+        Err(fault) if admitted.len() == 1 => vec![Err(fault.into())],
+        Err(_) => admitted.chunks(1).flat_map(|alone| together(service, conn, alone)).collect(),
+    }
+}
+
+fn check_and_issue(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    admitted: &[Admitted<'_>],
+) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
+    let names: Vec<&UserName> = admitted.iter().map(|one| &one.request.username).collect();
+    let users = db::user::ids_by_name(tx.conn, &names)?;
+    let tries: Vec<Try<'_>> = admitted
+        .iter()
+        .zip(users)
+        .map(|(one, user)| Try {
+            actor: Actor::Client(one.client.id),
+            who: user.map_or_else(|| Who::stranger(service, &one.request.username), Who::User),
+            code: &one.request.otp,
+            among: Factors::Active,
+            at: one.at,
+        })
+        .collect();
+    let spent = check_and_spend_all(service, tx, &tries)?;
+    let mut outcomes = Vec::with_capacity(admitted.len());
+    for (one, spent) in admitted.iter().zip(spent) {
+        tx.turn_to(one.at);
+        let issued = spent.map_err(Stop::Refused).and_then(|spent| {
+            issue(service, tx, &one.client, Ground::Code(spent, WithPassword::Vouched), &one.extent)
+        });
+        outcomes.push(match issued {
+            Ok(recorded) => Ok(recorded),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Broken(fault)) => return Err(fault),
+        });
+    }
+    Ok(outcomes)
+}
