@@ -57,8 +57,7 @@ struct Admitted<'a> {
     at: At,
 }
 
-/// What each request comes to, in their order. No user may be named twice; where one is, nothing else goes wrong than that the
-/// requests are done one after the other.
+/// What each request comes to, in their order. No user may be named twice.
 pub fn exchange_all(service: &Service, conn: &mut Conn, requests: &[Asked]) -> Vec<Result<Recorded, Stop>> {
     let admitted = admit_all(service, conn, requests);
     let (mut outcomes, mut going_on) = (Vec::with_capacity(requests.len()), Vec::new());

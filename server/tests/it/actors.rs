@@ -143,11 +143,29 @@ impl App {
         Self::start_with(listener, place, clock, issuer, |_| {})
     }
 
+    /// A server that keeps less for its callers.
+    pub fn start_within(on: Backend, limits: Limits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (place, clock) = (Arc::new(Place::new(on)), Clock::fake(START));
+        Self::start_as(listener, &place, clock, ISSUER.to_owned(), limits, |_| {})
+    }
+
     fn start_with(
         listener: TcpListener,
         place: &Arc<Place>,
         clock: Clock,
         issuer: String,
+        decide: impl FnOnce(&mut Service),
+    ) -> Self {
+        Self::start_as(listener, place, clock, issuer, Limits::default(), decide)
+    }
+
+    fn start_as(
+        listener: TcpListener,
+        place: &Arc<Place>,
+        clock: Clock,
+        issuer: String,
+        limits: Limits,
         decide: impl FnOnce(&mut Service),
     ) -> Self {
         let database = Database::new(place.target.clone(), 16, Some(Duration::from_secs(20)));
@@ -159,7 +177,7 @@ impl App {
         decide(&mut service);
         app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE)).unwrap();
         drop(conn);
-        let state = State::new(service, database, clock.clone(), false, Limits::default());
+        let state = State::new(service, database, clock.clone(), false, limits);
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, receiver) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);

@@ -27,6 +27,7 @@ mod console;
 mod console_system;
 mod console_users;
 mod enrolment;
+mod groups;
 mod input;
 mod keys;
 mod lockout;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         ("console_system", console_system::tests()),
         ("console_users", console_users::tests()),
         ("enrolment", enrolment::tests()),
+        ("groups", groups::tests()),
         ("input", input::tests()),
         ("keys", keys::tests()),
         ("lockout", lockout::tests()),

@@ -1,0 +1,239 @@
+//! Codes of many requests in one transaction: each is answered for itself, and more than the server keeps for its callers is shed.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use countersign::app;
+use countersign::app::audit::Proof;
+use countersign::app::client_auth::Credentials;
+use countersign::app::context::{At, Stop};
+use countersign::app::issue::Issued;
+use countersign::app::otp::{Asked, OtpRequest, exchange_all};
+use countersign::db::Conn;
+use countersign::domain::audit::Origin;
+use countersign::domain::authorization::Details;
+use countersign::domain::client::Grant;
+use countersign::domain::scope::Scopes;
+use countersign::domain::user::UserName;
+use countersign::http::Limits;
+use diesel::connection::SimpleConnection as _;
+use mobile_core::Code;
+use zeroize::Zeroizing;
+
+use crate::actors::{App, Client, ClientSpec, Reply, at_once};
+use crate::{Backend, tests};
+
+tests![
+    every_request_of_a_group_is_answered_for_itself,
+    what_is_broken_for_one_user_is_no_other_users_fault,
+    a_group_on_either_of_two_servers_spends_every_code_once,
+    more_codes_than_the_server_keeps_are_shed_and_stay_good,
+    more_requests_than_the_server_keeps_are_shed,
+];
+
+fn asked(app: &App, client: &Client<'_>, user: &str, code: &str, scope: Option<&str>) -> Asked {
+    Asked {
+        credentials: Credentials {
+            client_id: client.id.clone(),
+            client_secret: Zeroizing::new(client.secret.clone()),
+        },
+        request: OtpRequest {
+            username: UserName::parse(user).unwrap(),
+            otp: Code::parse(code).unwrap(),
+            scope: scope.map(|scope| Scopes::parse(scope).unwrap()),
+            audience: None,
+            details: Details::default(),
+        },
+        at: At::new(app.clock.now(), Origin::COMMAND_LINE),
+    }
+}
+
+/// What the group comes to; refusals as their codes.
+fn exchange(app: &App, group: &[Asked]) -> Vec<Result<Issued, &'static str>> {
+    let outcomes = app.operate(|service, conn, _| Ok(exchange_all(service, conn, group))).unwrap();
+    outcomes
+        .into_iter()
+        .map(|outcome| match outcome {
+            Ok(recorded) => Ok(recorded.sign().unwrap()),
+            Err(Stop::Refused(refusal)) => Err(refusal.code()),
+            Err(Stop::Broken(_)) => Err("broken"),
+        })
+        .collect()
+}
+
+fn the_log_is_intact(app: &App) {
+    let proof = app.operate(|service, conn, _| app::audit::verify(service, conn)).unwrap();
+    assert!(matches!(proof, Proof::Intact(_)), "{proof:?}");
+}
+
+fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let other = app.client_with(ClientSpec {
+        name: "no-codes",
+        grants: vec![Grant::Password],
+        ..ClientSpec::default()
+    });
+    let names = ["alice", "bob", "carol", "dave", "erin", "frank"];
+    let phones = names.map(|name| {
+        app.user(name);
+        app.phone(name)
+    });
+    let [alice, bob, carol, dave, erin, frank] = &phones;
+    let replayed = carol.code();
+    shop.otp("carol", &replayed).access_token();
+    app.lock("dave");
+    let wrong = bob.wrong_codes().next().unwrap();
+    // Somebody who failed before: a success forgets it.
+    shop.otp("frank", &frank.wrong_codes().next().unwrap()).must_be(400, "invalid_grant");
+    let group = [
+        asked(&app, &shop, "alice", &alice.code(), None),
+        asked(&app, &shop, "bob", &wrong, None),
+        asked(&app, &shop, "carol", &replayed, None),
+        asked(&app, &shop, "dave", &dave.code(), None),
+        asked(&app, &shop, "nobody", &wrong, None),
+        asked(&app, &other, "erin", &erin.code(), None),
+        asked(&app, &shop.with_secret("another"), "erin", &erin.code(), None),
+        asked(&app, &shop, "erin", &erin.code(), Some("users")),
+        asked(&app, &shop, "frank", &frank.code(), None),
+    ];
+    let outcomes = exchange(&app, &group);
+    let codes: Vec<&str> =
+        outcomes.iter().map(|outcome| outcome.as_ref().err().copied().unwrap_or("")).collect();
+    assert_eq!(
+        codes,
+        [
+            "",
+            "invalid_grant",
+            "invalid_grant",
+            "too_many_attempts",
+            "invalid_grant",
+            "unauthorized_client",
+            "invalid_client",
+            "invalid_scope",
+            "",
+        ]
+    );
+    for outcome in outcomes.into_iter().flatten() {
+        assert!(shop.is_active(&outcome.access_token));
+    }
+    let failures = names.map(|name| app.failures(name));
+    assert_eq!(failures, [0, 1, 0, 0, 0, 0]);
+    the_log_is_intact(&app);
+    // What was refused before its code was looked at has used none up.
+    shop.otp("erin", &erin.code()).access_token();
+    shop.otp("alice", &alice.code()).must_be(400, "invalid_grant");
+}
+
+fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let phones = ["alice", "bob", "carol"].map(|name| {
+        app.user(name);
+        (name, app.phone(name))
+    });
+    let spoil = "UPDATE factor_secret SET sealed = factor_id WHERE factor_id IN \
+         (SELECT factor.id FROM factor JOIN \"user\" ON \"user\".id = factor.user_id WHERE name = 'bob')";
+    app.place.connection().batch_execute(spoil).unwrap();
+    let group = phones.each_ref().map(|(name, phone)| asked(&app, &shop, name, &phone.code(), None));
+    let outcomes = exchange(&app, &group).into_iter().map(Result::err);
+    assert_eq!(outcomes.collect::<Vec<_>>(), [None, Some("broken"), None]);
+    the_log_is_intact(&app);
+}
+
+fn a_group_on_either_of_two_servers_spends_every_code_once(on: Backend) {
+    const USERS: usize = 48;
+    let app = App::start(on);
+    let other = app.another();
+    let shop = app.client();
+    let elsewhere = shop.at(&other);
+    let phones: Vec<_> = (0..USERS)
+        .map(|index| {
+            let user = format!("user{index}");
+            app.user(&user);
+            let code = app.phone(&user).code();
+            (user, code)
+        })
+        .collect();
+    // Every code goes to both servers; each of them takes what waits together.
+    let replies = at_once(2 * USERS, |index| {
+        let (user, code) = &phones[index / 2];
+        if index % 2 == 0 { shop.otp(user, code) } else { elsewhere.otp(user, code) }
+    });
+    for (pair, (user, _)) in replies.chunks(2).zip(&phones) {
+        let mut status = [pair[0].status, pair[1].status];
+        status.sort_unstable();
+        assert_eq!(status, [200, 400], "{user}: {pair:?}");
+    }
+    the_log_is_intact(&app);
+}
+
+/// Sends `count` requests at once while nobody can write, until as many as `shed` are refused; then lets the others go on.
+fn while_nobody_can_write(
+    app: &App,
+    count: usize,
+    shed: usize,
+    send: impl Fn(usize) -> Reply + Sync,
+) -> Vec<Reply> {
+    let mut holder = app.place.connection();
+    let hold = match &*holder {
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => "BEGIN; LOCK TABLE audit_head IN EXCLUSIVE MODE",
+    };
+    holder.batch_execute(hold).unwrap();
+    let (sender, replies) = mpsc::channel();
+    thread::scope(|scope| {
+        for index in 0..count {
+            let (sender, send) = (sender.clone(), &send);
+            scope.spawn(move || sender.send(send(index)).unwrap());
+        }
+        let next = || replies.recv_timeout(Duration::from_secs(20)).unwrap();
+        let mut answered: Vec<Reply> = (0..shed).map(|_| next()).collect();
+        assert!(answered.iter().all(|reply| reply.status == 503), "{answered:?}");
+        holder.batch_execute("ROLLBACK").unwrap();
+        answered.extend((shed..count).map(|_| next()));
+        answered
+    })
+}
+
+fn more_codes_than_the_server_keeps_are_shed_and_stay_good(on: Backend) {
+    let app = App::start_within(on, Limits { codes: 2, ..Limits::default() });
+    let shop = app.client();
+    let phones: Vec<_> = (0..12)
+        .map(|index| {
+            let user = format!("user{index}");
+            app.user(&user);
+            let code = app.phone(&user).code();
+            (user, code)
+        })
+        .collect();
+    // At most two are taken at first, and two wait behind them.
+    let replies = while_nobody_can_write(&app, 12, 4, |index| shop.otp(&phones[index].0, &phones[index].1));
+    for reply in &replies {
+        match reply.status {
+            200 => {}
+            503 => assert!(reply.header("retry-after").is_some(), "{reply:?}"),
+            _ => panic!("{reply:?}"),
+        }
+    }
+    let exchanged = replies.iter().filter(|reply| reply.status == 200).count();
+    assert!(exchanged >= 2, "{replies:?}");
+    let again = phones.iter().filter(|(user, code)| shop.otp(user, code).status == 200).count();
+    assert_eq!(exchanged + again, 12, "a code that was shed is still good, and one that was not is used up");
+}
+
+fn more_requests_than_the_server_keeps_are_shed(on: Backend) {
+    let app = App::start_within(on, Limits { under_way: 3, ..Limits::default() });
+    let spec = ClientSpec { grants: vec![Grant::ClientCredentials], ..ClientSpec::with_scopes("users:read") };
+    let shop = app.client_with(spec);
+    let replies = while_nobody_can_write(&app, 10, 7, |_| {
+        shop.post("/oauth/token", &[("grant_type", "client_credentials")])
+    });
+    let count = |status| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(200), count(503)), (3, 7), "{replies:?}");
+    let shed = replies.iter().find(|reply| reply.status == 503).unwrap();
+    assert!(shed.header("retry-after").is_some(), "{shed:?}");
+    shop.post("/oauth/token", &[("grant_type", "client_credentials")]).access_token();
+}
