@@ -12,8 +12,12 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = load)]
     pub(crate) async fn load_file() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = save)]
-    pub(crate) async fn save_file(file: Uint8Array, revision: f64, expected: f64)
-    -> Result<JsValue, JsValue>;
+    pub(crate) async fn save_file(
+        file: Uint8Array,
+        revision: f64,
+        expected: f64,
+        forget: bool,
+    ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = restore)]
     pub(crate) async fn restore_previous() -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = erase)]

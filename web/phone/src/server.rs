@@ -99,15 +99,28 @@ pub(crate) async fn check_clock(app: App) -> Result<i64, Trouble> {
     Ok(offset)
 }
 
-/// What is said about a clock that is off.
+/// What is said about this device's clock.
 pub(crate) fn clock_words(app: App, offset_ms: i64) -> String {
     let words = app.words();
-    let seconds = (offset_ms.abs() + 500) / 1000;
+    if offset_ms == 0 && app.standing.with(|standing| standing.issuer.is_none()) {
+        return words.clock_unknown.to_owned();
+    }
     if offset_ms.abs() < WORTH_TELLING_MS {
         return words.clock_good.to_owned();
     }
     let text = if offset_ms > 0 { words.clock_slow } else { words.clock_fast };
-    text.replace("{seconds}", &seconds.to_string())
+    text.replace("{time}", &roughly(offset_ms.abs()))
+}
+
+/// A span of time as people say it, by symbols that are the same in every language.
+fn roughly(ms: i64) -> String {
+    let seconds = (ms + 500) / 1000;
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", (seconds + 30) / 60),
+        7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} d", (seconds + 43_200) / 86_400),
+    }
 }
 
 fn base64url(bytes: &[u8]) -> Option<String> {

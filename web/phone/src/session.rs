@@ -225,7 +225,7 @@ impl App {
     async fn store(self, mut session: Session) -> Result<(), Trouble> {
         let file = session.file()?;
         let next = session.stored + 1.0;
-        glue::save_file(Uint8Array::from(file.as_slice()), next, session.stored).await?;
+        glue::save_file(Uint8Array::from(file.as_slice()), next, session.stored, false).await?;
         self.remember(&session.holder);
         self.opened(session.holder, next);
         Ok(())
@@ -302,13 +302,18 @@ impl App {
         self,
         edit: impl FnOnce(&mut Content) -> Result<T, ContentError>,
     ) -> Result<T, Trouble> {
-        self.alter(|session| Ok(edit(session.content_mut())?)).await
+        self.alter(false, |session| Ok(edit(session.content_mut())?)).await
     }
 
-    async fn alter<T>(self, edit: impl FnOnce(&mut Session) -> Result<T, VaultError>) -> Result<T, Trouble> {
+    /// `forget`: the file before is not kept, since it opens in a way that this change ends.
+    async fn alter<T>(
+        self,
+        forget: bool,
+        edit: impl FnOnce(&mut Session) -> Result<T, VaultError>,
+    ) -> Result<T, Trouble> {
         let behind = self.behind.get_value();
         let _turn = behind.turn.lock().await;
-        // The session is taken out while it is written, so that a lock in between leaves nothing behind.
+        // Nothing is borrowed while it is written: a lock in between takes the session away, and what is done after it finds none.
         let prepared = self.session.try_update_value(|slot| {
             let session = slot.as_mut()?;
             let before = session.content().clone();
@@ -320,7 +325,7 @@ impl App {
             Some(result.map(|(value, file)| (value, file, before, stored)))
         });
         let (value, file, before, stored) = prepared.flatten().ok_or_else(|| Trouble::new("cancelled"))??;
-        let saved = glue::save_file(Uint8Array::from(file.as_slice()), stored + 1.0, stored).await;
+        let saved = glue::save_file(Uint8Array::from(file.as_slice()), stored + 1.0, stored, forget).await;
         self.session.update_value(|slot| {
             let Some(session) = slot.as_mut() else { return };
             if saved.is_ok() {
@@ -339,12 +344,12 @@ impl App {
         Ok(value)
     }
 
-    /// Changes what opens the vault. If that could not be written, the vault is read again as it is stored.
+    /// Changes what opens the vault, and leaves no file that opens as before. If that could not be written, the vault is read again as it is stored.
     async fn change_lock(
         self,
         edit: impl FnOnce(&mut Session) -> Result<(), VaultError>,
     ) -> Result<(), Trouble> {
-        let done = self.alter(edit).await;
+        let done = self.alter(true, edit).await;
         if done.is_err() {
             self.begin().await;
         }

@@ -272,9 +272,10 @@ words! {
     clipboard: "Clear copied codes after" / "Kopierte Codes löschen nach";
     clock: "Clock" / "Uhr";
     clock_check: "Compare with the server" / "Mit dem Server vergleichen";
-    clock_good: "This device's clock is right, or has not been compared yet." / "Die Uhr dieses Geräts geht richtig oder wurde noch nicht verglichen.";
-    clock_slow: "This device's clock is {seconds} s slow. Codes are corrected." / "Die Uhr dieses Geräts geht {seconds} s nach. Codes werden berichtigt.";
-    clock_fast: "This device's clock is {seconds} s fast. Codes are corrected." / "Die Uhr dieses Geräts geht {seconds} s vor. Codes werden berichtigt.";
+    clock_good: "This device's clock is right." / "Die Uhr dieses Geräts geht richtig.";
+    clock_unknown: "This device's clock has not been compared with the server's yet." / "Die Uhr dieses Geräts wurde noch nicht mit der des Servers verglichen.";
+    clock_slow: "This device's clock is {time} slow. Codes are corrected." / "Die Uhr dieses Geräts geht {time} nach. Codes werden berichtigt.";
+    clock_fast: "This device's clock is {time} fast. Codes are corrected." / "Die Uhr dieses Geräts geht {time} vor. Codes werden berichtigt.";
     storage: "Storage" / "Speicher";
     storage_kept: "The browser has promised to keep the vault." / "Der Browser hat zugesagt, den Tresor zu behalten.";
     storage_may_go: "The browser may delete the vault when room gets short. Install the app and keep an encrypted copy." / "Der Browser darf den Tresor löschen, wenn der Platz knapp wird. Installieren Sie die App und sichern Sie eine verschlüsselte Kopie.";

@@ -52,14 +52,16 @@ export function load() {
   });
 }
 
-// Throws "conflict" unless the stored revision is `expected`; "full" or "storage" if the browser could not write.
-export function save(file, revision, expected) {
+// Throws "conflict" unless the stored revision is `expected`; "full" or "storage" if the browser could not write. The file that
+// was there is kept as the previous one, unless it shall be forgotten: another lock, or none, opens it.
+export function save(file, revision, expected, forget) {
   return transact("readwrite", (store, done, refuse) => {
     const current = store.get("current");
     current.onsuccess = () => {
       const old = current.result;
       if ((old?.revision ?? 0) !== expected) return refuse("conflict");
-      if (old) store.put(old, "previous");
+      if (forget) store.delete("previous");
+      else if (old) store.put(old, "previous");
       store.put({ file, revision }, "current");
       done();
     };

@@ -23,6 +23,7 @@ tests![
     codes_stay_right_without_the_server,
     the_codes_of_rfc_6238_appear_at_their_times,
     a_passphrase_opens_the_vault_and_a_wrong_one_does_not,
+    a_passphrase_that_is_set_later_leaves_nothing_in_the_open,
     the_devices_own_lock_opens_the_vault,
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
@@ -132,6 +133,14 @@ impl Handset {
              const get = open.result.transaction('vault').objectStore('vault').get('current'); \
              get.onsuccess = () => { open.result.close(); done([...get.result.file]) } } })";
         serde_json::from_value(self.browser.script(read, Vec::new())).unwrap()
+    }
+
+    /// The names of the files that are kept.
+    fn kept(&self) -> Value {
+        let read = "return new Promise(done => { const open = indexedDB.open('countersign'); open.onsuccess = () => { \
+             const get = open.result.transaction('vault').objectStore('vault').getAllKeys(); \
+             get.onsuccess = () => { open.result.close(); done(get.result) } } })";
+        self.browser.script(read, Vec::new())
     }
 
     fn spoil(&self, file: &[u8]) {
@@ -279,7 +288,8 @@ fn a_wrong_clock_is_told_and_corrected(on: Backend) {
         phone.codes().first().filter(|shown| near.contains(shown)).map(|_| ())
     });
     phone.settings();
-    phone.browser.must_say("Codes are corrected.");
+    let days = (unix_seconds() - server + 43_200) / 86_400;
+    phone.browser.must_say(&format!("This device's clock is {days} d fast. Codes are corrected."));
     // Without the server the last difference stands.
     drop(app);
     phone.reload();
@@ -370,6 +380,7 @@ fn a_passphrase_opens_the_vault_and_a_wrong_one_does_not(on: Backend) {
     phone.browser.fill("#passphrase-old", PASSPHRASE);
     phone.browser.unfold("Save");
     phone.browser.must_say("Saved.");
+    assert_eq!(phone.kept(), json!(["current"]), "the file that the old passphrase opens is gone");
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("That did not open the vault.");
@@ -381,6 +392,26 @@ fn a_passphrase_opens_the_vault_and_a_wrong_one_does_not(on: Backend) {
     assert!(!String::from_utf8_lossy(&file).contains("alice"));
     let beside = phone.browser.script("return JSON.stringify(localStorage)", Vec::new());
     assert!(!beside.as_str().unwrap().contains("GEZDGNBV"), "{beside}");
+}
+
+fn a_passphrase_that_is_set_later_leaves_nothing_in_the_open(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    assert!(String::from_utf8_lossy(&phone.file()).contains("alice"), "without a lock it is readable");
+    assert_eq!(phone.kept(), json!(["current", "previous"]));
+    phone.settings();
+    phone.choose("Lock");
+    phone.browser.fill("#passphrase-new", PASSPHRASE);
+    phone.browser.fill("#passphrase-again", PASSPHRASE);
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    assert!(phone.file().starts_with(b"csvault\n"));
+    assert_eq!(phone.kept(), json!(["current"]));
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.must_show_codes_of(&[URI]);
 }
 
 fn the_devices_own_lock_opens_the_vault(on: Backend) {
