@@ -22,9 +22,8 @@ pub mod revocation;
 pub mod schema;
 pub mod scope_rule;
 pub mod session;
-#[cfg(feature = "postgres")]
-mod set;
 pub mod signing_key;
+mod statement;
 pub mod sweep;
 pub mod token;
 pub mod trusted_device;

@@ -11,6 +11,7 @@ pub mod lockout;
 pub mod notice;
 pub mod password;
 pub mod phone;
+pub mod postgres_url;
 pub mod recovery_code;
 pub mod refusal;
 pub mod scope;

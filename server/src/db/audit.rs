@@ -3,14 +3,15 @@
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::Conn;
 use crate::db::schema::{audit, audit_head};
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
-use crate::db::set::{Statement, column};
+use crate::db::statement::column;
 use crate::domain::audit::{Action, Entry, Noted, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
@@ -19,10 +20,10 @@ use crate::error::Fault;
 /// number of the last one.
 pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> Result<i64, Fault> {
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let (last, mut previous): (i64, Vec<u8>) = diesel::update(audit_head::table.find(1))
-        .set(audit_head::seq.eq(audit_head::seq + count))
-        .returning((audit_head::seq, audit_head::hash))
+    let head: Head = Statement::new("UPDATE audit_head SET seq = seq + ? WHERE id = 1 RETURNING seq, hash")
+        .bind::<BigInt, _>(count)
         .get_result(conn)?;
+    let (last, mut previous) = (head.seq, head.hash);
     let mut entries = Vec::with_capacity(events.len());
     for (Noted { event, origin, at }, seq) in events.iter().zip(last - count + 1..) {
         let mut entry = Entry {
@@ -41,8 +42,17 @@ pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8;
         entries.push(entry);
     }
     insert_all(conn, &entries)?;
-    diesel::update(audit_head::table.find(1)).set(audit_head::hash.eq(previous)).execute(conn)?;
+    Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
+        .bind::<Binary, _>(previous.as_slice())
+        .execute(conn)?;
     Ok(last)
+}
+
+#[derive(diesel::QueryableByName)]
+#[diesel(table_name = audit_head)]
+struct Head {
+    seq: i64,
+    hash: Vec<u8>,
 }
 
 fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<(), Fault> {
@@ -68,19 +78,20 @@ fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {
-    diesel::insert_into(audit::table)
-        .values((
-            audit::seq.eq(entry.seq),
-            audit::at.eq(entry.at.millis()),
-            audit::actor.eq(&entry.actor),
-            audit::action.eq(&entry.action),
-            audit::subject.eq(&entry.subject),
-            audit::outcome.eq(&entry.outcome),
-            audit::address.eq(&entry.address),
-            audit::detail.eq(&entry.detail),
-            audit::hash.eq(&entry.hash),
-        ))
-        .execute(conn)?;
+    Statement::new(
+        "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<BigInt, _>(entry.seq)
+    .bind::<BigInt, _>(entry.at.millis())
+    .bind::<Text, _>(entry.actor.as_str())
+    .bind::<Text, _>(entry.action.as_str())
+    .bind::<Nullable<Text>, _>(entry.subject.as_deref())
+    .bind::<Text, _>(entry.outcome.as_str())
+    .bind::<Nullable<Text>, _>(entry.address.as_deref())
+    .bind::<Nullable<Text>, _>(entry.detail.as_deref())
+    .bind::<Binary, _>(entry.hash.as_slice())
+    .execute(conn)?;
     Ok(())
 }
 

@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Binary};
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary};
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
 use crate::db::schema::{factor, factor_secret, factor_step};
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
-use crate::db::set::{Statement, column};
+use crate::db::statement::column;
 use crate::db::{Conn, id, time, word};
 use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
 use crate::domain::figures::Factors;
@@ -67,10 +69,14 @@ impl Spent {
 /// database decides, so of any number of servers and threads one gets `Some`.
 pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Option<Spent>, Fault> {
     let step = matched.stored_step();
-    let spent = diesel::update(
-        factor_step::table.find(matched.factor().bytes()).filter(factor_step::last_step.lt(step)),
+    let factor = matched.factor();
+    let spent = Statement::new(
+        "UPDATE factor_step SET last_step = ?, used_at = ? WHERE factor_id = ? AND last_step < ?",
     )
-    .set((factor_step::last_step.eq(step), factor_step::used_at.eq(now.millis())))
+    .bind::<BigInt, _>(step)
+    .bind::<BigInt, _>(now.millis())
+    .bind::<Binary, _>(factor.bytes())
+    .bind::<BigInt, _>(step)
     .execute(conn)?;
     if spent == 0 { Ok(None) } else { Spent::of(conn, matched, now).map(Some) }
 }

@@ -11,8 +11,9 @@ use diesel::sql_types::{BigInt, Binary};
 
 use crate::db::Conn;
 use crate::db::schema::lockout;
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
-use crate::db::set::{Statement, column};
+use crate::db::statement::column;
 use crate::domain::id::UserId;
 use crate::domain::lockout::Leak;
 use crate::domain::time::Timestamp;
@@ -65,10 +66,8 @@ pub fn hold(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Fault> 
 }
 
 fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> {
-    // `MultiConnection` has no `on_conflict`. `$1` is PostgreSQL's first parameter and a name to SQLite, which numbers names in
-    // the order they come: both bind in this order.
-    diesel::sql_query(
-        "INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES ($1, 0, 0, $2) \
+    Statement::new(
+        "INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES (?, 0, 0, ?) \
          ON CONFLICT (subject) DO NOTHING",
     )
     .bind::<Binary, _>(subject)
@@ -137,13 +136,21 @@ struct Row {
 
 /// The failures of a subject that may try now, whose row is this transaction's from then on.
 fn open(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Option<i64>, Fault> {
-    let failures =
-        diesel::update(lockout::table.find(subject).filter(lockout::locked_until.le(now.millis())))
-            .set(lockout::attempted_at.eq(now.millis()))
-            .returning(lockout::failures)
-            .get_result(conn)
-            .optional()?;
-    Ok(failures)
+    let open: Option<Failures> = Statement::new(
+        "UPDATE lockout SET attempted_at = ? WHERE subject = ? AND locked_until <= ? RETURNING failures",
+    )
+    .bind::<BigInt, _>(now.millis())
+    .bind::<Binary, _>(subject)
+    .bind::<BigInt, _>(now.millis())
+    .get_result(conn)
+    .optional()?;
+    Ok(open.map(|row| row.failures))
+}
+
+#[derive(diesel::QueryableByName)]
+#[diesel(table_name = lockout)]
+struct Failures {
+    failures: i64,
 }
 
 /// Counts one more failure of a subject that passed the gate in this transaction, and locks it until `until` says for the new count.

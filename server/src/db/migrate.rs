@@ -55,7 +55,7 @@ impl Database {
             create_private(path).map_err(|error| unusable(error.to_string()))?;
         }
         let mut conn =
-            Opener { target: self.target().clone() }.open().map_err(|error| unusable(error.to_string()))?;
+            Opener::of(self.target().clone()).open().map_err(|error| unusable(error.to_string()))?;
         if let Some(version) = first_unknown(&mut conn).map_err(|error| unusable(error.to_string()))? {
             return Err(MigrateError::Newer { version });
         }

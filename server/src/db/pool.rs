@@ -5,28 +5,52 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
 use crate::db::Conn;
+#[cfg(feature = "postgres")]
+use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::target::Target;
 use crate::error::Fault;
 
 /// How long a request waits for a connection, and a SQLite writer for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Pages of a SQLite file that a connection keeps in memory once it has read them, in KiB.
+const CACHE_KIB: u32 = 8 * 1024;
+
+/// The same for the connection that codes have to themselves: it looks up anybody, in no order.
+const CACHE_OF_CODES_KIB: u32 = 128 * 1024;
+
+/// How many pages SQLite's log holds before they are written to their places. More of them are written once instead of twice.
+const LOG_PAGES: u32 = 4000;
+
 /// Opens connections for the pool; only [`Database`] makes one.
 #[derive(Clone, Debug)]
 pub struct Opener {
-    pub(super) target: Target,
+    target: Target,
+    cache_kib: u32,
 }
 
 impl Opener {
+    pub(super) const fn of(target: Target) -> Self {
+        Self { target, cache_kib: CACHE_KIB }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn has_several_hosts(&self) -> bool {
+        let Target::Postgres(url) = &self.target else { return false };
+        PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1)
+    }
+
     pub(super) fn open(&self) -> Result<Conn, ConnectionError> {
         match &self.target {
-            Target::Sqlite(path) => open_sqlite(path).map(Conn::Sqlite),
+            Target::Sqlite(path) => open_sqlite(path, self.cache_kib).map(Conn::Sqlite),
             #[cfg(feature = "postgres")]
             Target::Postgres(url) => open_postgres(url).map(Conn::Postgres),
             #[cfg(not(feature = "postgres"))]
@@ -35,24 +59,52 @@ impl Opener {
     }
 }
 
-/// A server that hangs must not hang its callers: every wait has an end. And a commit that was answered must be on the disk, whatever the
-/// server's default; a stricter default (`remote_write`, `remote_apply`) stays.
+/// The URL with what must hold unless the operator says otherwise.
+///
+/// 1. A server that hangs must not hang its callers: every wait has an end.
+/// 2. Another machine is spoken to by TLS, and must show a certificate for its name. libpq's own default takes whatever answers.
+/// 3. Of several hosts, the one that can write.
 #[cfg(feature = "postgres")]
-fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError> {
-    let mut limited =
-        url::Url::parse(url).map_err(|error| ConnectionError::InvalidConnectionUrl(error.to_string()))?;
-    let given: Vec<String> = limited.query_pairs().map(|(name, _)| name.into_owned()).collect();
-    for (name, value) in [
+fn with_defaults(text: &str, set: impl Fn(&str) -> bool) -> Option<String> {
+    let url = PostgresUrl::parse(text)?;
+    let mut defaults = vec![
         ("connect_timeout", "5"),
         ("keepalives_idle", "10"),
         ("keepalives_interval", "5"),
         ("tcp_user_timeout", "10000"),
-    ] {
-        if !given.iter().any(|known| known == name) {
-            limited.query_pairs_mut().append_pair(name, value);
+    ];
+    if url.leaves_the_machine() && !set("PGSSLMODE") && !url.has("sslmode") {
+        defaults.push(("sslmode", "verify-full"));
+        let authorities = AUTHORITIES.iter().find(|file| Path::new(file).is_file());
+        if let (Some(file), false) = (authorities, set("PGSSLROOTCERT")) {
+            defaults.push(("sslrootcert", file));
         }
     }
-    let mut conn = diesel::pg::PgConnection::establish(limited.as_str())?;
+    if url.hosts().len() > 1 && !set("PGTARGETSESSIONATTRS") {
+        defaults.push(("target_session_attrs", "read-write"));
+    }
+    let mut text = text.to_owned();
+    for (name, value) in defaults.into_iter().filter(|(name, _)| !url.has(name)) {
+        text.push(if text.contains('?') { '&' } else { '?' });
+        text.extend([name, "=", value]);
+    }
+    Some(text)
+}
+
+/// Where systems keep the certificates of the authorities that they trust: Debian, Fedora, Alpine.
+#[cfg(feature = "postgres")]
+const AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// A commit that was answered must be on the disk, whatever the server's default; a stricter default (`remote_write`, `remote_apply`)
+/// stays.
+#[cfg(feature = "postgres")]
+#[expect(clippy::disallowed_methods, reason = "libpq's own variables, which it reads at every connection")]
+fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let unreadable = || ConnectionError::InvalidConnectionUrl("the database's URL".to_owned());
+    let limited = with_defaults(url, set).ok_or_else(unreadable)?;
+    let mut conn = diesel::pg::PgConnection::establish(&limited)?;
     conn.batch_execute(
         "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
          SELECT set_config('synchronous_commit', 'on', false) \
@@ -64,16 +116,31 @@ fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError>
 
 /// WAL lets readers go on beside the writer. `synchronous=FULL`: with NORMAL a power loss could take back a commit whose code was
 /// already answered, and the code would count again.
-fn open_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
+fn open_sqlite(path: &Path, cache_kib: u32) -> Result<SqliteConnection, ConnectionError> {
     let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
     let mut conn = SqliteConnection::establish(path)?;
     let patience = PATIENCE.as_millis();
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {patience}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+         PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = {LOG_PAGES};"
     ))
     .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
+}
+
+/// Whether the server takes changes: of several hosts, the one that was the primary may not be it any more. A connection to one that does not
+/// is thrown away, and the next one asks all hosts anew.
+#[cfg(feature = "postgres")]
+fn takes_changes(conn: &mut diesel::pg::PgConnection) -> Result<(), diesel::r2d2::Error> {
+    let asked = diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('transaction_read_only')");
+    let read_only: String =
+        diesel::select(asked).get_result(conn).map_err(diesel::r2d2::Error::QueryError)?;
+    if read_only == "off" {
+        return Ok(());
+    }
+    let why = "the server takes no changes any more".to_owned();
+    Err(diesel::r2d2::Error::ConnectionError(ConnectionError::BadConnection(why)))
 }
 
 impl ManageConnection for Opener {
@@ -87,6 +154,8 @@ impl ManageConnection for Opener {
     fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
         match conn {
             Conn::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) if self.has_several_hosts() => takes_changes(conn),
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError),
         }
@@ -117,16 +186,28 @@ pub struct Database {
     file: Arc<OnceLock<FileIdentity>>,
 }
 
+fn pool(opener: Opener, size: u32, patience: Duration) -> Pool<Opener> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .connection_timeout(patience)
+        .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
+        .build_unchecked(opener)
+}
+
 impl Database {
     /// A pool of up to `size` connections, none of which is opened before it is wanted.
     pub fn new(target: Target, size: u32, patience: Option<Duration>) -> Self {
-        let pool = Pool::builder()
-            .max_size(size)
-            .min_idle(Some(0))
-            .connection_timeout(patience.unwrap_or(PATIENCE))
-            .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
-            .build_unchecked(Opener { target: target.clone() });
-        Self { pool, target, file: Arc::default() }
+        let opener = Opener::of(target.clone());
+        Self { pool: pool(opener, size, patience.unwrap_or(PATIENCE)), target, file: Arc::default() }
+    }
+
+    /// The same database by one connection that nobody else takes: however busy the others are, codes do not wait for one.
+    #[must_use]
+    pub fn for_codes(&self) -> Self {
+        let opener = Opener { cache_kib: CACHE_OF_CODES_KIB, ..Opener::of(self.target.clone()) };
+        let patience = self.pool.connection_timeout();
+        Self { pool: pool(opener, 1, patience), target: self.target.clone(), file: Arc::clone(&self.file) }
     }
 
     /// Where the connections lead.
@@ -145,5 +226,44 @@ impl Database {
             }
         }
         self.pool.get().map_err(|error| Fault::Database(error.to_string()))
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::with_defaults;
+
+    fn complete(text: &str) -> String {
+        with_defaults(text, |_| false).expect(text)
+    }
+
+    #[test]
+    fn another_machine_must_show_who_it_is() {
+        assert!(complete("postgres://ada@db.example/cs").contains("&sslmode=verify-full"));
+        assert!(complete("postgres://localhost,db.example/cs").contains("&sslmode=verify-full"));
+        assert!(!complete("postgres://localhost/cs").contains("sslmode"));
+        assert!(!complete("postgres:///cs?host=/run/postgresql").contains("sslmode"));
+        // What the operator says stands, in the URL or in libpq's own variable.
+        assert!(!complete("postgres://db.example/cs?sslmode=require").contains("verify-full"));
+        let by_variable =
+            with_defaults("postgres://db.example/cs", |name| name == "PGSSLMODE").expect("a URL");
+        assert!(!by_variable.contains("sslmode"), "{by_variable}");
+        let own = complete("postgres://db.example/cs?sslrootcert=/own.pem");
+        assert!(own.contains("sslmode=verify-full") && own.matches("sslrootcert").count() == 1, "{own}");
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_writes_is_wanted() {
+        assert!(
+            complete("postgres://localhost:1,localhost:2/cs").contains("target_session_attrs=read-write")
+        );
+        assert!(!complete("postgres://localhost/cs").contains("target_session_attrs"));
+        let own = complete("postgres://a,b/cs?target_session_attrs=primary");
+        assert_eq!(own.matches("target_session_attrs").count(), 1, "{own}");
+        // Every wait has an end, and what was given comes first.
+        assert!(
+            own.starts_with("postgres://a,b/cs?target_session_attrs=primary&connect_timeout=5&"),
+            "{own}"
+        );
     }
 }

@@ -2,11 +2,13 @@
 
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use crate::db::schema::{client, session};
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
-use crate::db::set::{Statement, column};
+use crate::db::statement::column;
 use crate::db::{Conn, id};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -70,22 +72,23 @@ pub fn insert_all(conn: &mut Conn, logins: &[New]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    diesel::insert_into(session::table)
-        .values((
-            session::id.eq(new.id.bytes()),
-            session::user_id.eq(new.user.bytes()),
-            session::client_id.eq(new.client.bytes()),
-            session::factor_id.eq(new.factor.as_ref().map(FactorId::bytes)),
-            session::amr.eq(new.amr.as_str()),
-            session::address.eq(&new.address),
-            session::device.eq(&new.device),
-            session::started_at.eq(new.started_at.millis()),
-            session::used_at.eq(new.started_at.millis()),
-            session::ends_at.eq(new.ends_at.millis()),
-            session::limit_at.eq(new.limit_at.millis()),
-            session::refresh_id.eq(new.refresh.as_ref().map(TokenId::bytes)),
-        ))
-        .execute(conn)?;
+    Statement::new(
+        "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
+         started_at, used_at, ends_at, limit_at, refresh_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Binary, _>(new.id.bytes())
+    .bind::<Binary, _>(new.user.bytes())
+    .bind::<Binary, _>(new.client.bytes())
+    .bind::<Nullable<Binary>, _>(new.factor.as_ref().map(FactorId::bytes))
+    .bind::<Text, _>(new.amr.as_str())
+    .bind::<Nullable<Text>, _>(new.address.as_deref())
+    .bind::<Nullable<Text>, _>(new.device.as_deref())
+    .bind::<BigInt, _>(new.started_at.millis())
+    .bind::<BigInt, _>(new.started_at.millis())
+    .bind::<BigInt, _>(new.ends_at.millis())
+    .bind::<BigInt, _>(new.limit_at.millis())
+    .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))
+    .execute(conn)?;
     Ok(())
 }
 

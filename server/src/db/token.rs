@@ -2,11 +2,13 @@
 
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::schema::{client, session, token, user};
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
-use crate::db::set::{Statement, column};
+use crate::db::statement::column;
 use crate::db::{Conn, id, read_details, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
@@ -87,21 +89,22 @@ pub fn insert_all(conn: &mut Conn, tokens: &[New]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    diesel::insert_into(token::table)
-        .values((
-            token::id.eq(new.id.bytes()),
-            token::session_id.eq(new.session.as_ref().map(SessionId::bytes)),
-            token::client_id.eq(new.client.bytes()),
-            token::kind.eq(new.kind.as_str()),
-            token::hash.eq(new.hash.as_ref().map(<[u8; 32]>::as_slice)),
-            token::audience.eq(&new.audience),
-            token::scope.eq(&new.scope),
-            token::details.eq(&new.details),
-            token::issued_at.eq(new.issued_at.millis()),
-            token::expires_at.eq(new.expires_at.millis()),
-            token::one_use.eq(new.one_use),
-        ))
-        .execute(conn)?;
+    Statement::new(
+        "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
+         issued_at, expires_at, one_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Binary, _>(new.id.bytes())
+    .bind::<Nullable<Binary>, _>(new.session.as_ref().map(SessionId::bytes))
+    .bind::<Binary, _>(new.client.bytes())
+    .bind::<Text, _>(new.kind.as_str())
+    .bind::<Nullable<Binary>, _>(new.hash.as_ref().map(<[u8; 32]>::as_slice))
+    .bind::<Text, _>(new.audience.as_str())
+    .bind::<Text, _>(new.scope.as_str())
+    .bind::<Nullable<Text>, _>(new.details.as_deref())
+    .bind::<BigInt, _>(new.issued_at.millis())
+    .bind::<BigInt, _>(new.expires_at.millis())
+    .bind::<Bool, _>(new.one_use)
+    .execute(conn)?;
     Ok(())
 }
 
@@ -176,9 +179,11 @@ impl SessionRow {
 /// The access token with all that its life hangs on, live or not.
 pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault> {
     type Found = (TokenRow, String, Option<SessionRow>, Option<(String, String)>);
+    // One join after the other: a join within a join SQLite would work out for all sessions first.
     let query = token::table
         .inner_join(client::table)
-        .left_join(session::table.inner_join(user::table))
+        .left_join(session::table.on(token::session_id.eq(session::id.nullable())))
+        .left_join(user::table.on(session::user_id.nullable().eq(user::id.nullable())))
         .filter(token::kind.eq(Kind::Access.as_str()))
         .select((
             TokenRow::as_select(),

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{factor_step, lockout, user};
 #[cfg(feature = "postgres")]
-use crate::db::set::column;
+use crate::db::statement::column;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::figures::Users;
 use crate::domain::id::UserId;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::refusal::Invalid;
 
 /// Which database, from the setting `database`.
@@ -31,16 +32,9 @@ impl Target {
         Err(Invalid::new("database", "must be sqlite://PATH or postgres://USER@HOST/NAME"))
     }
 
-    /// A password with `@` or `/` in it would be taken for a host by some readers and shown to somebody by others.
     fn parse_postgres(text: &str) -> Result<Self, Invalid> {
         let reason = "is not a URL; write special characters of the password as %40 (@), %2F (/), %3A (:)";
-        let invalid = || Invalid::new("database", reason);
-        let url = url::Url::parse(text).map_err(|_| invalid())?;
-        let credentials_end = text.find('@');
-        let strange = text.matches('@').count() > 1 || url.path().contains('@') || url.fragment().is_some();
-        if strange || credentials_end.is_some_and(|end| text[..end].matches('/').count() > 2) {
-            return Err(invalid());
-        }
+        PostgresUrl::parse(text).ok_or_else(|| Invalid::new("database", reason))?;
         Ok(Self::Postgres(text.to_owned()))
     }
 
@@ -48,16 +42,9 @@ impl Target {
     pub fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite://{}", path.display()),
-            Self::Postgres(text) => url::Url::parse(text).map_or_else(
-                |_| "postgres://…".to_owned(),
-                |mut url| {
-                    if url.password().is_some() {
-                        let _ = url.set_password(Some("…"));
-                    }
-                    url.set_query(None);
-                    url.to_string()
-                },
-            ),
+            Self::Postgres(text) => {
+                PostgresUrl::parse(text).map_or_else(|| "postgres://…".to_owned(), |url| url.shown())
+            }
         }
     }
 }

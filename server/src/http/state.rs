@@ -77,7 +77,7 @@ impl State {
     ) -> Arc<Self> {
         let service = Arc::new(service);
         Arc::new(Self {
-            codes: Codes::start(Arc::clone(&service), database.clone(), limits.codes),
+            codes: Codes::start(Arc::clone(&service), database.for_codes(), limits.codes),
             under_way: Arc::new(Semaphore::new(limits.under_way)),
             service,
             database,

@@ -1,6 +1,7 @@
 //! Codes of many requests in one transaction: each is answered for itself, and more than the server keeps for its callers is shed.
 
-use std::sync::mpsc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use countersign::domain::client::Grant;
 use countersign::domain::scope::Scopes;
 use countersign::domain::user::UserName;
 use countersign::http::Limits;
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
 use mobile_core::Code;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,7 @@ tests![
     every_request_of_a_group_is_answered_for_itself,
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_group_on_either_of_two_servers_spends_every_code_once,
+    statements_of_codes_are_prepared_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     more_requests_than_the_server_keeps_are_shed,
 ];
@@ -167,6 +169,52 @@ fn a_group_on_either_of_two_servers_spends_every_code_once(on: Backend) {
         assert_eq!(status, [200, 400], "{user}: {pair:?}");
     }
     the_log_is_intact(&app);
+}
+
+/// What is planned anew at every code costs more than the code. Diesel says which statements it keeps.
+fn statements_of_codes_are_prepared_once(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let phones: Vec<_> = (0..6)
+        .map(|index| {
+            let user = format!("user{index}");
+            app.user(&user);
+            (app.phone(&user), user)
+        })
+        .collect();
+    let group = |of: std::ops::Range<usize>| -> Vec<Asked> {
+        phones[of].iter().map(|(phone, user)| asked(&app, &shop, user, &phone.code(), None)).collect()
+    };
+    let begun: Arc<Mutex<(BTreeSet<String>, BTreeSet<String>)>> = Arc::default();
+    let noted = Arc::clone(&begun);
+    app.operate(|service, _, _| {
+        // One that has prepared nothing yet.
+        let mut conn = app.place.connection();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            let mut noted = noted.lock().unwrap();
+            match event {
+                InstrumentationEvent::StartQuery { query, .. } => {
+                    let text = query.to_string();
+                    noted.0.insert(text.split(" -- binds").next().unwrap().to_owned());
+                }
+                InstrumentationEvent::CacheQuery { sql, .. } => {
+                    noted.1.insert(sql.to_owned());
+                }
+                _ => {}
+            }
+        });
+        // One alone, and several together: on PostgreSQL they are different statements.
+        for group in [group(0..1), group(1..4), group(4..6)] {
+            assert!(exchange_all(service, &mut conn, &group).iter().all(Result::is_ok));
+        }
+        Ok(())
+    })
+    .unwrap();
+    let begun = begun.lock().unwrap();
+    let is_bracket = |sql: &&String| ["BEGIN", "COMMIT"].iter().any(|word| sql.starts_with(word));
+    let anew: Vec<&String> = begun.0.difference(&begun.1).filter(|sql| !is_bracket(sql)).collect();
+    assert!(anew.is_empty(), "{anew:#?}");
+    assert!(begun.1.len() > 8, "{begun:#?}");
 }
 
 /// Sends `count` requests at once while nobody can write, until as many as `shed` are refused; then lets the others go on.
