@@ -30,7 +30,8 @@ cargo xtask COMMAND
   test STEP                          one step of it: needs, format, lints, architecture, phone, tests, docs, wasm,
                                      licences
   test it [FILTER]                   the server's integration tests alone, all or those whose name contains FILTER
-  bench [--seconds S] [--callers N]  how fast tokens are checked, against the machine's limits in the same run
+  bench [--seconds S] [--only PART,...] [--enrolments N,...] [--write FOLDER]
+                                     how fast the server is, against the machine's limits in the same run
   check                              the same as `test architecture`
   help                               this text
 ";

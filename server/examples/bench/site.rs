@@ -348,16 +348,27 @@ fn secret(number: u32) -> [u8; 20] {
     secret
 }
 
-/// The phones of all people of a site, and which of their codes were used.
+/// The phones of all people of a site, and which of their codes were used. They come in an order that no index has.
 pub(crate) struct Phones {
     last: Vec<u64>,
     next: usize,
+    stride: usize,
     totp: Totp,
 }
 
 impl Phones {
     pub(crate) fn of(site: &Site) -> Self {
-        Self { last: vec![0; site.people as usize], next: 0, totp: Totp::default() }
+        let people = site.people as usize;
+        // From one to the next goes far, and comes by everybody once before it comes back.
+        let shares_no_factor = |stride: &usize| greatest_common_divisor(*stride, people) == 1;
+        let stride = (people * 618 / 1000..=people).find(shares_no_factor).unwrap_or(1);
+        Self { last: vec![0; people], next: 0, stride, totp: Totp::default() }
+    }
+
+    fn advance(&mut self) -> usize {
+        let number = self.next;
+        self.next = (self.next + self.stride) % self.last.len();
+        number
     }
 
     /// The next code that is good now, from one person after the other: of the step before, this one, the next one. `None` when every
@@ -365,8 +376,7 @@ impl Phones {
     pub(crate) fn code(&mut self) -> Option<(String, String)> {
         let now = self.totp.step_at(unix_seconds()).get();
         for _ in 0..self.last.len() {
-            let number = self.next;
-            self.next = (self.next + 1) % self.last.len();
+            let number = self.advance();
             let step = (self.last[number] + 1).max(now - 1);
             if step <= now + 1 {
                 self.last[number] = step;
@@ -381,10 +391,16 @@ impl Phones {
 
     /// A code that is hardly anybody's, for one person after the other.
     pub(crate) fn wrong(&mut self) -> (String, &'static str) {
-        let number = self.next;
-        self.next = (self.next + 1) % self.last.len();
-        (format!("person{number:08}"), "00000000")
+        let number = self.advance();
+        (format!("person{number:08}"), "000000")
     }
+}
+
+const fn greatest_common_divisor(mut one: usize, mut other: usize) -> usize {
+    while other > 0 {
+        (one, other) = (other, one % other);
+    }
+    one
 }
 
 fn unix_seconds() -> u64 {

@@ -106,7 +106,7 @@ fn url(database: &str) -> String {
 }
 
 /// Where initdb and postgres are; Debian keeps them off the path.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let installed = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -129,7 +129,7 @@ pub fn is_root() -> bool {
 }
 
 /// The program as another user, ended with its parent.
-fn as_user(user: Option<&str>, program: &Path) -> Command {
+pub fn as_user(user: Option<&str>, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "QUIT"]);
     if let Some(user) = user {
@@ -139,7 +139,7 @@ fn as_user(user: Option<&str>, program: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

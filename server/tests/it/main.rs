@@ -43,6 +43,8 @@ mod reach;
 mod recipes;
 mod recovery;
 mod refresh;
+#[cfg(feature = "postgres")]
+mod replicas;
 mod sessions;
 mod startup;
 mod tls;
@@ -135,6 +137,8 @@ fn main() -> ExitCode {
     for (module, tests) in modules {
         list(&mut trials, module, tests, Backend::ALL);
     }
+    #[cfg(feature = "postgres")]
+    list(&mut trials, "replicas", replicas::tests(), &Backend::ALL[1..]);
     for (module, tests) in browser::tests() {
         // Pages do not know which database is behind them; that forms reach both is seen in one test.
         let backends = if module == browser::ON_EVERY_BACKEND { Backend::ALL } else { &Backend::ALL[..1] };

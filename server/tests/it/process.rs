@@ -30,10 +30,22 @@ impl Installation {
         };
         let installation = Self { folder, database };
         if on != Backend::Sqlite {
-            std::fs::create_dir(installation.data()).unwrap();
-            installation.run(&["master-key", "new", installation.master_key().to_str().unwrap()]);
+            installation.make_master_key();
         }
         installation
+    }
+
+    /// One on this database, with a master key of its own.
+    pub fn on(database: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("cs-run-").tempdir().unwrap();
+        let installation = Self { folder, database: database.to_owned() };
+        installation.make_master_key();
+        installation
+    }
+
+    fn make_master_key(&self) {
+        std::fs::create_dir(self.data()).unwrap();
+        self.run(&["master-key", "new", self.master_key().to_str().unwrap()]);
     }
 
     pub fn data(&self) -> PathBuf {
