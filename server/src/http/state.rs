@@ -26,12 +26,6 @@ use crate::http::codes::Codes;
 use crate::http::extract::bearer;
 use crate::settings::Shown;
 
-/// Argon2 calculations that run at once; each takes a core and 19 MiB.
-const PASSWORDS_AT_ONCE: usize = 2;
-
-/// Password checks that wait for one of those places; beyond that the server sheds load.
-const PASSWORDS_WAITING: usize = 64;
-
 /// How much is kept for callers before the server sheds load with a 503.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -39,12 +33,22 @@ pub struct Limits {
     pub under_way: usize,
     /// Codes that wait for their group.
     pub codes: usize,
+    /// Argon2 calculations that run at once; each takes a core and 19 MiB.
+    pub passwords_at_once: usize,
+    /// Password checks that wait for one of those places.
+    pub passwords_waiting: usize,
 }
 
 impl Default for Limits {
-    /// A few megabytes, and less than a second's work at full speed.
+    /// A few megabytes, and less than a second's work at full speed. One core is left to codes, where there are two.
     fn default() -> Self {
-        Self { under_way: 1024, codes: 4096 }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            under_way: 1024,
+            codes: 4096,
+            passwords_at_once: cores.saturating_sub(1).max(1),
+            passwords_waiting: 64,
+        }
     }
 }
 
@@ -85,8 +89,8 @@ impl State {
             behind_proxy,
             settings: OnceLock::new(),
             phone_files: OnceLock::new(),
-            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
-            waiting: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE + PASSWORDS_WAITING)),
+            passwords: Arc::new(Semaphore::new(limits.passwords_at_once)),
+            waiting: Arc::new(Semaphore::new(limits.passwords_at_once + limits.passwords_waiting)),
         })
     }
 

@@ -1,6 +1,8 @@
 //! Codes of many requests in one transaction: each is answered for itself, and more than the server keeps for its callers is shed.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -32,6 +34,7 @@ tests![
     statements_of_codes_are_prepared_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     more_requests_than_the_server_keeps_are_shed,
+    passwords_that_wait_hold_no_code_up,
 ];
 
 fn asked(app: &App, client: &Client<'_>, user: &str, code: &str, scope: Option<&str>) -> Asked {
@@ -284,4 +287,43 @@ fn more_requests_than_the_server_keeps_are_shed(on: Backend) {
     let shed = replies.iter().find(|reply| reply.status == 503).unwrap();
     assert!(shed.header("retry-after").is_some(), "{shed:?}");
     shop.post("/oauth/token", &[("grant_type", "client_credentials")]).access_token();
+}
+
+fn passwords_that_wait_hold_no_code_up(on: Backend) {
+    // There is no place for Argon2 at all: two who give a password wait as long as the server runs, and all others are told to come back.
+    let limits = Limits { passwords_at_once: 0, passwords_waiting: 2, ..Limits::default() };
+    let app = App::start_within(on, limits);
+    let shop = app.client();
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let address = app.url.strip_prefix("http://").unwrap().to_owned();
+    let body = format!(
+        "grant_type=password&username=alice&password=x&client_id={}&client_secret={}",
+        shop.id, shop.secret
+    );
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (sender, replies) = mpsc::channel();
+    for _ in 0..6 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let sender = sender.clone();
+        // Those that wait are let go when the server ends.
+        thread::spawn(move || {
+            let mut head = [0; 12];
+            if stream.read_exact(&mut head).is_ok() {
+                let _ = sender.send(head);
+            }
+        });
+    }
+    for _ in 0..4 {
+        let head = replies.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(&head, b"HTTP/1.1 503");
+    }
+    shop.otp("alice", &phone.code()).access_token();
+    assert_eq!(app.get("/readyz").status, 200);
+    assert!(replies.try_recv().is_err(), "two are still waiting");
 }
