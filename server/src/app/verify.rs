@@ -210,7 +210,11 @@ pub(super) fn check_and_spend_all(
             }
             Found::Wrong => {
                 let failures = passed.failures + 1;
-                failed.push((one.who.id(), lockout::codes_locked_until(failures, one.at.now)));
+                failed.push(db::lockout::Failed {
+                    user: one.who.id(),
+                    now: one.at.now,
+                    locked_until: lockout::codes_locked_until(failures, one.at.now),
+                });
                 tell_of_lock(service, tx, user.as_ref(), failures)?;
                 tx.note(refused("wrong").with(format!("failures={failures}")));
                 Err(Refusal::InvalidGrant)

@@ -117,10 +117,17 @@ pub fn pass_all(conn: &mut Conn, tries: &[Try]) -> Result<Vec<Passed>, Fault> {
             .map(|one| {
                 let found = rows.get(one.user.bytes()).ok_or(Fault::Corrupt { what: "lockout" })?;
                 let (failures, locked_until) = (found.0, Timestamp::from_millis(found.1));
-                let gate = if locked_until <= one.now { Gate::Open } else { Gate::Closed(locked_until) };
-                Ok(Passed { gate, failures })
+                Ok(Passed { gate: gate(locked_until, one.now), failures })
             })
             .collect();
+    }
+    if let (Conn::Sqlite(_), [_, ..]) = (&*conn, tries) {
+        // A transaction that writes is alone on SQLite. So looking is enough, and whoever has not failed needs no row.
+        let looked = |one: &Try| {
+            let Standing { failures, locked_until } = standing(conn, one.user.bytes())?;
+            Ok(Passed { gate: gate(locked_until, one.now), failures })
+        };
+        return tries.iter().map(looked).collect();
     }
     tries.iter().map(|one| pass_counting(conn, one.user.bytes(), one.now)).collect()
 }
@@ -132,6 +139,10 @@ struct Row {
     subject: Vec<u8>,
     failures: i64,
     locked_until: i64,
+}
+
+fn gate(locked_until: Timestamp, now: Timestamp) -> Gate {
+    if locked_until <= now { Gate::Open } else { Gate::Closed(locked_until) }
 }
 
 /// The failures of a subject that may try now, whose row is this transaction's from then on.
@@ -171,21 +182,40 @@ pub fn fail(
     Ok(Standing { failures, locked_until })
 }
 
-/// Counts one more failure of each of these users, who passed the gate in this transaction, and locks each until its time.
-pub fn fail_all(conn: &mut Conn, failed: &[(UserId, Timestamp)]) -> Result<(), Fault> {
+/// A wrong code of a user who passed the gate in this transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    /// Whose.
+    pub user: UserId,
+    /// When.
+    pub now: Timestamp,
+    /// Until when the user is locked for it.
+    pub locked_until: Timestamp,
+}
+
+/// Counts one more failure of each of these users. Nobody may be among them twice.
+pub fn fail_all(conn: &mut Conn, failed: &[Failed]) -> Result<(), Fault> {
     #[cfg(feature = "postgres")]
     if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, failed) {
         Statement::new(
             "UPDATE lockout SET failures = failures + 1, locked_until = failed.until \
              FROM UNNEST(?, ?) AS failed (subject, until) WHERE lockout.subject = failed.subject",
         )
-        .bind::<Array<Binary>, _>(column(failed, |(user, _)| user.bytes()))
-        .bind::<Array<BigInt>, _>(column(failed, |(_, until)| until.millis()))
+        .bind::<Array<Binary>, _>(column(failed, |one| one.user.bytes()))
+        .bind::<Array<BigInt>, _>(column(failed, |one| one.locked_until.millis()))
         .execute(conn)?;
         return Ok(());
     }
-    for (user, until) in failed {
-        fail(conn, user.bytes(), |_| *until)?;
+    for one in failed {
+        Statement::new(
+            "INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES (?, 1, ?, ?) \
+             ON CONFLICT (subject) DO UPDATE SET failures = lockout.failures + 1, \
+             locked_until = excluded.locked_until, attempted_at = excluded.attempted_at",
+        )
+        .bind::<Binary, _>(one.user.bytes())
+        .bind::<BigInt, _>(one.locked_until.millis())
+        .bind::<BigInt, _>(one.now.millis())
+        .execute(conn)?;
     }
     Ok(())
 }

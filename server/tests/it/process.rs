@@ -36,6 +36,7 @@ impl Installation {
     }
 
     /// One on this database, with a master key of its own.
+    #[cfg(feature = "postgres")]
     pub fn on(database: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-run-").tempdir().unwrap();
         let installation = Self { folder, database: database.to_owned() };
