@@ -13,6 +13,7 @@ pub mod password;
 pub mod phone;
 pub mod recovery_code;
 pub mod refusal;
+pub mod relocation;
 pub mod scope;
 pub mod search;
 pub mod target;
