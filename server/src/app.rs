@@ -25,6 +25,7 @@ pub mod overview;
 pub mod phone;
 pub mod recovery_code;
 pub mod refresh;
+pub mod relocation;
 pub mod reset;
 pub mod revocation;
 pub mod revoke;

@@ -13,6 +13,7 @@ mod open;
 mod outbox;
 mod output;
 mod recovery_code;
+mod relocation;
 mod scope;
 mod serve;
 mod session;
@@ -78,6 +79,8 @@ enum Command {
     /// Read and check the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy everything to another database, check it row by row, and close the old one for good
+    Move(relocation::Command),
     /// Print the settings and where each comes from, secrets hidden
     Config,
 }
@@ -111,6 +114,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::MasterKey(command) => master_key::run(&command, output),
         Command::Outbox(command) => outbox::run(&command, &settings, output),
         Command::Audit(command) => audit::run(&command, &settings, output),
+        Command::Move(command) => relocation::run(&command, &settings, output),
         Command::Config => {
             let shown = settings.shown();
             output.print(&shown, || {

@@ -2,6 +2,7 @@
 //! statement decides, never a value read before.
 
 pub mod audit;
+pub mod catalogue;
 pub mod client;
 mod conn;
 pub mod factor;
@@ -17,8 +18,10 @@ mod migrate;
 pub mod outbox;
 mod pool;
 pub mod recovery_code;
+pub mod relocation;
 pub mod reset_request;
 pub mod revocation;
+pub mod rows;
 pub mod schema;
 pub mod scope_rule;
 pub mod session;

@@ -14,6 +14,7 @@ pub mod phone;
 pub mod postgres_url;
 pub mod recovery_code;
 pub mod refusal;
+pub mod relocation;
 pub mod scope;
 pub mod search;
 pub mod target;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::context::Stop;
+use crate::app::relocation::MoveError;
 use crate::app::start::StartError;
 use crate::db::MigrateError;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -56,6 +57,16 @@ impl From<Stop> for Failure {
 impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         Self::new("database", error)
+    }
+}
+
+impl From<MoveError> for Failure {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Closed(error) => error.into(),
+            MoveError::Broken(fault) => fault.into(),
+            other => Self::new("move", other),
+        }
     }
 }
 

@@ -30,20 +30,29 @@ impl Conn {
     ///
     /// On SQLite it begins with `BEGIN IMMEDIATE`, so that it waits for the one writer's place before it reads anything.
     pub fn write<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        match self {
-            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
+        self.write_or_stop(body)
+    }
+
+    /// The same for a body that has more reasons to stop than faults.
+    pub fn write_or_stop<T, E: From<Fault>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = match self {
+            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
             #[cfg(feature = "postgres")]
-            Self::Postgres(conn) => AnsiTransactionManager::begin_transaction(conn)?,
-        }
+            Self::Postgres(conn) => AnsiTransactionManager::begin_transaction(conn),
+        };
+        begun.map_err(Fault::from)?;
         match body(self) {
             Ok(value) => {
-                <Self as Connection>::TransactionManager::commit_transaction(self)?;
+                <Self as Connection>::TransactionManager::commit_transaction(self).map_err(Fault::from)?;
                 Ok(value)
             }
-            Err(fault) => {
+            Err(stop) => {
                 // Where even the rollback fails the connection is broken, and the pool throws it away.
                 let _ = <Self as Connection>::TransactionManager::rollback_transaction(self);
-                Err(fault)
+                Err(stop)
             }
         }
     }

@@ -8,8 +8,10 @@ use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::db::pool::Opener;
-use crate::db::{Conn, Database};
+use crate::db::{Conn, Database, catalogue, relocation};
+use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
+use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -37,33 +39,100 @@ pub enum MigrateError {
         /// Why, in the database's words.
         reason: String,
     },
+    /// `countersign move` has taken everything elsewhere: a code that is spent there must not count here.
+    #[error("the database was moved to {place} on {at}; use that one, this one is closed for good")]
+    MovedAway {
+        /// Where to.
+        place: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// `countersign move` has not finished bringing everything here.
+    #[error(
+        "a move from {place} to this database was begun on {at} and is not finished; run the same `countersign move` again"
+    )]
+    NotArrived {
+        /// Where from.
+        place: String,
+        /// When it was begun.
+        at: Timestamp,
+    },
+}
+
+impl MigrateError {
+    /// Why nobody may use a database that a move has closed, or has not opened yet.
+    pub fn closed(relocation: Relocation) -> Option<Self> {
+        let Relocation { place, at, .. } = relocation;
+        match relocation.way {
+            Way::Leaving => None,
+            Way::Left => Some(Self::MovedAway { place, at }),
+            Way::Arriving => Some(Self::NotArrived { place, at }),
+        }
+    }
 }
 
 impl Database {
     /// Opens the database, creating a SQLite file that is not there, and runs the migrations that it lacks, all in one
     /// transaction: servers that start at once wait for one another, and a failure leaves it as it was.
     pub fn prepare(&self) -> Result<(), MigrateError> {
-        let unusable = |reason: String| MigrateError::Unusable { target: self.target().shown(), reason };
+        let mut conn = self.open_or_create()?;
+        let closed = relocation::find(&mut conn).map_err(|fault| self.unusable(&fault))?;
+        if let Some(error) = closed.and_then(MigrateError::closed) {
+            return Err(error);
+        }
+        self.migrate(&mut conn)
+    }
+
+    /// The same for a move, which opens databases that are closed to everybody else.
+    pub fn prepare_for_move(&self) -> Result<Conn, MigrateError> {
+        let mut conn = self.open_or_create()?;
+        self.migrate(&mut conn)?;
+        Ok(conn)
+    }
+
+    /// Opens the database as it is, for a look; makes no file. `None`: there is none yet.
+    pub fn look(&self) -> Result<Option<Conn>, MigrateError> {
+        if let Target::Sqlite(path) = self.target()
+            && !path.exists()
+        {
+            return Ok(None);
+        }
+        self.open_known().map(Some)
+    }
+
+    fn unusable(&self, reason: &impl ToString) -> MigrateError {
+        MigrateError::Unusable { target: self.target().shown(), reason: reason.to_string() }
+    }
+
+    fn open_or_create(&self) -> Result<Conn, MigrateError> {
         if let Target::Sqlite(path) = self.target()
             && let Some(folder) = path.parent()
             && !folder.as_os_str().is_empty()
             && !folder.is_dir()
         {
-            return Err(unusable(format!("the folder {} does not exist", folder.display())));
+            return Err(self.unusable(&format!("the folder {} does not exist", folder.display())));
         }
         if let Target::Sqlite(path) = self.target() {
-            create_private(path).map_err(|error| unusable(error.to_string()))?;
+            create_private(path).map_err(|error| self.unusable(&error))?;
         }
-        let mut conn =
-            Opener::of(self.target().clone()).open().map_err(|error| unusable(error.to_string()))?;
-        if let Some(version) = first_unknown(&mut conn).map_err(|error| unusable(error.to_string()))? {
-            return Err(MigrateError::Newer { version });
+        self.open_known()
+    }
+
+    /// Opens it, unless a later program has changed it.
+    fn open_known(&self) -> Result<Conn, MigrateError> {
+        let mut conn = Opener::of(self.target().clone()).open().map_err(|error| self.unusable(&error))?;
+        match first_unknown(&mut conn).map_err(|error| self.unusable(&error))? {
+            Some(version) => Err(MigrateError::Newer { version }),
+            None => Ok(conn),
         }
-        match &mut conn {
+    }
+
+    fn migrate(&self, conn: &mut Conn) -> Result<(), MigrateError> {
+        match conn {
             Conn::Sqlite(conn) => {
-                if conn.has_pending_migration(SQLITE).map_err(|error| unusable(error.to_string()))? {
+                if conn.has_pending_migration(SQLITE).map_err(|error| self.unusable(&error))? {
                     conn.immediate_transaction(|conn| run(conn, SQLITE))
-                        .map_err(|error| unusable(error.to_string()))?;
+                        .map_err(|error| self.unusable(&error))?;
                 }
             }
             #[cfg(feature = "postgres")]
@@ -74,11 +143,20 @@ impl Database {
                     conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))?;
                     run(conn, POSTGRES)
                 })
-                .map_err(|error| unusable(error.to_string()))?;
+                .map_err(|error| self.unusable(&error))?;
             }
         }
         Ok(())
     }
+}
+
+/// A new database with nothing in it but what migrations make, in memory: what an empty one looks like.
+pub(super) fn pristine() -> Result<Conn, Fault> {
+    use diesel::Connection as _;
+    let opened = diesel::sqlite::SqliteConnection::establish(":memory:");
+    let mut conn = opened.map_err(|error| Fault::Database(error.to_string()))?;
+    run(&mut conn, SQLITE)?;
+    Ok(Conn::Sqlite(conn))
 }
 
 /// A new database file is its owner's alone; SQLite gives the files beside it the same mode.
@@ -113,14 +191,12 @@ fn first_unknown(conn: &mut Conn) -> Result<Option<String>, Fault> {
         let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(fault)?;
         Ok(applied.into_iter().map(|version| version.to_string()).rfind(|version| !known.contains(version)))
     }
+    // `applied_migrations` would create its table, even in a database that may not be written or is another program's.
+    if !catalogue::has(conn, catalogue::MIGRATIONS)? {
+        return Ok(None);
+    }
     match conn {
-        Conn::Sqlite(conn) => {
-            // `applied_migrations` would create its table, even in a database that may not be written.
-            if !sqlite_has_migrations(conn)? {
-                return Ok(None);
-            }
-            unknown(conn, &SQLITE)
-        }
+        Conn::Sqlite(conn) => unknown(conn, &SQLITE),
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             use diesel::Connection as _;
@@ -131,15 +207,4 @@ fn first_unknown(conn: &mut Conn) -> Result<Option<String>, Fault> {
             })
         }
     }
-}
-
-fn sqlite_has_migrations(conn: &mut diesel::sqlite::SqliteConnection) -> Result<bool, Fault> {
-    use diesel::dsl::sql;
-    use diesel::sql_types::BigInt;
-    use diesel::{RunQueryDsl, select};
-    let tables: i64 = select(sql::<BigInt>(
-        "(SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations')",
-    ))
-    .get_result(conn)?;
-    Ok(tables > 0)
 }

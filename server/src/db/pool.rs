@@ -215,6 +215,17 @@ impl Database {
         &self.target
     }
 
+    /// Whether the other leads to the same SQLite file, by whatever path. What two PostgreSQL URLs have in common only the server knows:
+    /// [`crate::db::relocation::are_one`].
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Sqlite(one), Target::Sqlite(two)) => {
+                FileIdentity::of(one).is_some_and(|file| FileIdentity::of(two) == Some(file))
+            }
+            _ => false,
+        }
+    }
+
     /// A connection, waited for a while. Blocks: never on a thread that serves requests.
     pub fn connection(&self) -> Result<PooledConnection<Opener>, Fault> {
         if let Target::Sqlite(path) = &self.target {

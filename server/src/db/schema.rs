@@ -292,6 +292,17 @@ table! {
     }
 }
 
+table! {
+    relocation (id) {
+        id -> Integer,
+        state -> Text,
+        mark -> Binary,
+        other -> Nullable<Binary>,
+        place -> Text,
+        at -> BigInt,
+    }
+}
+
 joinable!(factor_secret -> factor (factor_id));
 joinable!(factor_step -> factor (factor_id));
 joinable!(factor_phone -> factor (factor_id));

@@ -24,6 +24,12 @@ impl Invalid {
         Self { field: Cow::Borrowed(field), reason: Cow::Borrowed(reason) }
     }
 
+    /// The same of a field that goes by another name here.
+    #[must_use]
+    pub fn named(self, field: &'static str) -> Self {
+        Self { field: field.into(), ..self }
+    }
+
     /// The field's name as the caller wrote it.
     pub fn field(&self) -> &str {
         &self.field

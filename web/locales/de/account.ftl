@@ -79,6 +79,7 @@ action-client-enabled = Anwendung eingeschaltet
 action-client-removed = Anwendung entfernt
 action-signing-key-made = Signaturschlüssel erzeugt
 action-signing-key-rotated = Signaturschlüssel gewechselt
+action-database-moved = Von einer anderen Datenbank umgezogen
 action-signing-key-revoked = Signaturschlüssel widerrufen
 action-scope-changed = Scope-Regel geändert
 action-scope-removed = Scope-Regel entfernt

@@ -79,6 +79,7 @@ action-client-enabled = Application enabled
 action-client-removed = Application removed
 action-signing-key-made = Signing key made
 action-signing-key-rotated = Signing keys rotated
+action-database-moved = Moved from another database
 action-signing-key-revoked = Signing key revoked
 action-scope-changed = Scope rule changed
 action-scope-removed = Scope rule removed
