@@ -33,6 +33,7 @@ mod keys;
 mod lockout;
 mod mail;
 mod management;
+mod moving;
 mod observability;
 mod openapi;
 mod passwords;
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
         ("lockout", lockout::tests()),
         ("mail", mail::tests()),
         ("management", management::tests()),
+        ("moving", moving::tests()),
         ("observability", observability::tests()),
         ("openapi", openapi::tests()),
         ("passwords", passwords::tests()),
