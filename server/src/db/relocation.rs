@@ -82,6 +82,7 @@ pub fn are_one(one: &mut Conn, other: &mut Conn) -> Result<bool, Fault> {
 
 /// Keeps everybody else from changing anything until the transaction ends. On SQLite a transaction that writes does that by itself, and others
 /// still read; on PostgreSQL they cannot even read.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "only PostgreSQL locks by table"))]
 pub fn hold(conn: &mut Conn, tables: &[Table]) -> Result<(), Fault> {
     match conn {
         Conn::Sqlite(_) => {}

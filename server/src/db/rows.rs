@@ -47,7 +47,7 @@ impl Row {
     }
 }
 
-/// Reads each value as what the first letter of its column's name says: [`letter`].
+/// Reads each value as what the first letter of its column's name says, which `letter` put there.
 impl QueryableByName<Both> for Row {
     fn build<'a>(row: &impl NamedRow<'a, Both>) -> deserialize::Result<Self> {
         fn read<ST, T: FromSql<ST, Both>>(
@@ -103,7 +103,7 @@ impl Statement {
     fn list(&mut self, values: &[Cell]) {
         let first = self.values.len() + 1;
         let places: Vec<String> = (first..first + values.len()).map(|place| format!("${place}")).collect();
-        self.text.push_str(&format!("({})", places.join(", ")));
+        self.text.extend(["(", &places.join(", "), ")"]);
         self.values.extend_from_slice(values);
     }
 
@@ -157,10 +157,10 @@ pub fn page(conn: &mut Conn, table: &Table, after: Option<&Key>, limit: usize) -
     let key = key_columns(conn, table);
     let mut statement = selection(conn, table);
     if let Some(after) = after {
-        statement.text.push_str(&format!(" WHERE ({key}) > "));
+        statement.text.extend([" WHERE (", &key, ") > "]);
         statement.list(&after.0);
     }
-    statement.text.push_str(&format!(" ORDER BY {key} LIMIT {limit}"));
+    statement.text.extend([" ORDER BY ", &key, " LIMIT ", &limit.to_string()]);
     Ok(statement.query().load(conn)?)
 }
 
@@ -168,10 +168,10 @@ pub fn page(conn: &mut Conn, table: &Table, after: Option<&Key>, limit: usize) -
 pub fn between(conn: &mut Conn, table: &Table, after: Option<&Key>, last: &Key) -> Result<Vec<Row>, Fault> {
     let key = key_columns(conn, table);
     let mut statement = selection(conn, table);
-    statement.text.push_str(&format!(" WHERE ({key}) <= "));
+    statement.text.extend([" WHERE (", &key, ") <= "]);
     statement.list(&last.0);
     if let Some(after) = after {
-        statement.text.push_str(&format!(" AND ({key}) > "));
+        statement.text.extend([" AND (", &key, ") > "]);
         statement.list(&after.0);
     }
     Ok(statement.query().load(conn)?)
@@ -180,7 +180,7 @@ pub fn between(conn: &mut Conn, table: &Table, after: Option<&Key>, last: &Key) 
 /// Those rows that have one of these keys.
 pub fn with_keys(conn: &mut Conn, table: &Table, keys: &[Key]) -> Result<Vec<Row>, Fault> {
     let mut statement = selection(conn, table);
-    statement.text.push_str(&format!(" WHERE ({}) IN ", names(table, table.key.iter().copied())));
+    statement.text.extend([" WHERE (", &names(table, table.key.iter().copied()), ") IN "]);
     statement.keys(keys);
     Ok(statement.query().load(conn)?)
 }
