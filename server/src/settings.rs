@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -90,6 +91,10 @@ pub struct Flags {
     #[arg(long, global = true, help_heading = "Settings")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     reset_needs_approval: bool,
+    /// Seconds that a server told to stop answers 503 at /readyz and all else as before, for a balancer to turn away; 600 at most [variable: COUNTERSIGN_STOP_DELAY_SECONDS] [default: 0]
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_delay_seconds: Option<u16>,
     /// What to log, as `level` or `module=level,...` [variable: COUNTERSIGN_LOG] [default: info]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +102,7 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "data",
     "database",
     "master_key_file",
@@ -114,6 +119,7 @@ const NAMES: [&str; 17] = [
     "mail_from",
     "remember_device_days",
     "reset_needs_approval",
+    "stop_delay_seconds",
     "log",
 ];
 
@@ -137,6 +143,7 @@ struct Raw {
     mail_from: Option<String>,
     remember_device_days: u16,
     reset_needs_approval: bool,
+    stop_delay_seconds: u16,
     log: String,
 }
 
@@ -150,6 +157,7 @@ struct Defaults {
     key_rotation_days: u16,
     remember_device_days: u16,
     reset_needs_approval: bool,
+    stop_delay_seconds: u16,
     log: &'static str,
 }
 
@@ -162,6 +170,7 @@ const DEFAULTS: Defaults = Defaults {
     key_rotation_days: 90,
     remember_device_days: 0,
     reset_needs_approval: false,
+    stop_delay_seconds: 0,
     log: "info",
 };
 
@@ -212,6 +221,8 @@ pub struct Settings {
     pub remember_device_days: u16,
     /// Whether resets by a help desk wait for a second person.
     pub reset_needs_approval: bool,
+    /// How long a server that was told to stop still serves.
+    pub stop_delay: Duration,
     /// What to log.
     pub log: String,
     shown: Vec<Shown>,
@@ -247,7 +258,9 @@ impl Provider for Variables {
                 ("behind_proxy" | "reset_needs_approval", "0" | "false" | "no" | "off") => {
                     figment::value::Value::from(false)
                 }
-                ("key_rotation_days" | "remember_device_days", digits) if digits.parse::<u16>().is_ok() => {
+                ("key_rotation_days" | "remember_device_days" | "stop_delay_seconds", digits)
+                    if digits.parse::<u16>().is_ok() =>
+                {
                     figment::value::Value::from(digits.parse::<u16>().unwrap_or_default())
                 }
                 _ => figment::value::Value::from(text),
@@ -346,6 +359,9 @@ impl Settings {
         if raw.remember_device_days > 30 {
             return Err(Invalid::new("remember_device_days", "must be 30 at most"));
         }
+        if raw.stop_delay_seconds > 600 {
+            return Err(Invalid::new("stop_delay_seconds", "must be 600 at most"));
+        }
         let master_key_file = raw.master_key_file.clone().unwrap_or_else(|| raw.data.join("master.key"));
         let shown = NAMES
             .iter()
@@ -367,6 +383,7 @@ impl Settings {
                     "mail_from" => raw.mail_from.clone(),
                     "remember_device_days" => Some(raw.remember_device_days.to_string()),
                     "reset_needs_approval" => Some(raw.reset_needs_approval.to_string()),
+                    "stop_delay_seconds" => Some(raw.stop_delay_seconds.to_string()),
                     _ => Some(raw.log.clone()),
                 };
                 Shown { name, value, source: source(figment, name) }
@@ -387,6 +404,7 @@ impl Settings {
             mail_from: raw.mail_from,
             remember_device_days: raw.remember_device_days,
             reset_needs_approval: raw.reset_needs_approval,
+            stop_delay: Duration::from_secs(raw.stop_delay_seconds.into()),
             log: raw.log,
             shown,
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
 
 use crate::app;
@@ -60,6 +61,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     state.show_settings(settings.shown());
     let mailer = transport.map(|transport| Mailer::start(Arc::clone(&state), transport)).transpose();
     let mailer = mailer.map_err(|error| Failure::new("serve", error))?;
+    let (stopping, stop_delay) = (Arc::clone(&state), settings.stop_delay);
     let workers = available_parallelism().map_or(2, usize::from);
     let served: std::io::Result<()> = actix_web::rt::System::new().block_on(async move {
         // Before anybody is told that the server is there, and may want to stop it.
@@ -77,6 +79,16 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+        }
+        stopping.prepare_to_stop();
+        if !stop_delay.is_zero() {
+            tracing::info!(seconds = stop_delay.as_secs(), "stopping: no longer ready, still serving");
+            // Whoever says it twice means now.
+            tokio::select! {
+                () = sleep(stop_delay) => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
         }
         tracing::info!("stopping: requests under way are finished");
         handle.stop(true).await;

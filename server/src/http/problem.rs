@@ -134,6 +134,12 @@ fn broken(fault: &Fault) -> Answer {
     }
 }
 
+/// Answers that this server takes no more. Not a fault, so nothing is logged.
+pub(super) fn stopping(style: Style) -> HttpResponse {
+    let text = "the server is stopping";
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text).render(style)
+}
+
 /// The same for pages: the status, and the refusal's stable name. Logs a fault.
 pub(super) fn outcome(stop: &Stop) -> (StatusCode, &'static str) {
     let answer = match stop {

@@ -1,11 +1,14 @@
 //! What every reply has in common: the request's id, headers that keep browsers careful, and no caching unless a handler says so.
 
-use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{HttpMessage, web};
 use tracing_actix_web::{RequestId, RootSpanBuilder};
+
+use crate::http::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -80,7 +83,12 @@ pub(super) async fn common_headers<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let id = request.extensions().get::<RequestId>().copied();
     let is_docs = request.path().starts_with("/v1/docs/");
+    let state = request.app_data::<web::Data<State>>().cloned();
     let mut response = next.call(request).await?;
+    // A connection that is kept would be cut off at the end of the stop, perhaps with a request on it.
+    if state.is_some_and(|state| state.is_stopping()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let is_console = response.response_mut().extensions_mut().remove::<IsPage>().is_some();
     let of_phone_app = response.response_mut().extensions_mut().remove::<IsOfPhoneApp>();
     let headers = response.headers_mut();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::USER_AGENT;
@@ -64,6 +65,7 @@ pub struct State {
     pub behind_proxy: bool,
     settings: OnceLock<Vec<Shown>>,
     phone_files: OnceLock<PathBuf>,
+    is_stopping: AtomicBool,
     codes: Codes,
     under_way: Arc<Semaphore>,
     passwords: Arc<Semaphore>,
@@ -89,9 +91,20 @@ impl State {
             behind_proxy,
             settings: OnceLock::new(),
             phone_files: OnceLock::new(),
+            is_stopping: AtomicBool::new(false),
             passwords: Arc::new(Semaphore::new(limits.passwords_at_once)),
             waiting: Arc::new(Semaphore::new(limits.passwords_at_once + limits.passwords_waiting)),
         })
+    }
+
+    /// From now on the server is not ready for more, and asks callers to come back by another connection.
+    pub fn prepare_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Says what the console's page of settings shows; the first word stands.

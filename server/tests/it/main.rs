@@ -13,6 +13,7 @@
 mod actors;
 #[cfg(feature = "postgres")]
 mod cluster;
+mod crowd;
 mod process;
 mod smtp;
 mod visitor;
@@ -27,6 +28,7 @@ mod console;
 mod console_system;
 mod console_users;
 mod enrolment;
+mod faults;
 mod groups;
 mod input;
 mod keys;
@@ -48,6 +50,7 @@ mod refresh;
 mod replicas;
 mod sessions;
 mod startup;
+mod stopping;
 mod tls;
 mod tokens;
 mod verifier;
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         ("console_system", console_system::tests()),
         ("console_users", console_users::tests()),
         ("enrolment", enrolment::tests()),
+        ("faults", faults::tests()),
         ("groups", groups::tests()),
         ("input", input::tests()),
         ("keys", keys::tests()),
@@ -131,6 +135,7 @@ fn main() -> ExitCode {
         ("refresh", refresh::tests()),
         ("sessions", sessions::tests()),
         ("startup", startup::tests()),
+        ("stopping", stopping::tests()),
         ("tls", tls::tests()),
         ("tokens", tokens::tests()),
         ("verifier", verifier::tests()),

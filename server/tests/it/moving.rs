@@ -13,7 +13,7 @@ use countersign::domain::time::Timestamp;
 use diesel::connection::SimpleConnection;
 use serde_json::Value;
 
-use crate::process::{Installation, Process, Story, soon};
+use crate::process::{Installation, Story, soon};
 use crate::{Backend, tests};
 
 tests![
@@ -74,13 +74,6 @@ fn rows(installation: &Installation) -> Vec<(String, Vec<Row>)> {
 
 fn of_table<'a>(moved: &'a Value, name: &str) -> &'a Value {
     moved["tables"].as_array().unwrap().iter().find(|table| table["table"] == name).unwrap()
-}
-
-fn introspect(server: &Process, story: &Story, token: &str) -> (u16, Value) {
-    let client = |name: &str| story.client[name].as_str().unwrap().to_owned();
-    let (id, secret) = (client("client_id"), client("client_secret"));
-    let fields = [("token", token), ("client_id", id.as_str()), ("client_secret", secret.as_str())];
-    server.post("/oauth/introspect", &fields)
 }
 
 /// Users enough that a move takes a while.
@@ -158,7 +151,7 @@ fn everything_arrives_and_a_spent_code_stays_spent(on: Backend) {
     let server = target.serve();
     assert_eq!(server.otp(&story.client, "alice", &code).0, 400, "a code that was spent before the move");
     let token = reply["access_token"].as_str().unwrap();
-    assert_eq!(introspect(&server, &story, token).1["active"], true);
+    assert_eq!(server.introspect(&story.client, token).1["active"], true);
     assert_eq!(server.otp(&story.client, "alice", &story.code(1)).0, 200);
     assert_eq!(target.json(&["audit", "verify"])["intact"], true);
 }
@@ -272,7 +265,7 @@ fn a_server_that_runs_on_does_nothing_during_the_move_and_after_it(on: Backend) 
     let (status, reply) = old.otp(&story.client, "alice", &code);
     assert_eq!((status, reply.get("access_token")), (503, None), "{reply}");
     // It does not vouch for what may have been revoked at the new one, either.
-    assert_eq!((introspect(&old, &story, token).0, old.get("/readyz")), (503, 503));
+    assert_eq!((old.introspect(&story.client, token).0, old.get("/readyz")), (503, 503));
     for command in [&["serve"][..], &["user", "list"], &["factor", "reset", "alice"]] {
         let line = source.refused(command);
         assert!(line.contains("was moved to") && line.contains("closed for good"), "{line}");
@@ -284,7 +277,7 @@ fn a_server_that_runs_on_does_nothing_during_the_move_and_after_it(on: Backend) 
     let both = [&new, &old];
     let replies = crate::actors::at_once(8, |index| both[index % 2].otp(&story.client, "alice", &code).0);
     assert_eq!(replies.iter().filter(|status| **status == 200).count(), 1, "{replies:?}");
-    assert_eq!(introspect(&new, &story, token).1["active"], true);
+    assert_eq!(new.introspect(&story.client, token).1["active"], true);
 }
 
 fn an_interrupted_move_keeps_the_new_database_closed_and_goes_on(on: Backend) {

@@ -178,9 +178,19 @@ impl Process {
     }
 
     /// As a service manager stops it; returns the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(self) -> Option<i32> {
+        self.tell_to_stop();
+        self.wait()
+    }
+
+    /// The first half of [`Self::terminate`].
+    pub fn tell_to_stop(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// The second half.
+    pub fn wait(mut self) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(40);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -205,39 +215,66 @@ impl Process {
 
     /// Posts a form; returns status and JSON.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
-        let mut response =
-            agent().post(format!("{}{path}", self.url)).send_form(fields.iter().copied()).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default())
+        Caller::new(&self.url).post(path, fields).unwrap()
     }
 
     pub fn get(&self, path: &str) -> u16 {
-        agent().get(format!("{}{path}", self.url)).call().unwrap().status().as_u16()
+        Caller::new(&self.url).get(path).unwrap()
     }
 
     /// The main job.
     pub fn otp(&self, client: &Value, user: &str, code: &str) -> (u16, Value) {
-        let text = |name: &str| client[name].as_str().unwrap().to_owned();
-        let (id, secret) = (text("client_id"), text("client_secret"));
-        self.post(
-            "/oauth/token",
-            &[
-                ("grant_type", "urn:countersign:params:oauth:grant-type:otp"),
-                ("username", user),
-                ("otp", code),
-                ("client_id", &id),
-                ("client_secret", &secret),
-            ],
-        )
+        Caller::new(&self.url).otp(client, user, code).unwrap()
+    }
+
+    /// What the server says of a token.
+    pub fn introspect(&self, client: &Value, token: &str) -> (u16, Value) {
+        Caller::new(&self.url).introspect(client, token).unwrap()
     }
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_mins(1)))
-        .build()
-        .new_agent()
+/// Somebody who keeps a connection to a server and does without replies that do not come.
+pub struct Caller {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Caller {
+    pub fn new(url: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_mins(1)))
+            .build();
+        Self { agent: config.new_agent(), url: url.to_owned() }
+    }
+
+    /// Posts a form; returns status and JSON.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Option<(u16, Value)> {
+        let url = format!("{}{path}", self.url);
+        let mut response = self.agent.post(url).send_form(fields.iter().copied()).ok()?;
+        let text = response.body_mut().read_to_string().ok()?;
+        Some((response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    pub fn get(&self, path: &str) -> Option<u16> {
+        Some(self.agent.get(format!("{}{path}", self.url)).call().ok()?.status().as_u16())
+    }
+
+    /// Exchanges a code.
+    pub fn otp(&self, client: &Value, user: &str, code: &str) -> Option<(u16, Value)> {
+        let grant = "urn:countersign:params:oauth:grant-type:otp";
+        self.as_client(client, "/oauth/token", &[("grant_type", grant), ("username", user), ("otp", code)])
+    }
+
+    /// Asks what a token is.
+    pub fn introspect(&self, client: &Value, token: &str) -> Option<(u16, Value)> {
+        self.as_client(client, "/oauth/introspect", &[("token", token)])
+    }
+
+    fn as_client(&self, client: &Value, path: &str, fields: &[(&str, &str)]) -> Option<(u16, Value)> {
+        let own = ["client_id", "client_secret"].map(|name| (name, client[name].as_str().unwrap()));
+        self.post(path, &[fields, &own].concat())
+    }
 }
 
 /// A user with an active phone and a client, made by the command line.
@@ -251,23 +288,26 @@ impl Story {
         installation.run(&["user", "add", "alice"]);
         let enrolled = installation.json(&["factor", "enrol", "alice", "--kind", "totp", "--active"]);
         let (key, _) = KeyUri::parse(enrolled["uri"].as_str().unwrap()).unwrap();
-        let client = installation.json(&[
-            "client",
-            "add",
-            "shop",
-            "--grant",
-            "urn:countersign:params:oauth:grant-type:otp",
-        ]);
-        Self { client, key }
+        Self { client: shop(installation), key }
     }
 
     /// The code of a step before or after the one that the system's clock shows.
     pub fn code(&self, offset: i64) -> String {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        let totp = Totp::default();
-        let step = totp.step_at(now).get().checked_add_signed(offset).unwrap();
-        totp.code(self.key.secret(), Step::new(step)).as_str().to_owned()
+        code_of(&self.key, offset)
     }
+}
+
+/// An application that exchanges codes, made by the command line.
+pub fn shop(installation: &Installation) -> Value {
+    installation.json(&["client", "add", "shop", "--grant", "urn:countersign:params:oauth:grant-type:otp"])
+}
+
+/// What a phone shows so many steps from now.
+pub fn code_of(key: &KeyUri, offset: i64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let totp = Totp::default();
+    let step = totp.step_at(now).get().checked_add_signed(offset).unwrap();
+    totp.code(key.secret(), Step::new(step)).as_str().to_owned()
 }
 
 /// A copy of the binary that other users may run, however private the build folder is.
