@@ -20,10 +20,15 @@ use serde_json::Value;
 use crate::process::{Caller, Installation, Process, code_of, shop};
 
 /// How many callers there are at once.
-const CALLERS: usize = 8;
+pub const CALLERS: usize = 8;
 
 /// How long a caller tries again what was answered 503.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many people take part: few in the everyday run. `COUNTERSIGN_TEST_PEOPLE` makes it more, for a run that takes its time; each has two codes.
+pub fn people() -> usize {
+    std::env::var("COUNTERSIGN_TEST_PEOPLE").ok().map_or(100, |text| text.parse().unwrap())
+}
 
 /// The people, and an application that they log in to.
 pub struct Crowd {

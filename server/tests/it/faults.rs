@@ -2,7 +2,7 @@
 //! was so for good. Those about PostgreSQL's own end are in `replicas`.
 
 use crate::actors::at_once;
-use crate::crowd::{Crowd, tally, until};
+use crate::crowd::{Crowd, people, tally, until};
 use crate::process::{Caller, Installation};
 use crate::{Backend, tests};
 
@@ -10,11 +10,6 @@ tests![
     a_kill_under_load_loses_nothing_that_was_answered,
     a_code_sent_to_two_servers_at_once_becomes_one_token_each_time,
 ];
-
-/// How many people take part: few in the everyday run. `COUNTERSIGN_TEST_PEOPLE` makes it more, for a run that takes its time; each has two codes.
-fn people() -> usize {
-    std::env::var("COUNTERSIGN_TEST_PEOPLE").ok().map_or(100, |text| text.parse().unwrap())
-}
 
 fn a_kill_under_load_loses_nothing_that_was_answered(on: Backend) {
     let installation = Installation::new(on);

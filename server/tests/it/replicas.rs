@@ -4,30 +4,37 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
 use crate::cluster::{as_user, is_root, programs, run};
-use crate::process::{Installation, Story, soon};
+use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
+use crate::process::{Installation, Process, soon};
 use crate::{Backend, tests};
 
 tests![
     another_machine_is_spoken_to_by_tls_and_its_certificate_is_checked,
-    a_failover_loses_nothing_that_was_answered,
+    a_failover_under_load_loses_nothing_that_was_answered,
+    a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
 struct Node {
-    server: Child,
+    server: Server,
     folder: tempfile::TempDir,
     port: u16,
 }
 
-impl Drop for Node {
+struct Server(Child);
+
+impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -67,6 +74,10 @@ impl Node {
 
     fn start(folder: tempfile::TempDir, more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_at(port, folder, more)
+    }
+
+    fn start_at(port: u16, folder: tempfile::TempDir, more: &[&str]) -> Self {
         let mut command = as_owner("postgres");
         command.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", &format!("port={port}")]);
@@ -75,7 +86,7 @@ impl Node {
         }
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let node = Self { server, folder, port };
+        let node = Self { server: Server(server), folder, port };
         soon(|| node.try_connection());
         node
     }
@@ -99,11 +110,22 @@ impl Node {
     }
 
     /// As if its machine had lost its power: whoever talks to it hears nothing more that counts.
-    fn crash(mut self) {
+    fn crash(&mut self) {
         // The children notice that their parent is gone, and end.
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
+        self.server.0.kill().unwrap();
+        self.server.0.wait().unwrap();
         soon(|| self.try_connection().is_none().then_some(()));
+    }
+
+    /// As a service manager stops it: transactions under way are rolled back.
+    fn stop(&mut self) {
+        run(as_owner("pg_ctl").args(["stop", "-m", "fast", "-D"]).arg(self.folder.path().join("data")));
+        self.server.0.wait().unwrap();
+    }
+
+    /// On the same port with the same data.
+    fn start_again(self) -> Self {
+        Self::start_at(self.port, self.folder, &[])
     }
 
     fn promote(&self) {
@@ -180,8 +202,8 @@ fn another_machine_is_spoken_to_by_tls_and_its_certificate_is_checked(_: Backend
     }
 }
 
-fn a_failover_loses_nothing_that_was_answered(_: Backend) {
-    let primary = Node::new(&[], |_| {});
+fn a_failover_under_load_loses_nothing_that_was_answered(_: Backend) {
+    let mut primary = Node::new(&[], |_| {});
     let standby = Node::standby_of(&primary);
     primary.batch("ALTER SYSTEM SET synchronous_standby_names = '*'");
     primary.batch("SELECT pg_reload_conf()");
@@ -193,28 +215,65 @@ fn a_failover_loses_nothing_that_was_answered(_: Backend) {
     let hosts = format!("127.0.0.1:{},127.0.0.1:{}", standby.port, primary.port);
     let installation = Installation::on(&format!("postgres://postgres@{hosts}/postgres"));
     let server = installation.serve();
-    let story = Story::begin(&installation);
-    let (spent, unspent) = (story.code(0), story.code(1));
-    let (status, reply) = server.otp(&story.client, "alice", &spent);
-    assert_eq!(status, 200, "{reply}");
-    let token = reply["access_token"].as_str().unwrap().to_owned();
-
-    primary.crash();
-    let (status, reply) = server.otp(&story.client, "alice", &unspent);
-    assert_eq!((status, reply.get("access_token")), (503, None), "{reply}");
-    standby.promote();
-    // The server finds the new primary by itself. The code that met nobody is still good, once.
-    soon(|| {
-        let (status, reply) = server.otp(&story.client, "alice", &unspent);
-        assert!([200, 503].contains(&status), "{status} {reply}");
-        (status == 200).then_some(())
+    let crowd = Crowd::enrol(&installation, people());
+    let (sent, recovered_in) = crowd.log_in(&[&server.url], |exchanged| {
+        until(exchanged, people() / 2);
+        primary.crash();
+        let before = exchanged.load(SeqCst);
+        standby.promote();
+        // The server finds the new primary by itself.
+        until_more_than(exchanged, before)
     });
-    for code in [&spent, &unspent] {
-        assert_eq!(server.otp(&story.client, "alice", code).0, 400, "what was accepted stays accepted");
+    must_have_come_back("failover", &installation, &server, &crowd, &sent, recovered_in);
+}
+
+fn a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered(_: Backend) {
+    type End = fn(&mut Node);
+    for (what, end) in [("stopped", Node::stop as End), ("killed", Node::crash as End)] {
+        let mut node = Node::new(&[], |_| {});
+        let installation = Installation::on(&format!("postgres://postgres@127.0.0.1:{}/postgres", node.port));
+        let server = installation.serve();
+        let crowd = Crowd::enrol(&installation, people());
+        let (sent, (node, recovered_in)) = crowd.log_in(&[&server.url], |exchanged| {
+            until(exchanged, people() / 2);
+            end(&mut node);
+            let before = exchanged.load(SeqCst);
+            // Long enough that everybody is told.
+            soon(|| server.log().contains("could not be answered").then_some(()));
+            let node = node.start_again();
+            (node, until_more_than(exchanged, before))
+        });
+        must_have_come_back(what, &installation, &server, &crowd, &sent, recovered_in);
+        drop(node);
     }
-    let text = |name: &str| story.client[name].as_str().unwrap().to_owned();
-    let (id, secret) = (text("client_id"), text("client_secret"));
-    let fields = [("token", token.as_str()), ("client_id", id.as_str()), ("client_secret", secret.as_str())];
-    assert_eq!(server.post("/oauth/introspect", &fields).1["active"], true, "and so do its tokens");
+}
+
+/// Waits until the next code is exchanged; how long that took.
+fn until_more_than(exchanged: &AtomicUsize, before: usize) -> Duration {
+    let start = Instant::now();
+    until(exchanged, before + 1);
+    start.elapsed()
+}
+
+/// After a database was away: everybody had an answer, either right or 503, and what was answered with a token is so for good.
+#[track_caller]
+fn must_have_come_back(
+    what: &str,
+    installation: &Installation,
+    server: &Process,
+    crowd: &Crowd,
+    sent: &[Sent],
+    recovered_in: Duration,
+) {
+    assert_eq!(sent.len(), crowd.codes().len(), "{}", tally(sent));
+    assert!(sent.iter().all(|sent| matches!(sent.status, Some(200 | 400))), "{}", tally(sent));
+    assert!(sent.iter().any(|sent| sent.refused_for_now > 0), "nobody noticed: {}", tally(sent));
+    let remembered = crowd.must_be_remembered(server, sent);
+    // A code is refused only where the answer to its commit was lost, of which there is one group at most.
+    assert!(sent.len() - remembered <= CALLERS, "{}", tally(sent));
     assert_eq!(installation.json(&["audit", "verify"])["intact"], true);
+    println!(
+        "{what} under load: {}; all {remembered} remembered; {recovered_in:.1?} to the next",
+        tally(sent)
+    );
 }
