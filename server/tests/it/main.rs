@@ -53,6 +53,7 @@ mod startup;
 mod stopping;
 mod tls;
 mod tokens;
+mod upgrade;
 mod verifier;
 
 use std::process::ExitCode;
@@ -138,6 +139,7 @@ fn main() -> ExitCode {
         ("stopping", stopping::tests()),
         ("tls", tls::tests()),
         ("tokens", tokens::tests()),
+        ("upgrade", upgrade::tests()),
         ("verifier", verifier::tests()),
     ];
     let mut trials = Vec::new();
