@@ -91,6 +91,10 @@ pub struct Flags {
     #[arg(long, global = true, help_heading = "Settings")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     reset_needs_approval: bool,
+    /// Days that the audit log reaches back, 30 at least; 0: to its beginning [variable: COUNTERSIGN_AUDIT_KEEP_DAYS] [default: 0]
+    #[arg(long, global = true, value_name = "DAYS", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_keep_days: Option<u16>,
     /// Seconds that a server told to stop answers 503 at /readyz and all else as before, for a balancer to turn away; 600 at most [variable: COUNTERSIGN_STOP_DELAY_SECONDS] [default: 0]
     #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +106,7 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "data",
     "database",
     "master_key_file",
@@ -119,6 +123,7 @@ const NAMES: [&str; 18] = [
     "mail_from",
     "remember_device_days",
     "reset_needs_approval",
+    "audit_keep_days",
     "stop_delay_seconds",
     "log",
 ];
@@ -143,6 +148,7 @@ struct Raw {
     mail_from: Option<String>,
     remember_device_days: u16,
     reset_needs_approval: bool,
+    audit_keep_days: u16,
     stop_delay_seconds: u16,
     log: String,
 }
@@ -157,6 +163,7 @@ struct Defaults {
     key_rotation_days: u16,
     remember_device_days: u16,
     reset_needs_approval: bool,
+    audit_keep_days: u16,
     stop_delay_seconds: u16,
     log: &'static str,
 }
@@ -170,6 +177,7 @@ const DEFAULTS: Defaults = Defaults {
     key_rotation_days: 90,
     remember_device_days: 0,
     reset_needs_approval: false,
+    audit_keep_days: 0,
     stop_delay_seconds: 0,
     log: "info",
 };
@@ -221,6 +229,8 @@ pub struct Settings {
     pub remember_device_days: u16,
     /// Whether resets by a help desk wait for a second person.
     pub reset_needs_approval: bool,
+    /// How many days the audit log reaches back; none: to its beginning.
+    pub audit_keep_days: Option<u16>,
     /// How long a server that was told to stop still serves.
     pub stop_delay: Duration,
     /// What to log.
@@ -258,9 +268,10 @@ impl Provider for Variables {
                 ("behind_proxy" | "reset_needs_approval", "0" | "false" | "no" | "off") => {
                     figment::value::Value::from(false)
                 }
-                ("key_rotation_days" | "remember_device_days" | "stop_delay_seconds", digits)
-                    if digits.parse::<u16>().is_ok() =>
-                {
+                (
+                    "key_rotation_days" | "remember_device_days" | "audit_keep_days" | "stop_delay_seconds",
+                    digits,
+                ) if digits.parse::<u16>().is_ok() => {
                     figment::value::Value::from(digits.parse::<u16>().unwrap_or_default())
                 }
                 _ => figment::value::Value::from(text),
@@ -359,6 +370,9 @@ impl Settings {
         if raw.remember_device_days > 30 {
             return Err(Invalid::new("remember_device_days", "must be 30 at most"));
         }
+        if (1..30).contains(&raw.audit_keep_days) {
+            return Err(Invalid::new("audit_keep_days", "must be 30 at least, or 0 to keep everything"));
+        }
         if raw.stop_delay_seconds > 600 {
             return Err(Invalid::new("stop_delay_seconds", "must be 600 at most"));
         }
@@ -383,6 +397,7 @@ impl Settings {
                     "mail_from" => raw.mail_from.clone(),
                     "remember_device_days" => Some(raw.remember_device_days.to_string()),
                     "reset_needs_approval" => Some(raw.reset_needs_approval.to_string()),
+                    "audit_keep_days" => Some(raw.audit_keep_days.to_string()),
                     "stop_delay_seconds" => Some(raw.stop_delay_seconds.to_string()),
                     _ => Some(raw.log.clone()),
                 };
@@ -404,6 +419,7 @@ impl Settings {
             mail_from: raw.mail_from,
             remember_device_days: raw.remember_device_days,
             reset_needs_approval: raw.reset_needs_approval,
+            audit_keep_days: Some(raw.audit_keep_days).filter(|days| *days > 0),
             stop_delay: Duration::from_secs(raw.stop_delay_seconds.into()),
             log: raw.log,
             shown,

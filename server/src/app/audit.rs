@@ -1,12 +1,13 @@
-//! Reading the audit log, and proving that nothing in it was altered or taken out.
+//! Reading the audit log, proving that nothing in it was altered or taken out, and deleting what is older than is kept.
 
 use std::collections::BTreeMap;
 
-use crate::app::context::{Service, Stop};
+use crate::app::context::{At, Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
 pub use crate::db::audit::Filter;
+use crate::db::audit::Tail;
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Actor, Entry, Subject};
+use crate::domain::audit::{Action, Actor, Entry, Event, Subject};
 use crate::domain::figures::Day;
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
@@ -14,6 +15,9 @@ use crate::domain::user::UserName;
 
 /// How many entries are read at a time.
 const PAGE: i64 = 1000;
+
+/// How many entries are deleted at a time: so few that a code does not notice the wait.
+const PRUNED_AT_ONCE: i64 = 200;
 
 /// The last `limit` entries, in order.
 pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
@@ -149,17 +153,36 @@ pub fn names<'a>(
 /// What the chain says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Proof {
-    /// Every one of this many entries stands as it was written.
-    Intact(i64),
+    /// Every entry stands as it was written.
+    Intact {
+        /// The number of the first; more than 1 where older ones were deleted as [`prune`] does.
+        first: i64,
+        /// The number of the last; one less than `first` in an empty log.
+        last: i64,
+    },
     /// The first entry that is missing, altered or out of place.
     BrokenAt(i64),
 }
 
-/// Walks the whole chain. A log that was cut off at the end together with its head shows nothing: compare the number with one kept
+/// Walks the whole chain. A log that was cut off at the end together with its head shows nothing: compare the last number with one kept
 /// elsewhere.
 pub fn verify(service: &Service, conn: &mut Conn) -> Result<Proof, Stop> {
+    loop {
+        let tail = db::audit::tail(conn)?;
+        let proof = walk(service, conn, &tail)?;
+        // What was deleted during the walk is not missing.
+        if matches!(proof, Proof::Intact { .. }) || db::audit::tail(conn)? == tail {
+            return Ok(proof);
+        }
+    }
+}
+
+fn walk(service: &Service, conn: &mut Conn, tail: &Tail) -> Result<Proof, Stop> {
     let (head, head_hash) = db::audit::head(conn)?;
-    let (mut seq, mut previous) = (0, Vec::new());
+    let (mut seq, mut previous) = (tail.seq, tail.hash.clone());
+    if seq > 0 && tail.proof != proof_of(service, seq, &previous) {
+        return Ok(Proof::BrokenAt(1));
+    }
     while seq < head {
         let mut entries = db::audit::page(conn, seq, PAGE)?;
         entries.retain(|entry| entry.seq <= head);
@@ -175,5 +198,45 @@ pub fn verify(service: &Service, conn: &mut Conn) -> Result<Proof, Stop> {
             previous = entry.hash;
         }
     }
-    Ok(if previous == head_hash { Proof::Intact(head) } else { Proof::BrokenAt(head) })
+    let is_whole = previous == head_hash;
+    Ok(if is_whole { Proof::Intact { first: tail.seq + 1, last: head } } else { Proof::BrokenAt(head) })
+}
+
+/// Only who has the master key can say where the chain begins.
+fn proof_of(service: &Service, seq: i64, hash: &[u8]) -> [u8; 32] {
+    service.hasher.hash(Purpose::AuditTail, &[&seq.to_be_bytes(), hash])
+}
+
+/// Deletes the entries that are older than the operator keeps, whole days of them, some in each transaction; after each, `between` lets others
+/// have their turn. The log says that it was done. Nothing happens where everything is kept.
+pub fn prune(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
+    let Some(days) = service.audit_keep_days else { return Ok(()) };
+    let first_day = Day::of(at.now).plus(-i64::from(days));
+    let (head, _) = db::audit::head(conn)?;
+    let start = db::audit::tail(conn)?;
+    // The last entry stays, however old it is: the next is chained to it.
+    let last = (db::audit::first_since(conn, first_day.begins_at(), start.seq + 1, head)? - 1).min(head - 1);
+    let mut known = start.clone();
+    while known.seq < last {
+        let seq = last.min(known.seq + PRUNED_AT_ONCE);
+        // Somebody else is at it, and has deleted this one.
+        let Some(entry) = db::audit::find(conn, seq)? else { return Ok(()) };
+        let proof = proof_of(service, seq, &entry.hash).to_vec();
+        let next = Tail { seq, hash: entry.hash, proof };
+        let is_first = known == start;
+        let is_done = service.write(conn, at, |tx| {
+            let is_done = db::audit::prune(tx.conn, &known, &next)?;
+            if is_done && is_first {
+                let event = Event::done(Actor::System, Action::AuditPruned, None);
+                tx.note(event.with(format!("upto={last}")));
+            }
+            Ok(is_done)
+        })?;
+        if !is_done {
+            return Ok(());
+        }
+        known = next;
+        between();
+    }
+    Ok(())
 }

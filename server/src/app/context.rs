@@ -249,6 +249,8 @@ pub struct Service {
     pub issuer_name: String,
     /// How long a signing key signs before the next one takes over, in seconds; none: only by command.
     pub key_age_s: Option<i64>,
+    /// How many days the audit log reaches back; none: to its beginning.
+    pub audit_keep_days: Option<u16>,
     /// How the web console behaves.
     pub console: ConsolePolicy,
     /// Where the phone app is.
@@ -270,6 +272,7 @@ impl Service {
             issuer,
             issuer_name,
             key_age_s,
+            audit_keep_days: None,
             console: ConsolePolicy::default(),
             sealer: Sealer::new(master),
             hasher: KeyedHasher::new(master),

@@ -7,17 +7,12 @@ use crate::domain::audit::{Action, Actor, Event, Subject};
 /// How long what is over is kept, so that clocks that differ a little do not matter.
 const KEPT_S: i64 = 86_400;
 
-/// Most batches of one kind in one sweep; the rest waits for the next.
-const BATCHES: usize = 100;
-
-/// One sweep. Every batch is a transaction of its own.
-pub fn sweep(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
+/// One sweep: everything that is over. Every batch is a transaction of its own; after each, `between` lets others have their turn.
+pub fn sweep(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
     let before = at.now.plus_seconds(-KEPT_S);
     for kind in 0..db::sweep::KINDS {
-        for _ in 0..BATCHES {
-            if !conn.write(|conn| db::sweep::sweep(conn, kind, before))? {
-                break;
-            }
+        while conn.write(|conn| db::sweep::sweep(conn, kind, before))? {
+            between();
         }
     }
     for user in db::factor::users_with_lapsed(conn, at.now)? {

@@ -47,9 +47,16 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
             Ok(())
         }
         Command::Verify => match app::audit::verify(&opened.service, &mut conn)? {
-            Proof::Intact(entries) => {
-                output.print(&json!({ "intact": true, "entries": entries }), || {
-                    format!("all {entries} entries stand as they were written")
+            Proof::Intact { first, last } => {
+                let entries = last - first + 1;
+                let document = json!({ "intact": true, "entries": entries, "first": first, "last": last });
+                output.print(&document, || {
+                    let older = if first > 1 {
+                        format!(", from {first} to {last}; the ones before were older than audit_keep_days")
+                    } else {
+                        String::new()
+                    };
+                    format!("all {entries} entries stand as they were written{older}")
                 });
                 Ok(())
             }

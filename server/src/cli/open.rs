@@ -47,6 +47,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let mut service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
     let (remember_device_s, reset_needs_approval) = settings.console();
     service.phone = settings.phone.clone();
+    service.audit_keep_days = settings.audit_keep_days;
     service.console = ConsolePolicy { remember_device_s, reset_needs_approval };
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);

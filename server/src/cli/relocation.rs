@@ -85,7 +85,7 @@ fn print(
         .map(|moved| json!({ "table": moved.table, "rows": moved.rows, "written": moved.written }));
     let key_file = settings.master_key_file.display();
     let audit = match proof {
-        Proof::Intact(entries) => json!({ "intact": true, "entries": entries }),
+        Proof::Intact { first, last } => json!({ "intact": true, "entries": last - first + 1 }),
         Proof::BrokenAt(entry) => json!({ "intact": false, "broken_at": entry }),
     };
     let document = json!({
@@ -101,7 +101,9 @@ fn print(
         let row = |moved: &Moved| [moved.table.clone(), moved.rows.to_string(), moved.written.to_string()];
         let counted = table(["TABLE", "ROWS", "WRITTEN NOW"], moved.iter().map(row));
         let log = match proof {
-            Proof::Intact(entries) => format!("Audit log: all {entries} entries stand as they were written."),
+            Proof::Intact { first, last } => {
+                format!("Audit log: all {} entries stand as they were written.", last - first + 1)
+            }
             Proof::BrokenAt(entry) => format!(
                 "Audit log: entry {entry} was altered, moved or taken out, and so it was before the move."
             ),

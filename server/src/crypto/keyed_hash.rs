@@ -40,10 +40,12 @@ pub enum Purpose {
     KnownDevice,
     /// The audit log's chain.
     Audit,
+    /// Where that chain begins.
+    AuditTail,
 }
 
 impl Purpose {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
@@ -59,6 +61,7 @@ impl Purpose {
         Self::Csrf,
         Self::KnownDevice,
         Self::Audit,
+        Self::AuditTail,
     ];
 
     const fn label(self) -> &'static str {
@@ -78,6 +81,7 @@ impl Purpose {
             Self::Csrf => "csrf hash",
             Self::KnownDevice => "known device hash",
             Self::Audit => "audit chain",
+            Self::AuditTail => "audit tail",
         }
     }
 }

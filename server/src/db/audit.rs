@@ -8,7 +8,7 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::Conn;
-use crate::db::schema::{audit, audit_head};
+use crate::db::schema::{audit, audit_head, audit_tail};
 use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
@@ -98,6 +98,33 @@ fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {
 /// The row at the end of the chain: its number and hash; (0, empty) in an empty log.
 pub fn head(conn: &mut Conn) -> Result<(i64, Vec<u8>), Fault> {
     Ok(audit_head::table.find(1).select((audit_head::seq, audit_head::hash)).first(conn)?)
+}
+
+/// Where the chain begins.
+#[derive(Clone, PartialEq, Eq, Debug, Queryable, Selectable, diesel::AsChangeset)]
+#[diesel(table_name = audit_tail)]
+pub struct Tail {
+    /// The number of the last entry that was deleted; 0 while none was.
+    pub seq: i64,
+    /// That entry's hash; empty while there is none.
+    pub hash: Vec<u8>,
+    /// A keyed hash of both; empty while there is none.
+    pub proof: Vec<u8>,
+}
+
+/// Where the chain begins now.
+pub fn tail(conn: &mut Conn) -> Result<Tail, Fault> {
+    Ok(audit_tail::table.find(1).select(Tail::as_select()).first(conn)?)
+}
+
+/// Deletes everything up to the new beginning of the chain. `false` where it does not begin at `known` any more; then nothing is done.
+pub fn prune(conn: &mut Conn, known: &Tail, next: &Tail) -> Result<bool, Fault> {
+    let moved =
+        diesel::update(audit_tail::table.filter(audit_tail::seq.eq(known.seq))).set(next).execute(conn)?;
+    if moved == 1 {
+        diesel::delete(audit::table.filter(audit::seq.le(next.seq))).execute(conn)?;
+    }
+    Ok(moved == 1)
 }
 
 #[derive(Queryable, Selectable)]

@@ -232,6 +232,15 @@ table! {
 }
 
 table! {
+    audit_tail (id) {
+        id -> Integer,
+        seq -> BigInt,
+        hash -> Binary,
+        proof -> Binary,
+    }
+}
+
+table! {
     master_key (key_id) {
         key_id -> Text,
         proof -> Binary,

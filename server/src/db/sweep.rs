@@ -7,8 +7,8 @@ use crate::db::Conn;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
-/// How many rows one statement deletes at most.
-const BATCH: i64 = 1000;
+/// How many rows one statement deletes at most: so few that a code does not notice the wait.
+const BATCH: i64 = 200;
 
 /// What is swept: each statement takes the time before which rows go, and the number of rows.
 ///
@@ -37,9 +37,15 @@ const STATEMENTS: [&str; 13] = [
 /// How many kinds of things there are to sweep.
 pub const KINDS: usize = STATEMENTS.len();
 
-/// Deletes up to a thousand rows of one kind that were over before `before`; `true` when there may be more.
+/// Deletes some rows of one kind that were over before `before`; `true` when there may be more. Servers of one PostgreSQL that do so at once
+/// take different rows.
 pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {
-    let deleted = diesel::sql_query(STATEMENTS[kind])
+    let statement = match conn {
+        Conn::Sqlite(_) => STATEMENTS[kind].to_owned(),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => STATEMENTS[kind].replace("LIMIT $2", "LIMIT $2 FOR UPDATE SKIP LOCKED"),
+    };
+    let deleted = diesel::sql_query(statement)
         .bind::<BigInt, _>(before.millis())
         .bind::<BigInt, _>(BATCH)
         .execute(conn)?;

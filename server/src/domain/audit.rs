@@ -171,6 +171,8 @@ words! {
         AccessTaken = "access.taken",
         /// Signing keys moved on by one.
         SigningKeyRotated = "signing_key.rotated",
+        /// Entries older than are kept were deleted.
+        AuditPruned = "audit.pruned",
         /// Everything was moved here from another database.
         DatabaseMoved = "database.moved",
     }

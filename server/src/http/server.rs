@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -19,6 +20,9 @@ use crate::http::state::State;
 
 /// How often what is over is deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
+
+/// How long it rests after some of that, so that requests come between.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Requests under way at a stop get this long, in seconds.
 const STOP_TIMEOUT_S: u64 = 30;
@@ -62,7 +66,9 @@ async fn sweep_now_and_then(state: Arc<State>) {
             let mut conn = state.database.connection()?;
             let at = At::new(state.clock.now(), Origin::COMMAND_LINE);
             app::key::rotate_if_due(&state.service, &mut conn, at)?;
-            app::sweep::sweep(&state.service, &mut conn, at)
+            let rest = || thread::sleep(SWEEP_PAUSE);
+            app::sweep::sweep(&state.service, &mut conn, at, rest)?;
+            app::audit::prune(&state.service, &mut conn, at, rest)
         });
         if !matches!(swept.await, Ok(Ok(()))) {
             tracing::warn!("housekeeping failed; it is tried again in ten minutes");

@@ -165,6 +165,12 @@ async fn run(
                 .await
         }
         Exchange::Password(wanted) => {
+            // Whoever is no client takes no place in the queue; there the client is looked at again.
+            let shown = state
+                .run(request, move |service, conn, at| {
+                    app::client_auth::require(service, conn, at, &shown).map(|_| shown)
+                })
+                .await?;
             return state
                 .run_with_password(request, move |service, conn, at| {
                     app::login::password(service, conn, at, Asker::Application(&shown), &wanted)

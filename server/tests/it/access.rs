@@ -178,7 +178,7 @@ fn a_scope_by_grant_comes_and_goes_with_the_grant(on: Backend) {
     app.pass(86_400);
     assert_eq!(otp(&client, &phone, &[]).text("scope"), "");
     app.pass(86_400);
-    app.operate(countersign::app::sweep::sweep).unwrap();
+    app.sweep();
     assert_eq!(crate::actors::count_rows(&app.place, "access_grant"), 0);
 }
 

@@ -131,6 +131,14 @@ impl App {
         })
     }
 
+    /// One more server on the same database, where the audit log reaches back so many days.
+    pub fn with_audit_kept(&self, days: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_with(listener, &self.place, self.clock.clone(), ISSUER.to_owned(), |service| {
+            service.audit_keep_days = Some(days);
+        })
+    }
+
     /// One more server on the same database, whose phone app is elsewhere.
     pub fn with_phone_app_at(&self, url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -228,6 +236,15 @@ impl App {
         let at = At::new(self.clock.now(), Origin::COMMAND_LINE);
         let mut conn = self.state.database.connection()?;
         use_case(&self.state.service, &mut conn, at)
+    }
+
+    /// Deletes what is over, as the server does every ten minutes.
+    pub fn sweep(&self) {
+        self.operate(|service, conn, at| {
+            app::sweep::sweep(service, conn, at, || ())?;
+            app::audit::prune(service, conn, at, || ())
+        })
+        .unwrap();
     }
 
     /// Sends one mail that is due, as the server's own thread would.

@@ -17,6 +17,10 @@ tests![
     entries_moved_beyond_the_end_are_found,
     wrong_secrets_do_not_fill_the_log,
     names_that_nobody_has_are_not_logged,
+    entries_older_than_are_kept_go_and_the_rest_is_proved,
+    without_a_limit_everything_stays,
+    nobody_else_shortens_the_log_unseen,
+    servers_that_prune_at_once_and_a_proof_meanwhile_agree,
 ];
 
 fn entries(app: &App) -> Vec<Entry> {
@@ -25,6 +29,11 @@ fn entries(app: &App) -> Vec<Entry> {
 
 fn proof(app: &App) -> Proof {
     app.operate(|service, conn, _| app::audit::verify(service, conn)).unwrap()
+}
+
+/// So many entries, and none was deleted before them.
+const fn whole(last: i64) -> Proof {
+    Proof::Intact { first: 1, last }
 }
 
 fn every_change_is_logged_with_who_what_and_from_where(on: Backend) {
@@ -73,7 +82,7 @@ fn every_change_is_logged_with_who_what_and_from_where(on: Backend) {
     assert!(issued.subject.as_ref().unwrap().starts_with("user:"));
     assert_eq!(issued.address.as_deref(), Some("127.0.0.1"));
     assert_eq!(entries.last().unwrap().actor, "operator");
-    assert_eq!(proof(&app), Proof::Intact(17));
+    assert_eq!(proof(&app), whole(17));
 
     let all = format!("{entries:?}");
     let secret = phone.secret().to_base32();
@@ -100,7 +109,7 @@ fn the_chain_holds_under_parallel_requests(on: Backend) {
             client.otp(&format!("user{index}"), &phones[index].code_at(offset)).access_token();
         }
     });
-    assert_eq!(proof(&app), Proof::Intact(2 + 1 + 16 * 3 + 48));
+    assert_eq!(proof(&app), whole(2 + 1 + 16 * 3 + 48));
 }
 
 /// Does something to the database that the program never would.
@@ -118,7 +127,7 @@ fn an_altered_entry_is_found(on: Backend) {
         let app = App::start(on);
         app.user("alice");
         app.user("bob");
-        assert_eq!(proof(&app), Proof::Intact(4));
+        assert_eq!(proof(&app), whole(4));
         spoil(&app, statement);
         assert_eq!(proof(&app), Proof::BrokenAt(3), "{statement}");
     }
@@ -169,4 +178,85 @@ fn wrong_secrets_do_not_fill_the_log(on: Backend) {
     }
     let refusals = entries(&app).iter().filter(|entry| entry.action == "client.refused").count();
     assert_eq!(refusals, 20);
+}
+
+/// A server that keeps the log for thirty days, with `old` entries that are older by now, and some that are not.
+fn with_an_old_log(on: Backend, old: i64) -> App {
+    let app = App::start(on);
+    let keeper = app.with_audit_kept(30);
+    while proof(&app) != whole(old) {
+        app.user(&format!("user{}", crate::actors::unique()));
+    }
+    app.pass(31 * 86_400);
+    app.user("alice");
+    keeper
+}
+
+fn entries_older_than_are_kept_go_and_the_rest_is_proved(on: Backend) {
+    // More than are deleted in one transaction.
+    let app = with_an_old_log(on, 450);
+    app.sweep();
+    assert_eq!(proof(&app), Proof::Intact { first: 451, last: 452 });
+    let left = entries(&app);
+    assert_eq!(
+        left.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(),
+        ["user.added", "audit.pruned"]
+    );
+    let told = left.last().unwrap();
+    assert_eq!((told.actor.as_str(), told.detail.as_deref()), ("system", Some("upto=450")));
+    // Once a day is enough, and the last entry stays, however old.
+    app.sweep();
+    assert_eq!(proof(&app), Proof::Intact { first: 451, last: 452 });
+    app.pass(365 * 86_400);
+    app.sweep();
+    assert_eq!(proof(&app), Proof::Intact { first: 452, last: 453 });
+}
+
+fn without_a_limit_everything_stays(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    app.pass(3650 * 86_400);
+    app.sweep();
+    assert_eq!(proof(&app), whole(3));
+}
+
+fn nobody_else_shortens_the_log_unseen(on: Backend) {
+    let app = with_an_old_log(on, 5);
+    // Somebody with the database and without the master key: nothing was deleted by right.
+    let by_hand = |upto: i64| {
+        format!(
+            "UPDATE audit_tail SET seq = {upto}, hash = (SELECT hash FROM audit WHERE seq = {upto}); \
+             DELETE FROM audit WHERE seq <= {upto}"
+        )
+    };
+    app.user("bob");
+    app.sweep();
+    assert_eq!(proof(&app), Proof::Intact { first: 6, last: 8 });
+    spoil(&app, "CREATE TABLE kept AS SELECT * FROM audit_tail");
+    spoil(&app, &by_hand(7));
+    assert_eq!(proof(&app), Proof::BrokenAt(1));
+    // The proof of an earlier beginning proves that the entries behind it are missing.
+    spoil(&app, "DELETE FROM audit_tail; INSERT INTO audit_tail SELECT * FROM kept");
+    assert_eq!(proof(&app), Proof::BrokenAt(6));
+    spoil(&app, "UPDATE audit_tail SET seq = 0, hash = proof");
+    assert_eq!(proof(&app), Proof::BrokenAt(1));
+}
+
+fn servers_that_prune_at_once_and_a_proof_meanwhile_agree(on: Backend) {
+    let app = with_an_old_log(on, 1000);
+    let other = app.with_audit_kept(30);
+    let proofs = at_once(3, |index| match index {
+        0 => {
+            app.sweep();
+            Vec::new()
+        }
+        1 => {
+            other.sweep();
+            Vec::new()
+        }
+        _ => (0..5).map(|_| proof(&app)).collect(),
+    });
+    assert!(proofs[2].iter().all(|proof| matches!(proof, Proof::Intact { .. })), "{proofs:?}");
+    app.sweep();
+    assert!(matches!(proof(&app), Proof::Intact { first: 1001, .. }), "{:?}", proof(&app));
 }

@@ -94,7 +94,7 @@ fn an_unconfirmed_factor_lapses_after_an_hour(on: Backend) {
     assert_eq!(app.get_as("/mfa/authenticators", &mfa_token).body, serde_json::json!([]));
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
     // The sweep deletes what lapsed; enrolling anew works before and after.
-    app.operate(app::sweep::sweep).unwrap();
+    app.sweep();
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
     let phone = app.scan(&app.associate(&mfa_token));
     client.mfa_otp(&mfa_token, &phone.code()).access_token();

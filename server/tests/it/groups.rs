@@ -24,7 +24,7 @@ use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection
 use mobile_core::Code;
 use zeroize::Zeroizing;
 
-use crate::actors::{App, Client, ClientSpec, Reply, at_once};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Reply, at_once};
 use crate::{Backend, tests};
 
 tests![
@@ -34,6 +34,7 @@ tests![
     statements_of_codes_are_prepared_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     more_requests_than_the_server_keeps_are_shed,
+    whoever_is_no_client_takes_no_place_of_a_password,
     passwords_that_wait_hold_no_code_up,
 ];
 
@@ -69,7 +70,7 @@ fn exchange(app: &App, group: &[Asked]) -> Vec<Result<Issued, &'static str>> {
 
 fn the_log_is_intact(app: &App) {
     let proof = app.operate(|service, conn, _| app::audit::verify(service, conn)).unwrap();
-    assert!(matches!(proof, Proof::Intact(_)), "{proof:?}");
+    assert!(matches!(proof, Proof::Intact { .. }), "{proof:?}");
 }
 
 fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
@@ -287,6 +288,23 @@ fn more_requests_than_the_server_keeps_are_shed(on: Backend) {
     let shed = replies.iter().find(|reply| reply.status == 503).unwrap();
     assert!(shed.header("retry-after").is_some(), "{shed:?}");
     shop.post("/oauth/token", &[("grant_type", "client_credentials")]).access_token();
+}
+
+fn whoever_is_no_client_takes_no_place_of_a_password(on: Backend) {
+    // No place at all, so whoever comes to the queue is told to come back.
+    let limits = Limits { passwords_at_once: 0, passwords_waiting: 0, ..Limits::default() };
+    let app = App::start_within(on, limits);
+    let shop = app.client();
+    app.user_with_password("alice");
+    assert_eq!(shop.password("alice", PASSWORD).status, 503);
+    let before = app.failures("alice");
+    shop.with_secret("x").password("alice", PASSWORD).must_be(401, "invalid_client");
+    let nobody =
+        [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("client_id", "x")];
+    let form = crate::actors::form_urlencoded(&nobody);
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    app.post("/oauth/token", &kind, form.as_bytes()).must_be(401, "invalid_client");
+    assert_eq!(app.failures("alice"), before);
 }
 
 fn passwords_that_wait_hold_no_code_up(on: Backend) {

@@ -606,7 +606,7 @@ fn old_mails_and_places_are_swept(on: Backend) {
     app.reset("alice");
     let places = || crate::actors::count_rows(&app.place, "known_device");
     let left = || (outbox(&app).len(), places());
-    let sweep = || app.operate(app::sweep::sweep).unwrap();
+    let sweep = || app.sweep();
     app.pass(29 * 86_400);
     sweep();
     assert_eq!(left(), (2, 1));

@@ -173,7 +173,7 @@ fn a_phone_follows_its_factor_from_enrolment_to_the_end(on: Backend) {
     let lapsed_at = app.clock.now().millis();
     assert_eq!(lapsed.status()["ended_at_ms"], lapsed_at);
     lapsed.confirm(&lapsed.phone.code()).must_be_problem(409, "ended");
-    app.operate(app::sweep::sweep).unwrap();
+    app.sweep();
     lapsed.must_be("ended");
 
     assert_eq!(count_rows(&app.place, "factor_secret"), 0);

@@ -210,7 +210,7 @@ fn everything_that_ends_jwts_is_listed_until_they_end(on: Backend) {
     let list = revocations(&app, "");
     assert!(ids(&list, "tokens").is_empty() && ids(&list, "sessions").is_empty());
     app.pass(2 * 86_400);
-    app.operate(app::sweep::sweep).unwrap();
+    app.sweep();
     assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 0);
 }
 

@@ -1,6 +1,7 @@
 //! Access tokens: what stands in them, who may look at them, how they end.
 
 use countersign::domain::client::TokenFormat;
+use diesel::connection::SimpleConnection;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ tests![
     an_audiences_server_may_introspect_its_tokens,
     forged_tokens_are_inactive,
     what_is_over_is_swept_and_stays_over,
+    two_servers_sweep_at_once_however_much_there_is,
 ];
 
 fn any_jwt_library_verifies_a_token_by_the_published_keys(on: Backend) {
@@ -216,11 +218,27 @@ fn what_is_over_is_swept_and_stays_over(on: Backend) {
     let code = phone.code();
     app.pass(3 * 86_400);
     let fresh = client.otp("alice", &phone.code()).access_token();
-    app.operate(countersign::app::sweep::sweep).unwrap();
+    app.sweep();
     assert!(!client.is_active(&old));
     assert!(client.is_active(&fresh));
     client.otp("alice", &code).must_be(400, "invalid_grant");
     let rows = |table: &str| crate::actors::count_rows(&app.place, table);
     assert_eq!((rows("token"), rows("session")), (1, 1));
     assert_eq!(rows("lockout"), 1, "the stranger's row is gone, the user's stays");
+}
+
+fn two_servers_sweep_at_once_however_much_there_is(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    // Several times what is deleted in one transaction, and some that still matter.
+    let rows = |name: &str, count: i64, expires_at: i64| {
+        let row = |number: i64| format!("({number}, 'token', '{name}{number}', {expires_at})");
+        let rows = (0..count).map(row).collect::<Vec<_>>().join(", ");
+        format!("INSERT INTO revocation (seq, kind, id, expires_at) VALUES {rows};")
+    };
+    let now = app.clock.now().millis();
+    let sql = rows("over", 1500, now - 2 * 86_400_000) + &rows("live", 300, now + 86_400_000);
+    app.place.connection().batch_execute(&sql).unwrap();
+    at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
+    assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 300);
 }

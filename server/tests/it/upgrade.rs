@@ -77,9 +77,9 @@ fn a_day(app: &App, name: &str) {
     assert_eq!(call(app, "POST", &path("/reset"), &token, &Value::Null).status / 100, 2);
     app.next_step();
     shop.otp(name, &phone.code()).must_be(400, "invalid_grant");
-    app.operate(countersign::app::sweep::sweep).unwrap();
+    app.sweep();
     let proof = app.operate(|service, conn, _| countersign::app::audit::verify(service, conn)).unwrap();
-    assert!(matches!(proof, countersign::app::audit::Proof::Intact(_)), "{proof:?}");
+    assert!(matches!(proof, countersign::app::audit::Proof::Intact { .. }), "{proof:?}");
 }
 
 fn a_running_server_goes_on_when_a_later_release_has_added_to_its_tables(on: Backend) {
