@@ -352,7 +352,7 @@ fn revoke(
     factor: &Summary,
 ) -> Result<(), Stop> {
     if db::factor::revoke(tx.conn, factor.id, tx.now)? {
-        let ended = tx.end_sessions(Which::OfFactor(factor.id))?;
+        let ended = tx.end_sessions(Which::OfFactor(user.id, factor.id))?;
         let event = Event::done(actor, Action::FactorRemoved, Subject::Factor(factor.id));
         tx.note(event.with(format!("sessions={ended}")));
         if factor.state == FactorState::Active {

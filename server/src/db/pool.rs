@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Pages of a SQLite file that a connection keeps in memory once it has read them, in KiB.
 const CACHE_KIB: u32 = 8 * 1024;
 
-/// The same for the connection that codes have to themselves: it looks up anybody, in no order.
-const CACHE_OF_CODES_KIB: u32 = 128 * 1024;
+/// The same for the connection that codes have to themselves: it looks up anybody, in no order. Not more: in a file under 1 GiB most commits walk
+/// over all of it, since SQLite swaps pages by way of a number beyond the end.
+const CACHE_OF_CODES_KIB: u32 = 32 * 1024;
 
 /// How many pages SQLite's log holds before they are written to their places. More of them are written once instead of twice.
 const LOG_PAGES: u32 = 4000;

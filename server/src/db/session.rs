@@ -187,8 +187,8 @@ pub enum Which {
     OfUser(UserId),
     /// All of a user but one.
     OfUserBut(UserId, SessionId),
-    /// All that were started with a factor.
-    OfFactor(FactorId),
+    /// All of a user that were started with a factor.
+    OfFactor(UserId, FactorId),
     /// All at a client.
     OfClient(ClientId),
     /// One.
@@ -212,7 +212,10 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
             .filter(session::user_id.eq(user.bytes()))
             .filter(session::id.ne(kept.bytes()))
             .get_results(conn)?,
-        Which::OfFactor(factor) => live().filter(session::factor_id.eq(factor.bytes())).get_results(conn)?,
+        Which::OfFactor(user, factor) => live()
+            .filter(session::user_id.eq(user.bytes()))
+            .filter(session::factor_id.eq(factor.bytes()))
+            .get_results(conn)?,
         Which::OfClient(client) => live().filter(session::client_id.eq(client.bytes())).get_results(conn)?,
         Which::One(one) => live().filter(session::id.eq(one.bytes())).get_results(conn)?,
         Which::OneOf(user, one) => live()
