@@ -23,7 +23,7 @@ use crate::process::{Caller, Installation, Process, code_of, shop};
 pub const CALLERS: usize = 8;
 
 /// How long a caller tries again what was answered 503.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many people take part: few in the everyday run. `COUNTERSIGN_TEST_PEOPLE` makes it more, for a run that takes its time; each has two codes.
 pub fn people() -> usize {

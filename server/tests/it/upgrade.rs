@@ -1,6 +1,7 @@
 //! A rolling upgrade: servers of this release go on while one of a later release has already added to their tables.
 
-use countersign::db::{Database, catalogue};
+use countersign::db::Database;
+use countersign::db::catalogue::{self, Table};
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
@@ -14,15 +15,16 @@ tests![a_running_server_goes_on_when_a_later_release_has_added_to_its_tables];
 /// What the rule for migrations allows a release to do while the one before it still serves: columns that may be left out, tables, indexes.
 fn a_later_release_adds(app: &App) {
     let mut conn = app.place.connection();
-    let mut sql = "CREATE TABLE later (id INTEGER PRIMARY KEY); \
-                   INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('29990101000000', CURRENT_TIMESTAMP);"
-        .to_owned();
-    for table in catalogue::tables(&mut conn).unwrap() {
-        let name = table.name;
-        sql += &format!("ALTER TABLE \"{name}\" ADD COLUMN later TEXT; ");
-        sql += &format!("ALTER TABLE \"{name}\" ADD COLUMN later_number BIGINT NOT NULL DEFAULT 7; ");
-        sql += &format!("CREATE INDEX \"later_{name}\" ON \"{name}\" (later_number);");
-    }
+    let begun = "CREATE TABLE later (id INTEGER PRIMARY KEY); \
+                 INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('29990101000000', CURRENT_TIMESTAMP);";
+    let added = catalogue::tables(&mut conn).unwrap().into_iter().map(|Table { name, .. }| {
+        format!(
+            "ALTER TABLE \"{name}\" ADD COLUMN later TEXT; \
+             ALTER TABLE \"{name}\" ADD COLUMN later_number BIGINT NOT NULL DEFAULT 7; \
+             CREATE INDEX \"later_{name}\" ON \"{name}\" (later_number);"
+        )
+    });
+    let sql: String = std::iter::once(begun.to_owned()).chain(added).collect();
     conn.batch_execute(&sql).unwrap();
 }
 
