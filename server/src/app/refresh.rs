@@ -16,6 +16,7 @@ use crate::domain::client::{Client, Grant};
 use crate::domain::id::TokenId;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
+use crate::domain::time::OVER_KEPT_S;
 use crate::domain::token::RefreshToken;
 use crate::error::Fault;
 use crate::random;
@@ -58,6 +59,7 @@ pub fn refresh(
         match db::session::rotate(tx.conn, &shown, successor, ends_at, tx.now)? {
             Some(rotated) => {
                 db::token::replace(tx.conn, shown.id, successor, tx.now)?;
+                db::token::forget_ended(tx.conn, session, tx.now.plus_seconds(-OVER_KEPT_S))?;
                 issue(service, tx, &client, Ground::Refreshed(rotated), &extent)
             }
             None => reused(tx, &client, &shown),

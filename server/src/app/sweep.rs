@@ -3,13 +3,11 @@
 use crate::app::context::{At, Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-
-/// How long what is over is kept, so that clocks that differ a little do not matter.
-const KEPT_S: i64 = 86_400;
+use crate::domain::time::OVER_KEPT_S;
 
 /// One sweep: everything that is over. Every batch is a transaction of its own; after each, `between` lets others have their turn.
 pub fn sweep(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
-    let before = at.now.plus_seconds(-KEPT_S);
+    let before = at.now.plus_seconds(-OVER_KEPT_S);
     for kind in 0..db::sweep::KINDS {
         while conn.write(|conn| db::sweep::sweep(conn, kind, before))? {
             between();

@@ -1,8 +1,12 @@
-//! Signing keys: Ed25519 or ECDSA on P-256, named by their RFC 7638 thumbprint. JWTs are written and read by `jsonwebtoken`.
+//! Signing keys: Ed25519 or ECDSA on P-256, named by their RFC 7638 thumbprint. JWTs are read by `jsonwebtoken`; it would open the key anew for
+//! every one that it writes.
 
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -12,11 +16,6 @@ use crate::random;
 
 /// The media type of RFC 9068 s2.1.
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
-
-/// A PKCS#8 v1 document is these bytes and the 32-byte seed (RFC 8410 s7): version 0, algorithm 1.3.101.112, and the seed as
-/// an octet string within an octet string.
-const PKCS8_V1_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A new key: what is sealed, and what everybody may know.
 pub struct NewKey {
@@ -76,24 +75,30 @@ const fn jws(algorithm: SigningAlgorithm) -> Algorithm {
     }
 }
 
-/// A key that signs.
+/// A key that signs. It is opened once: to open an Ed25519 key costs as much as to sign with it.
 pub struct SigningKey {
     kid: String,
-    algorithm: SigningAlgorithm,
-    key: EncodingKey,
+    pair: Pair,
+}
+
+enum Pair {
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
 }
 
 impl SigningKey {
     /// From the opened private key.
     pub fn new(kid: &str, algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
-        let key = match algorithm {
-            SigningAlgorithm::EdDsa if private.len() == 32 => {
-                EncodingKey::from_ed_der(&Zeroizing::new([PKCS8_V1_PREFIX.as_slice(), private].concat()))
+        let corrupt = |_| Fault::Corrupt { what: "signing key" };
+        let pair = match algorithm {
+            SigningAlgorithm::EdDsa => {
+                Pair::Ed25519(Ed25519KeyPair::from_seed_unchecked(private).map_err(corrupt)?)
             }
-            SigningAlgorithm::EdDsa => return Err(Fault::Corrupt { what: "signing key" }),
-            SigningAlgorithm::Es256 => EncodingKey::from_ec_der(private),
+            SigningAlgorithm::Es256 => Pair::P256(
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).map_err(corrupt)?,
+            ),
         };
-        Ok(Self { kid: kid.to_owned(), algorithm, key })
+        Ok(Self { kid: kid.to_owned(), pair })
     }
 
     /// The key's name.
@@ -106,13 +111,39 @@ impl SigningKey {
         self.sign_as(ACCESS_TOKEN_TYPE, claims)
     }
 
-    /// Signs any claims under a media type of their own, so that none is taken for another (RFC 8725 s3.11).
+    /// Signs any claims under a media type of their own, so that none is taken for another (RFC 8725 s3.11). The form is the compact one of
+    /// RFC 7515 s3.1.
     pub fn sign_as(&self, typ: &str, claims: &impl Serialize) -> Result<String, Fault> {
-        let mut header = Header::new(jws(self.algorithm));
+        let mut header = Header::new(match self.pair {
+            Pair::Ed25519(_) => Algorithm::EdDSA,
+            Pair::P256(_) => Algorithm::ES256,
+        });
         header.typ = Some(typ.to_owned());
         header.kid = Some(self.kid.clone());
-        encode(&header, claims, &self.key).map_err(|_| Fault::Crypto("a token could not be signed"))
+        let mut token = json_in_base64url(&header)?;
+        token.push('.');
+        token.push_str(&json_in_base64url(claims)?);
+        let signature = match &self.pair {
+            Pair::Ed25519(pair) => pair.sign(token.as_bytes()),
+            Pair::P256(pair) => pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| UNSIGNED)?,
+        };
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
+}
+
+/// Bytes that most claims have room in.
+const LONG: usize = 768;
+
+const UNSIGNED: Fault = Fault::Crypto("a token could not be signed");
+
+fn json_in_base64url(value: &impl Serialize) -> Result<String, Fault> {
+    let mut json = Vec::with_capacity(LONG);
+    serde_json::to_writer(&mut json, value).map_err(|_| UNSIGNED)?;
+    let mut text = String::with_capacity(2 * LONG);
+    URL_SAFE_NO_PAD.encode_string(json, &mut text);
+    Ok(text)
 }
 
 /// The `kid` that a token names, if it is a JWT access token at all and the name has the form of ours: a SHA-256 thumbprint in

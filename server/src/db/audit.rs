@@ -9,9 +9,9 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::Conn;
 use crate::db::schema::{audit, audit_head, audit_tail};
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::domain::audit::{Action, Entry, Noted, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
@@ -20,9 +20,11 @@ use crate::error::Fault;
 /// number of the last one.
 pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> Result<i64, Fault> {
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let head: Head = Statement::new("UPDATE audit_head SET seq = seq + ? WHERE id = 1 RETURNING seq, hash")
-        .bind::<BigInt, _>(count)
-        .get_result(conn)?;
+    let head: Head = directly!(&mut *conn, |own| Statement::new(
+        "UPDATE audit_head SET seq = seq + ? WHERE id = 1 RETURNING seq, hash"
+    )
+    .bind::<BigInt, _>(count)
+    .get_result(own))?;
     let (last, mut previous) = (head.seq, head.hash);
     let mut entries = Vec::with_capacity(events.len());
     for (Noted { event, origin, at }, seq) in events.iter().zip(last - count + 1..) {
@@ -42,9 +44,9 @@ pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8;
         entries.push(entry);
     }
     insert_all(conn, &entries)?;
-    Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
+    directly!(conn, |own| Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
         .bind::<Binary, _>(previous.as_slice())
-        .execute(conn)?;
+        .execute(own))?;
     Ok(last)
 }
 
@@ -78,7 +80,7 @@ fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {
-    Statement::new(
+    directly!(conn, |own| Statement::new(
         "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -91,7 +93,7 @@ fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {
     .bind::<Nullable<Text>, _>(entry.address.as_deref())
     .bind::<Nullable<Text>, _>(entry.detail.as_deref())
     .bind::<Binary, _>(entry.hash.as_slice())
-    .execute(conn)?;
+    .execute(own))?;
     Ok(())
 }
 

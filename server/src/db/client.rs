@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::client;
+use crate::db::schema::{client, token};
+use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
 use crate::domain::id::ClientId;
@@ -106,11 +107,11 @@ pub fn insert(conn: &mut Conn, new: &Client, secret_hash: &[u8]) -> Result<bool,
 
 /// The client with this id, and the keyed hash of its secret.
 pub fn find_with_secret(conn: &mut Conn, id: ClientId) -> Result<Option<(Client, Vec<u8>)>, Fault> {
-    let row: Option<(Row, Vec<u8>)> = client::table
+    let row: Option<(Row, Vec<u8>)> = directly!(conn, |own| client::table
         .find(id.bytes())
         .select((Row::as_select(), client::secret_hash))
-        .first(conn)
-        .optional()?;
+        .first(own))
+    .optional()?;
     row.map(|(row, hash)| Ok((row.read()?, hash))).transpose()
 }
 
@@ -167,6 +168,9 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
 
 /// Removes a client and its tokens.
 pub fn remove(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
+    // Those of its logins go with these.
+    let own = token::table.filter(token::client_id.eq(id.bytes())).filter(token::session_id.is_null());
+    diesel::delete(own).execute(conn)?;
     diesel::delete(client::table.find(id.bytes())).execute(conn)?;
     Ok(())
 }

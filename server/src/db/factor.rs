@@ -11,9 +11,9 @@ use diesel::sql_types::{BigInt, Binary};
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
 use crate::db::schema::{factor, factor_secret, factor_step};
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id, time, word};
 use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
 use crate::domain::figures::Factors;
@@ -70,14 +70,14 @@ impl Spent {
 pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Option<Spent>, Fault> {
     let step = matched.stored_step();
     let factor = matched.factor();
-    let spent = Statement::new(
+    let spent = directly!(&mut *conn, |own| Statement::new(
         "UPDATE factor_step SET last_step = ?, used_at = ? WHERE factor_id = ? AND last_step < ?",
     )
     .bind::<BigInt, _>(step)
     .bind::<BigInt, _>(now.millis())
     .bind::<Binary, _>(factor.bytes())
     .bind::<BigInt, _>(step)
-    .execute(conn)?;
+    .execute(own))?;
     if spent == 0 { Ok(None) } else { Spent::of(conn, matched, now).map(Some) }
 }
 
@@ -218,14 +218,14 @@ fn sealed((row, sealed, last_step, used_at): SealedRow) -> Result<Sealed, Fault>
 
 /// The user's factors that a code may be checked against: active ones, the eldest first, then pending ones that have not lapsed.
 pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
-    let rows: Vec<SealedRow> = factor::table
+    let rows: Vec<SealedRow> = directly!(conn, |own| factor::table
         .inner_join(factor_secret::table)
         .inner_join(factor_step::table)
         .filter(factor::user_id.eq(user.bytes()))
         .filter(factor::state.ne(FactorState::Revoked.as_str()))
         .order((factor::state.asc(), factor::id.asc()))
         .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
-        .load(conn)?;
+        .load(own))?;
     let mut factors: Vec<Sealed> = rows.into_iter().map(sealed).collect::<Result<_, _>>()?;
     factors.retain(|factor| !factor.summary.has_lapsed(now));
     Ok(factors)

@@ -11,9 +11,9 @@ use diesel::sql_types::{BigInt, Binary};
 
 use crate::db::Conn;
 use crate::db::schema::lockout;
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::domain::id::UserId;
 use crate::domain::lockout::Leak;
 use crate::domain::time::Timestamp;
@@ -66,13 +66,13 @@ pub fn hold(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<(), Fault> 
 }
 
 fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> {
-    Statement::new(
+    directly!(conn, |own| Statement::new(
         "INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES (?, 0, 0, ?) \
          ON CONFLICT (subject) DO NOTHING",
     )
     .bind::<Binary, _>(subject)
     .bind::<BigInt, _>(now.millis())
-    .execute(conn)?;
+    .execute(own))?;
     Ok(())
 }
 
@@ -147,13 +147,13 @@ fn gate(locked_until: Timestamp, now: Timestamp) -> Gate {
 
 /// The failures of a subject that may try now, whose row is this transaction's from then on.
 fn open(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Option<i64>, Fault> {
-    let open: Option<Failures> = Statement::new(
+    let open: Option<Failures> = directly!(conn, |own| Statement::new(
         "UPDATE lockout SET attempted_at = ? WHERE subject = ? AND locked_until <= ? RETURNING failures",
     )
     .bind::<BigInt, _>(now.millis())
     .bind::<Binary, _>(subject)
     .bind::<BigInt, _>(now.millis())
-    .get_result(conn)
+    .get_result(own))
     .optional()?;
     Ok(open.map(|row| row.failures))
 }
@@ -207,7 +207,7 @@ pub fn fail_all(conn: &mut Conn, failed: &[Failed]) -> Result<(), Fault> {
         return Ok(());
     }
     for one in failed {
-        Statement::new(
+        directly!(&mut *conn, |own| Statement::new(
             "INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES (?, 1, ?, ?) \
              ON CONFLICT (subject) DO UPDATE SET failures = lockout.failures + 1, \
              locked_until = excluded.locked_until, attempted_at = excluded.attempted_at",
@@ -215,7 +215,7 @@ pub fn fail_all(conn: &mut Conn, failed: &[Failed]) -> Result<(), Fault> {
         .bind::<Binary, _>(one.user.bytes())
         .bind::<BigInt, _>(one.locked_until.millis())
         .bind::<BigInt, _>(one.now.millis())
-        .execute(conn)?;
+        .execute(own))?;
     }
     Ok(())
 }
@@ -274,11 +274,11 @@ pub fn clear(conn: &mut Conn, subject: &[u8]) -> Result<(), Fault> {
 
 /// How a subject stands now; without failures where it has no row.
 pub fn standing(conn: &mut Conn, subject: &[u8]) -> Result<Standing, Fault> {
-    let row: Option<(i64, i64)> = lockout::table
+    let row: Option<(i64, i64)> = directly!(conn, |own| lockout::table
         .find(subject)
         .select((lockout::failures, lockout::locked_until))
-        .first(conn)
-        .optional()?;
+        .first(own))
+    .optional()?;
     let (failures, locked_until) = row.unwrap_or((0, 0));
     Ok(Standing { failures, locked_until: Timestamp::from_millis(locked_until) })
 }

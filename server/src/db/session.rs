@@ -6,9 +6,9 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use crate::db::schema::{client, session};
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -72,7 +72,7 @@ pub fn insert_all(conn: &mut Conn, logins: &[New]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    Statement::new(
+    directly!(conn, |own| Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
          started_at, used_at, ends_at, limit_at, refresh_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -88,7 +88,7 @@ fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     .bind::<BigInt, _>(new.ends_at.millis())
     .bind::<BigInt, _>(new.limit_at.millis())
     .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))
-    .execute(conn)?;
+    .execute(own))?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use crate::db::schema::signing_key;
+use crate::db::statement::directly;
 use crate::db::{Conn, time, word};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, SigningAlgorithm};
@@ -107,7 +108,8 @@ pub fn find_in_state(conn: &mut Conn, state: KeyState) -> Result<Option<StoredKe
 
 /// The key of this name.
 pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, Fault> {
-    let row: Option<Row> = signing_key::table.find(kid).select(COLUMNS).first(conn).optional()?;
+    let row: Option<Row> =
+        directly!(conn, |own| signing_key::table.find(kid).select(COLUMNS).first(own)).optional()?;
     row.map(read).transpose()
 }
 

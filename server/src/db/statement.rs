@@ -5,17 +5,27 @@
 //! whole columns as arrays.
 
 use diesel::backend::Backend;
-use diesel::connection::Connection;
 use diesel::expression::AsExpression;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::RunQueryDsl;
 use diesel::result::QueryResult;
 use diesel::sql_types::{SingleValue, SqlType, Untyped};
 
-use crate::db::Conn;
+/// Evaluates an expression, such as `query.load(own)`, on the back end's own connection. Handed [`Conn`](crate::db::Conn) itself diesel writes
+/// the query's text three times at each call, prepared or not.
+macro_rules! directly {
+    ($conn:expr, |$own:ident| $do:expr) => {
+        match $conn {
+            Conn::Sqlite($own) => $do,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres($own) => $do,
+        }
+    };
+}
+pub(super) use directly;
 
-/// SQL with a `?` for every value, in the order in which they are bound. For [`Conn`] when nothing else is said.
-pub(super) struct Statement<'a, DB: Backend = <Conn as Connection>::Backend> {
+/// SQL with a `?` for every value, in the order in which they are bound. For one back end's connection: see [`directly`].
+pub(super) struct Statement<'a, DB: Backend> {
     sql: &'static str,
     binds: Vec<Box<dyn QueryFragment<DB> + 'a>>,
 }
@@ -55,7 +65,7 @@ macro_rules! walk {
     )*};
 }
 
-walk!(<Conn as Connection>::Backend);
+walk!(diesel::sqlite::Sqlite);
 #[cfg(feature = "postgres")]
 walk!(diesel::pg::Pg);
 

@@ -19,7 +19,8 @@ const STATEMENTS: [&str; 13] = [
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM trusted_device WHERE hash IN (SELECT hash FROM trusted_device WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM reset_request WHERE id IN (SELECT id FROM reset_request WHERE expires_at < $1 LIMIT $2)",
-    "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 LIMIT $2)",
+    // Those of a session go with it, and while it lasts at each refresh (`token::forget_ended`).
+    "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 AND session_id IS NULL LIMIT $2)",
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM revocation WHERE expires_at < $1 AND seq IN (SELECT seq FROM revocation WHERE expires_at < $1 LIMIT $2)",

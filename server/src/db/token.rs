@@ -6,9 +6,9 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
 use crate::db::schema::{client, session, token, user};
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id, read_details, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
@@ -89,7 +89,7 @@ pub fn insert_all(conn: &mut Conn, tokens: &[New]) -> Result<(), Fault> {
 }
 
 fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    Statement::new(
+    directly!(conn, |own| Statement::new(
         "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
          issued_at, expires_at, one_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -104,7 +104,7 @@ fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     .bind::<BigInt, _>(new.issued_at.millis())
     .bind::<BigInt, _>(new.expires_at.millis())
     .bind::<Bool, _>(new.one_use)
-    .execute(conn)?;
+    .execute(own))?;
     Ok(())
 }
 
@@ -180,21 +180,23 @@ impl SessionRow {
 pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault> {
     type Found = (TokenRow, String, Option<SessionRow>, Option<(String, String)>);
     // One join after the other: a join within a join SQLite would work out for all sessions first.
-    let query = token::table
-        .inner_join(client::table)
-        .left_join(session::table.on(token::session_id.eq(session::id.nullable())))
-        .left_join(user::table.on(session::user_id.nullable().eq(user::id.nullable())))
-        .filter(token::kind.eq(Kind::Access.as_str()))
-        .select((
-            TokenRow::as_select(),
-            client::state,
-            Option::<SessionRow>::as_select(),
-            (user::name, user::state).nullable(),
-        ));
-    let found: Option<Found> = match key {
-        Key::Id(id) => query.filter(token::id.eq(id.bytes())).first(conn).optional()?,
-        Key::Hash(hash) => query.filter(token::hash.eq(hash)).first(conn).optional()?,
-    };
+    let found: Option<Found> = directly!(conn, |own| {
+        let query = token::table
+            .inner_join(client::table)
+            .left_join(session::table.on(token::session_id.eq(session::id.nullable())))
+            .left_join(user::table.on(session::user_id.nullable().eq(user::id.nullable())))
+            .filter(token::kind.eq(Kind::Access.as_str()))
+            .select((
+                TokenRow::as_select(),
+                client::state,
+                Option::<SessionRow>::as_select(),
+                (user::name, user::state).nullable(),
+            ));
+        match key {
+            Key::Id(id) => query.filter(token::id.eq(id.bytes())).first(own).optional()?,
+            Key::Hash(hash) => query.filter(token::hash.eq(hash)).first(own).optional()?,
+        }
+    });
     let Some((row, client_state, session, user)) = found else { return Ok(None) };
     let login = match (session, user) {
         (Some(session), Some((user_name, user_state))) => Some(session.read(user_name, &user_state)?),
@@ -251,6 +253,15 @@ pub fn replace(conn: &mut Conn, id: TokenId, successor: TokenId, now: Timestamp)
     diesel::update(token::table.find(id.bytes()).filter(token::used_at.is_null()))
         .set(token::used_at.eq(now.millis()))
         .execute(conn)?;
+    Ok(())
+}
+
+/// Deletes a session's tokens that ended before `before`.
+pub fn forget_ended(conn: &mut Conn, session: SessionId, before: Timestamp) -> Result<(), Fault> {
+    let ended = token::table
+        .filter(token::session_id.eq(session.bytes()))
+        .filter(token::expires_at.lt(before.millis()));
+    diesel::delete(ended).execute(conn)?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use crate::db::schema::{factor_step, lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::figures::Users;
 use crate::domain::id::UserId;
@@ -76,7 +77,8 @@ pub fn find_by_name(conn: &mut Conn, name: &UserName) -> Result<Option<User>, Fa
 
 /// The user with this id.
 pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
-    let row: Option<Row> = user::table.find(id.bytes()).select(Row::as_select()).first(conn).optional()?;
+    let row: Option<Row> =
+        directly!(conn, |own| user::table.find(id.bytes()).select(Row::as_select()).first(own)).optional()?;
     row.map(Row::read).transpose()
 }
 
@@ -108,11 +110,11 @@ pub fn ids_by_name(conn: &mut Conn, names: &[&UserName]) -> Result<Vec<Option<Us
         return names.iter().map(of).collect();
     }
     let of = |name: &&UserName| {
-        let found: Option<Vec<u8>> = user::table
+        let found: Option<Vec<u8>> = directly!(&mut *conn, |own| user::table
             .filter(user::name_folded.eq(name.folded()))
             .select(user::id)
-            .first(conn)
-            .optional()?;
+            .first(own))
+        .optional()?;
         found.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
     };
     names.iter().map(of).collect()

@@ -7,6 +7,9 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::domain::refusal::Invalid;
 
+/// How long what is over is kept before it is deleted, in seconds, so that clocks that differ a little do not matter.
+pub const OVER_KEPT_S: i64 = 86_400;
+
 /// Unix time in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Timestamp(i64);

@@ -77,9 +77,11 @@ fn a_removed_client_takes_its_tokens_along(on: Backend) {
         ..ClientSpec::default()
     });
     let token = client.otp("alice", &phone.code()).access_token();
-    assert!(watcher.is_active(&token));
+    let own = client.token(&[("grant_type", "client_credentials")]).access_token();
+    assert!(watcher.is_active(&token) && watcher.is_active(&own));
     app.operate(|service, conn, at| app::client::remove(service, conn, at, &client.id)).unwrap();
-    assert!(!watcher.is_active(&token));
+    assert!(!watcher.is_active(&token) && !watcher.is_active(&own));
+    assert_eq!(crate::actors::count_rows(&app.place, "token"), 0);
     client.otp("alice", &phone.code()).must_be(401, "invalid_client");
 }
 

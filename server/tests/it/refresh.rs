@@ -24,6 +24,7 @@ tests![
     a_reset_a_lock_and_a_new_password_end_the_chain,
     a_refresh_during_a_lock_leaves_no_live_token,
     a_one_use_access_token_is_refreshed_by_another,
+    a_long_login_does_not_pile_up_tokens,
 ];
 
 const SCOPES: &str = "read write offline_access";
@@ -319,4 +320,19 @@ fn a_one_use_access_token_is_refreshed_by_another(on: Backend) {
     assert!(client.is_active(&first.access_token()) && !client.is_active(&first.access_token()));
     let second = client.refresh(&refresh_token(&first));
     assert!(client.is_active(&second.access_token()) && !client.is_active(&second.access_token()));
+}
+
+fn a_long_login_does_not_pile_up_tokens(on: Backend) {
+    let app = App::start(on);
+    let client = client(&app);
+    let (_, first) = logged_in(&app, &client);
+    let mut reply = first;
+    for _ in 0..5 {
+        app.pass(2 * 86_400);
+        reply = client.refresh(&refresh_token(&reply));
+    }
+    assert!(client.is_active(&reply.access_token()));
+    // Of access tokens the last; of refresh tokens all, since a copy of an old one must be known for what it is.
+    assert_eq!(crate::actors::count_rows(&app.place, "token"), 1 + 6);
+    assert_eq!(client.refresh(&refresh_token(&reply)).status, 200);
 }

@@ -215,11 +215,13 @@ fn what_is_over_is_swept_and_stays_over(on: Backend) {
     let (phone, client) = (app.phone("alice"), app.client());
     client.otp("nobody", &phone.code()).must_be(400, "invalid_grant");
     let old = client.otp("alice", &phone.code()).access_token();
+    let own = client.token(&[("grant_type", "client_credentials")]).access_token();
+    assert!(client.is_active(&own));
     let code = phone.code();
     app.pass(3 * 86_400);
     let fresh = client.otp("alice", &phone.code()).access_token();
     app.sweep();
-    assert!(!client.is_active(&old));
+    assert!(!client.is_active(&old) && !client.is_active(&own));
     assert!(client.is_active(&fresh));
     client.otp("alice", &code).must_be(400, "invalid_grant");
     let rows = |table: &str| crate::actors::count_rows(&app.place, table);

@@ -1,8 +1,9 @@
 //! A rolling upgrade: servers of this release go on while one of a later release has already added to their tables.
 
-use countersign::db::Database;
 use countersign::db::catalogue::{self, Table};
+use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 use serde_json::{Value, json};
 
 use crate::actors::{App, ClientSpec, PASSWORD};
@@ -10,7 +11,10 @@ use crate::management::{ALL, call, manager, must};
 use crate::visitor::Visitor;
 use crate::{Backend, tests};
 
-tests![a_running_server_goes_on_when_a_later_release_has_added_to_its_tables];
+tests![
+    a_running_server_goes_on_when_a_later_release_has_added_to_its_tables,
+    the_last_step_back_and_forth_loses_nothing,
+];
 
 /// What the rule for migrations allows a release to do while the one before it still serves: columns that may be left out, tables, indexes.
 fn a_later_release_adds(app: &App) {
@@ -93,4 +97,48 @@ fn a_running_server_goes_on_when_a_later_release_has_added_to_its_tables(on: Bac
     // Only what runs already goes on; nothing of this release starts on it.
     let error = Database::new(app.place.target.clone(), 1, None).prepare().unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");
+}
+
+/// Takes the last migration back, as `down.sql` says.
+fn step_back(conn: &mut Conn) {
+    let steps = |back_end: &str| {
+        FileBasedMigrations::from_path(format!("{}/../migrations/{back_end}", env!("CARGO_MANIFEST_DIR")))
+            .unwrap()
+    };
+    match conn {
+        Conn::Sqlite(conn) => conn.revert_last_migration(steps("sqlite")).unwrap(),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => conn.revert_last_migration(steps("postgres")).unwrap(),
+    };
+}
+
+fn the_last_step_back_and_forth_loses_nothing(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (phone, client) =
+        (app.phone("alice"), app.client_with(ClientSpec::with_scopes("read offline_access")));
+    let login = client.otp("alice", &phone.code());
+    let own = client.token(&[("grant_type", "client_credentials")]).access_token();
+    a_day(&app, "bob");
+
+    let rows = |conn: &mut Conn| -> Vec<(String, i64)> {
+        let tables = catalogue::tables(conn).unwrap();
+        tables
+            .iter()
+            .map(|table| (table.name.clone(), countersign::db::rows::count(conn, table).unwrap()))
+            .collect()
+    };
+    let before = rows(&mut app.place.connection());
+    step_back(&mut app.place.connection());
+    Database::new(app.place.target.clone(), 1, None).prepare().unwrap();
+    assert_eq!(rows(&mut app.place.connection()), before);
+
+    // By a server that finds the tables as they are now.
+    let app = app.another();
+    let client = client.at(&app);
+    assert!(client.is_active(&login.access_token()) && client.is_active(&own));
+    client.otp("alice", &phone.code()).must_be(400, "invalid_grant");
+    let next = client.refresh(login.text("refresh_token"));
+    assert!(client.is_active(&next.access_token()));
+    a_day(&app, "carol");
 }
