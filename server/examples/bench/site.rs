@@ -267,7 +267,8 @@ impl Site {
         let database = Database::new(self.target()?, 1, None);
         let mut conn = database.connection()?;
         match &mut *conn {
-            Conn::Sqlite(_) => {
+            Conn::Sqlite(conn) => {
+                conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
                 let file = self.folder.path().join("countersign.db");
                 Ok(fs::metadata(file)?.len())
             }
