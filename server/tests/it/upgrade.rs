@@ -114,12 +114,12 @@ fn step_back(conn: &mut Conn) {
 
 fn the_last_step_back_and_forth_loses_nothing(on: Backend) {
     let app = App::start(on);
+    a_day(&app, "bob");
     app.user("alice");
     let (phone, client) =
         (app.phone("alice"), app.client_with(ClientSpec::with_scopes("read offline_access")));
     let login = client.otp("alice", &phone.code());
     let own = client.token(&[("grant_type", "client_credentials")]).access_token();
-    a_day(&app, "bob");
 
     let rows = |conn: &mut Conn| -> Vec<(String, i64)> {
         let tables = catalogue::tables(conn).unwrap();
