@@ -76,11 +76,12 @@ pub(crate) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
     let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     let height = bars.len() as f64 * step + 64.0;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width_px} {height}\" role=\"img\" aria-label=\"{title}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-24 0 {} {height}\" role=\"img\" aria-label=\"{title}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <style>text {{ fill: #1d2326 }} .ours {{ fill: #1f7a6d }} .limit {{ fill: #9aa5a8 }} \
          @media (prefers-color-scheme: dark) {{ text {{ fill: #e6eaeb }} .ours {{ fill: #6fcfbe }} .limit {{ fill: #5f6b6e }} }}</style>\n\
          <text x=\"0\" y=\"18\" font-weight=\"600\">{} ({})</text>\n",
+        width_px + 24.0,
         escaped(title),
         escaped(unit),
         title = escaped(title),
