@@ -214,6 +214,8 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
         if is_own(tx, client.id) {
             return Err(Refusal::OwnClient.into());
         }
+        // Before its tokens are looked up: whoever is getting one has got it by then, or finds the client disabled.
+        db::client::set_state(tx.conn, client.id, ClientState::Disabled)?;
         end_all(tx, client.id)?;
         db::client::remove(tx.conn, client.id)?;
         let detail = format!("name={}", client.name);

@@ -3,9 +3,10 @@
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::{Extent, Ground, Issued, issue};
-use crate::db::Conn;
+use crate::db::{self, Conn};
 use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 
 /// `client_credentials`.
@@ -25,7 +26,12 @@ pub fn client_credentials(
         details: Details::default(),
         audience: client.audience(audience, &service.issuer)?,
     };
-    let recorded =
-        service.write(conn, at, |tx| issue(service, tx, &client, Ground::ClientItself, &extent))?;
+    let recorded = service.write(conn, at, |tx| {
+        // It may have been disabled or removed meanwhile, and what it gets now would be on no list of revocations.
+        if !db::client::hold_active(tx.conn, client.id)? {
+            return Err(Refusal::InvalidClient.into());
+        }
+        issue(service, tx, &client, Ground::ClientItself, &extent)
+    })?;
     Ok(recorded.sign()?)
 }

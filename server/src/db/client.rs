@@ -166,6 +166,21 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
     Ok(())
 }
 
+/// Whether a client is there and enabled. If so it stays so until the transaction ends: whoever disables or removes it waits.
+pub fn hold_active(conn: &mut Conn, id: ClientId) -> Result<bool, Fault> {
+    let active = client::table
+        .find(id.bytes())
+        .filter(client::state.eq(ClientState::Active.as_str()))
+        .select(client::id);
+    let found: Option<Vec<u8>> = match conn {
+        // A transaction that writes is alone on SQLite.
+        Conn::Sqlite(conn) => active.first(conn).optional()?,
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => active.for_share().first(conn).optional()?,
+    };
+    Ok(found.is_some())
+}
+
 /// Removes a client and its tokens.
 pub fn remove(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
     // Those of its logins go with these.

@@ -1,7 +1,10 @@
 //! Applications: who they are and what they may ask for.
 
+use std::time::Duration;
+
 use countersign::app;
 use countersign::domain::client::{ClientState, Grant};
+use diesel::connection::SimpleConnection as _;
 
 use crate::actors::{App, ClientSpec};
 use crate::{Backend, tests};
@@ -10,6 +13,7 @@ tests![
     a_wrong_secret_is_refused,
     a_disabled_client_gets_nothing_and_its_tokens_are_dead,
     a_removed_client_takes_its_tokens_along,
+    a_client_gets_no_token_while_it_is_removed,
     each_grant_must_be_registered,
     scopes_never_widen,
     management_scopes_go_to_clients_and_not_to_users_without_a_role,
@@ -83,6 +87,26 @@ fn a_removed_client_takes_its_tokens_along(on: Backend) {
     assert!(!watcher.is_active(&token) && !watcher.is_active(&own));
     assert_eq!(crate::actors::count_rows(&app.place, "token"), 0);
     client.otp("alice", &phone.code()).must_be(401, "invalid_client");
+}
+
+fn a_client_gets_no_token_while_it_is_removed(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    let begin = if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    for end in ["UPDATE client SET state = 'disabled'", "DELETE FROM client"] {
+        let mut conn = app.place.connection();
+        conn.batch_execute("UPDATE client SET state = 'active'").unwrap();
+        conn.batch_execute(&format!("{begin}; {end} WHERE name = 'shop';")).unwrap();
+        let reply = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| client.token(&[("grant_type", "client_credentials")]));
+            // It has found its client by now, and waits for its turn to write.
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(!asking.is_finished());
+            conn.batch_execute("COMMIT").unwrap();
+            asking.join().unwrap()
+        });
+        reply.must_be(401, "invalid_client");
+    }
 }
 
 fn each_grant_must_be_registered(on: Backend) {
