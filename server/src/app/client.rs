@@ -194,13 +194,15 @@ pub fn set_state(
         if state == ClientState::Disabled && is_own(tx, client.id) {
             return Err(Refusal::OwnClient.into());
         }
-        db::client::set_state(tx.conn, client.id, state)?;
-        if state == ClientState::Disabled {
-            end_all(tx, client.id)?;
-        }
         let action = match state {
-            ClientState::Active => Action::ClientEnabled,
-            ClientState::Disabled => Action::ClientDisabled,
+            ClientState::Active => {
+                db::client::set_state(tx.conn, client.id, state)?;
+                Action::ClientEnabled
+            }
+            ClientState::Disabled => {
+                disable(tx, client.id)?;
+                Action::ClientDisabled
+            }
         };
         tx.note(Event::done(tx.origin.manager, action, Subject::Client(client.id)));
         Ok(())
@@ -214,9 +216,7 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
         if is_own(tx, client.id) {
             return Err(Refusal::OwnClient.into());
         }
-        // Before its tokens are looked up: whoever is getting one has got it by then, or finds the client disabled.
-        db::client::set_state(tx.conn, client.id, ClientState::Disabled)?;
-        end_all(tx, client.id)?;
+        disable(tx, client.id)?;
         db::client::remove(tx.conn, client.id)?;
         let detail = format!("name={}", client.name);
         tx.note(
@@ -226,8 +226,10 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
     })
 }
 
-/// Ends all logins at a client, and the tokens that it got for itself.
-fn end_all(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
+/// Disables a client and ends all logins at it, and the tokens that it got for itself. Its row comes first: whoever is getting such a token has
+/// got it by the time they are looked up, or finds the client disabled.
+fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
+    db::client::set_state(tx.conn, client, ClientState::Disabled)?;
     tx.end_sessions(Which::OfClient(client))?;
     for (token, expires_at) in db::token::revoke_clients_own(tx.conn, client, tx.now)? {
         tx.revoked(RevocationKind::Token, token.to_string(), expires_at);

@@ -1,4 +1,4 @@
-//! A rolling upgrade: servers of this release go on while one of a later release has already added to their tables.
+//! Upgrades: servers of this release go on while one of a later release has already added to their tables, and a migration loses nothing.
 
 use countersign::db::catalogue::{self, Table};
 use countersign::db::{Conn, Database};
