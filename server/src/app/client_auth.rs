@@ -1,8 +1,11 @@
-//! Client authentication (RFC 6749 s2.3).
+//! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-use crate::app::context::{At, Service, Stop};
+use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
@@ -87,4 +90,38 @@ pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) 
         }
         Err(Refusal::InvalidClient.into())
     })
+}
+
+/// A client that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only [`hold`] and
+/// [`Holds::of`] make it.
+#[derive(Clone, Copy)]
+pub struct Held<'a>(&'a Client);
+
+impl Deref for Held<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0
+    }
+}
+
+/// Holds the client, which was recognised before the transaction and may have been disabled or removed since. Comes before anything is used
+/// up: nothing is, for a client that gets no token.
+pub fn hold<'a>(tx: &mut Tx<'_>, client: &'a Client) -> Result<Held<'a>, Stop> {
+    Ok(Holds::take(tx, [client.id])?.of(client)?)
+}
+
+/// The same for the clients of many requests.
+pub struct Holds(BTreeSet<ClientId>);
+
+impl Holds {
+    /// Holds those that can be held.
+    pub fn take(tx: &mut Tx<'_>, clients: impl IntoIterator<Item = ClientId>) -> Result<Self, Fault> {
+        Ok(Self(db::client::hold_all(tx.conn, &clients.into_iter().collect())?))
+    }
+
+    /// One of them, if it is held.
+    pub fn of<'a>(&self, client: &'a Client) -> Result<Held<'a>, Refusal> {
+        if self.0.contains(&client.id) { Ok(Held(client)) } else { Err(Refusal::InvalidClient) }
+    }
 }

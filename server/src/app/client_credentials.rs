@@ -1,12 +1,11 @@
 //! A client acting for itself (RFC 6749 s4.4).
 
-use crate::app::client_auth::{Credentials, require};
+use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::{Extent, Ground, Issued, issue};
-use crate::db::{self, Conn};
+use crate::db::Conn;
 use crate::domain::authorization::Details;
 use crate::domain::client::Grant;
-use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 
 /// `client_credentials`.
@@ -27,11 +26,8 @@ pub fn client_credentials(
         audience: client.audience(audience, &service.issuer)?,
     };
     let recorded = service.write(conn, at, |tx| {
-        // It may have been disabled or removed meanwhile, and what it gets now would be on no list of revocations.
-        if !db::client::hold_active(tx.conn, client.id)? {
-            return Err(Refusal::InvalidClient.into());
-        }
-        issue(service, tx, &client, Ground::ClientItself, &extent)
+        let client = hold(tx, &client)?;
+        issue(service, tx, client, Ground::ClientItself, &extent)
     })?;
     Ok(recorded.sign()?)
 }

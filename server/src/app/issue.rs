@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use crate::app::client_auth::Held;
 use crate::app::context::{Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
@@ -121,14 +122,15 @@ struct Refresh {
     details: Option<String>,
 }
 
-/// Starts the session or goes on with one, and records the token. It is good once the transaction has committed.
+/// Starts the session of a client that was held, or goes on with one, and records the token. It is good once the transaction has committed.
 pub fn issue(
     service: &Service,
     tx: &mut Tx<'_>,
-    client: &Client,
+    client: Held<'_>,
     ground: Ground,
     extent: &Extent,
 ) -> Result<Recorded, Stop> {
+    let client = &*client;
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,

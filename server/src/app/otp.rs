@@ -2,17 +2,18 @@
 //! The busiest path of all, so it takes many requests at a time ([`exchange_all`]).
 //!
 //! 1. The applications: each is read once, however many requests it sent. Whoever is none takes no writer's place.
-//! 2. One transaction for all: the steps of `app/verify` and `app/issue`, each one statement for everybody. No password is hashed and
-//!    nothing is signed while it is open.
+//! 2. One transaction for all: the applications are held, then the steps of `app/verify` and `app/issue`, each one statement for everybody.
+//!    No password is hashed and nothing is signed while it is open.
 //! 3. After its commit every caller signs its own token.
 //!
 //! Every request stands alone: the others' refusals do not touch it, and where something stored is broken, each is done over by itself.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use mobile_core::Code;
 
-use crate::app::client_auth::{Credentials, Shown, recognise, require};
+use crate::app::client_auth::{Credentials, Holds, Shown, recognise, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
@@ -51,7 +52,7 @@ pub struct Asked {
 
 /// A request that may go on: its application is known, and may ask for this.
 struct Admitted<'a> {
-    client: Client,
+    client: Rc<Client>,
     extent: Extent,
     request: &'a OtpRequest,
     at: At,
@@ -80,15 +81,15 @@ fn admit_all<'a>(
     conn: &mut Conn,
     requests: &'a [Asked],
 ) -> Vec<Result<Admitted<'a>, Stop>> {
-    let mut known: HashMap<(&str, &str), Client> = HashMap::new();
+    let mut known: HashMap<(&str, &str), Rc<Client>> = HashMap::new();
     let admit = |asked: &'a Asked| {
         let Asked { credentials: shown, request, at } = asked;
         let key = (shown.client_id.as_str(), shown.client_secret.as_str());
         let client = match known.get(&key) {
-            Some(client) => client.clone(),
+            Some(client) => Rc::clone(client),
             None => match recognise(service, conn, shown)? {
-                Shown::Its(client) => known.entry(key).or_insert(client).clone(),
-                Shown::Unknown | Shown::Bad(..) => require(service, conn, *at, shown)?,
+                Shown::Its(client) => Rc::clone(known.entry(key).or_insert(Rc::new(client))),
+                Shown::Unknown | Shown::Bad(..) => Rc::new(require(service, conn, *at, shown)?),
             },
         };
         client.must_have(Grant::Otp)?;
@@ -122,9 +123,13 @@ fn check_and_issue(
     tx: &mut Tx<'_>,
     admitted: &[Admitted<'_>],
 ) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
-    let names: Vec<&UserName> = admitted.iter().map(|one| &one.request.username).collect();
+    let holds = Holds::take(tx, admitted.iter().map(|one| one.client.id))?;
+    let held: Vec<_> = admitted.iter().map(|one| holds.of(&one.client)).collect();
+    let going_on: Vec<_> =
+        admitted.iter().zip(&held).filter(|(_, held)| held.is_ok()).map(|(one, _)| one).collect();
+    let names: Vec<&UserName> = going_on.iter().map(|one| &one.request.username).collect();
     let users = db::user::ids_by_name(tx.conn, &names)?;
-    let tries: Vec<Try<'_>> = admitted
+    let tries: Vec<Try<'_>> = going_on
         .iter()
         .zip(users)
         .map(|(one, user)| Try {
@@ -135,12 +140,13 @@ fn check_and_issue(
             at: one.at,
         })
         .collect();
-    let spent = check_and_spend_all(service, tx, &tries)?;
+    let mut spent = check_and_spend_all(service, tx, &tries)?.into_iter();
     let mut outcomes = Vec::with_capacity(admitted.len());
-    for (one, spent) in admitted.iter().zip(spent) {
+    for (one, held) in admitted.iter().zip(held) {
         tx.turn_to(one.at);
-        let issued = spent.map_err(Stop::Refused).and_then(|spent| {
-            issue(service, tx, &one.client, Ground::Code(spent, WithPassword::Vouched), &one.extent)
+        let issued = held.map_err(Stop::Refused).and_then(|client| {
+            let spent = spent.next().ok_or(Fault::Corrupt { what: "number of outcomes" })??;
+            issue(service, tx, client, Ground::Code(spent, WithPassword::Vouched), &one.extent)
         });
         outcomes.push(match issued {
             Ok(recorded) => Ok(recorded),

@@ -1,7 +1,7 @@
 //! Recovery codes: made with the first enrolment, shown once, each good for one login without the phone.
 
 use crate::app::bearer::{logged_in, mfa_pass};
-use crate::app::client_auth::{Asker, require_asker};
+use crate::app::client_auth::{Asker, hold, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, issue};
 use crate::app::outbox::queue;
@@ -36,6 +36,7 @@ pub fn mfa_recovery_code(
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaRecoveryCode)?;
     let (recorded, fresh) = service.write(conn, at, |tx| {
+        let client = hold(tx, &client)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
@@ -74,7 +75,7 @@ pub fn mfa_recovery_code(
         tell(service, tx, &person)?;
         let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
         let extent = Extent { scope, details: pass.details, audience: pass.audience };
-        Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
+        Ok((issue(service, tx, client, Ground::RecoveryCode(spent), &extent)?, fresh))
     })?;
     Ok((recorded.sign()?, fresh))
 }

@@ -4,7 +4,7 @@
 //! second is assumed, and the successor is replaced in its turn, so that there is never a second good one. After that, or when the
 //! successor was used, the session ends.
 
-use crate::app::client_auth::{Credentials, require};
+use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, session_end};
 use crate::crypto::keyed_hash::Purpose;
@@ -37,6 +37,7 @@ pub fn refresh(
     // First without a transaction, so that whoever has no token never takes a writer's place.
     let session = of_client(conn, &hash, &client)?.login.session;
     let recorded = service.write(conn, at, |tx| {
+        let client = hold(tx, &client)?;
         db::session::hold(tx.conn, session)?;
         // Read behind the hold: another request may have exchanged it meanwhile.
         let shown = of_client(tx.conn, &hash, &client)?;
@@ -60,7 +61,7 @@ pub fn refresh(
             Some(rotated) => {
                 db::token::replace(tx.conn, shown.id, successor, tx.now)?;
                 db::token::forget_ended(tx.conn, session, tx.now.plus_seconds(-OVER_KEPT_S))?;
-                issue(service, tx, &client, Ground::Refreshed(rotated), &extent)
+                issue(service, tx, client, Ground::Refreshed(rotated), &extent)
             }
             None => reused(tx, &client, &shown),
         }

@@ -10,7 +10,7 @@
 use mobile_core::Code;
 
 use crate::app::bearer::{find_access_token, mfa_pass};
-use crate::app::client_auth::{Asker, require_asker};
+use crate::app::client_auth::{Asker, hold, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
 use crate::app::outbox::queue;
@@ -29,7 +29,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Amr;
-use crate::domain::user::{User, UserName, UserState};
+use crate::domain::user::{UserName, UserState};
 use crate::error::Fault;
 
 /// `http://auth0.com/oauth/grant-type/mfa-otp`: a password was right before, now the code. Also confirms a pending factor.
@@ -44,6 +44,7 @@ pub fn mfa_otp(
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
     let recorded = service.write(conn, at, |tx| {
+        let client = hold(tx, &client)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
@@ -52,7 +53,7 @@ pub fn mfa_otp(
         }
         let extent =
             Extent { scope: kept_scope(&pass.scope)?, details: pass.details, audience: pass.audience };
-        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
+        issue(service, tx, client, Ground::Code(spent, WithPassword::Seen), &extent)
     })?;
     Ok(recorded.sign()?)
 }
@@ -169,18 +170,18 @@ pub(super) fn check_and_spend_all(
         tries.iter().map(|one| db::lockout::Try { user: one.who.id(), now: one.at.now }).collect();
     let passed = db::lockout::pass_all(tx.conn, &at_gate)?;
     // Read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
-    let users = db::user::find_all(tx.conn, &tries.iter().map(|one| one.who.id()).collect::<Vec<_>>())?;
     let of: Vec<_> = tries.iter().map(|one| (one.who.id(), one.at.now)).collect();
-    let factors = db::factor::usable_all(tx.conn, &of)?;
+    let users = db::factor::checkable_all(tx.conn, &of)?;
 
     let mut right = Vec::with_capacity(tries.len());
     let mut found = Vec::with_capacity(tries.len());
-    for (((one, passed), user), mut factors) in tries.iter().zip(&passed).zip(&users).zip(factors) {
+    for ((one, passed), user) in tries.iter().zip(&passed).zip(users) {
         found.push(if let Gate::Closed(until) = passed.gate {
             Found::GateClosed(until)
         } else if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
             Found::UserLocked
         } else {
+            let mut factors = user.map_or_else(Vec::new, |user| user.factors);
             factors.retain(|factor| one.among.has(&factor.summary));
             match check(service, one.at, &factors, one.code)? {
                 Verdict::Matched(matched) => {
@@ -196,7 +197,7 @@ pub(super) fn check_and_spend_all(
 
     let (mut failed, mut cleared) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(tries.len());
-    for (((one, passed), user), found) in tries.iter().zip(passed).zip(&users).zip(found) {
+    for ((one, passed), found) in tries.iter().zip(passed).zip(found) {
         tx.turn_to(one.at);
         let refused = |why| Event::refused(one.actor, Action::CodeChecked, one.who.subject(), why);
         // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
@@ -215,7 +216,7 @@ pub(super) fn check_and_spend_all(
                     now: one.at.now,
                     locked_until: lockout::codes_locked_until(failures, one.at.now),
                 });
-                tell_of_lock(service, tx, user.as_ref(), failures)?;
+                tell_of_lock(service, tx, one.who, failures)?;
                 tx.note(refused("wrong").with(format!("failures={failures}")));
                 Err(Refusal::InvalidGrant)
             }
@@ -233,7 +234,7 @@ pub(super) fn check_and_spend_all(
                         cleared.push(one.who.id());
                     }
                     if spent.confirmed() {
-                        tell_of_confirmation(service, tx, one, user.as_ref(), &spent)?;
+                        tell_of_confirmation(service, tx, one, &spent)?;
                     }
                     Ok(spent)
                 }
@@ -255,20 +256,19 @@ enum Found {
     Right,
 }
 
-fn tell_of_lock(service: &Service, tx: &mut Tx<'_>, user: Option<&User>, failures: i64) -> Result<(), Fault> {
+fn tell_of_lock(service: &Service, tx: &mut Tx<'_>, who: Who, failures: i64) -> Result<(), Fault> {
     let by = match failures {
         lockout::FIRST_WAIT_AFTER => LockedBy::WrongCodes,
         lockout::FAILURE_LIMIT => LockedBy::TooManyWrongCodes,
         _ => return Ok(()),
     };
-    user.map_or(Ok(()), |user| queue(service, tx, user, &Notice::Locked(by)))
+    tell(service, tx, who, &Notice::Locked(by))
 }
 
 fn tell_of_confirmation(
     service: &Service,
     tx: &mut Tx<'_>,
     one: &Try<'_>,
-    user: Option<&User>,
     spent: &Spent,
 ) -> Result<(), Fault> {
     let mut event = Event::done(one.actor, Action::FactorConfirmed, Subject::Factor(spent.factor()));
@@ -276,7 +276,12 @@ fn tell_of_confirmation(
         event = event.with("by=phone");
     }
     tx.note(event);
-    user.map_or(Ok(()), |user| queue(service, tx, user, &Notice::Enrolled))
+    tell(service, tx, one.who, &Notice::Enrolled)
+}
+
+fn tell(service: &Service, tx: &mut Tx<'_>, who: Who, notice: &Notice) -> Result<(), Fault> {
+    let user = db::user::find(tx.conn, who.id())?;
+    user.map_or(Ok(()), |user| queue(service, tx, &user, notice))
 }
 
 /// Checks the code against one factor after the other; the first match counts. Where there is no factor, checks against one that

@@ -1,9 +1,15 @@
 //! Clients.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Bool};
 
 use crate::db::schema::{client, token};
 use crate::db::statement::directly;
+#[cfg(feature = "postgres")]
+use crate::db::statement::{Statement, column};
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
 use crate::domain::id::ClientId;
@@ -166,19 +172,74 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
     Ok(())
 }
 
-/// Whether a client is there and enabled. If so it stays so until the transaction ends: whoever disables or removes it waits.
-pub fn hold_active(conn: &mut Conn, id: ClientId) -> Result<bool, Fault> {
-    let active = client::table
-        .find(id.bytes())
-        .filter(client::state.eq(ClientState::Active.as_str()))
-        .select(client::id);
-    let found: Option<Vec<u8>> = match conn {
+/// Holds clients, each for as many as want it at once; returns those that are held. They are enabled, and stay so until the transaction ends:
+/// whoever disables or removes one waits ([`hold_alone`]).
+///
+/// Waits for nobody. A client that somebody is disabling at this moment counts as disabled: logins at one application do not stand still
+/// while a million sessions of another are ended.
+pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<BTreeSet<ClientId>, Fault> {
+    let active = client::table.filter(client::state.eq(ClientState::Active.as_str())).select(client::id);
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    match conn {
         // A transaction that writes is alone on SQLite.
-        Conn::Sqlite(conn) => active.first(conn).optional()?,
+        Conn::Sqlite(conn) => {
+            for id in ids {
+                held.extend(active.filter(client::id.eq(id.bytes())).first::<Vec<u8>>(conn).optional()?);
+            }
+        }
         #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => active.for_share().first(conn).optional()?,
-    };
-    Ok(found.is_some())
+        Conn::Postgres(conn) => {
+            let free = free(conn, ids)?;
+            // A statement of its own, so that it sees what was committed before the hold.
+            held = active.filter(client::id.eq_any(column(&free, ClientId::bytes))).load(conn)?;
+        }
+    }
+    held.iter().map(|bytes| id("client id", ClientId::from_bytes(bytes))).collect()
+}
+
+/// Waits until nobody else holds this client, and keeps it until the transaction ends: for whoever disables or removes it.
+///
+/// On PostgreSQL the holds are advisory locks, which have a queue. A row that many share is never free on a busy system.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has nothing to lock"))]
+pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
+    match conn {
+        // A transaction that writes is alone on SQLite.
+        Conn::Sqlite(_) => {}
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let lock = Statement::new("SELECT pg_advisory_xact_lock(?)");
+            lock.bind::<BigInt, _>(lock_of(&id)).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those of the clients that nobody holds alone, nor waits to. They are this transaction's, too, from then on.
+#[cfg(feature = "postgres")]
+fn free(conn: &mut PgConnection, ids: &BTreeSet<ClientId>) -> Result<Vec<ClientId>, Fault> {
+    let tried: Vec<Tried> = Statement::new(
+        "SELECT lock, pg_try_advisory_xact_lock_shared(lock) AS held FROM UNNEST(?) AS wanted (lock)",
+    )
+    .bind::<Array<BigInt>, _>(ids.iter().map(lock_of).collect::<Vec<_>>())
+    .load(conn)?;
+    let held: BTreeSet<i64> = tried.into_iter().filter(|one| one.held).map(|one| one.lock).collect();
+    Ok(ids.iter().filter(|id| held.contains(&lock_of(id))).copied().collect())
+}
+
+#[cfg(feature = "postgres")]
+#[derive(diesel::QueryableByName)]
+struct Tried {
+    #[diesel(sql_type = BigInt)]
+    lock: i64,
+    #[diesel(sql_type = Bool)]
+    held: bool,
+}
+
+/// A client's advisory lock: the half of its id that is random.
+#[cfg(feature = "postgres")]
+fn lock_of(client: &ClientId) -> i64 {
+    let (_, random) = client.bytes().split_at(8);
+    random.try_into().map(i64::from_be_bytes).expect("an id has 16 bytes")
 }
 
 /// Removes a client and its tokens.

@@ -10,7 +10,7 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary};
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
-use crate::db::schema::{factor, factor_secret, factor_step};
+use crate::db::schema::{factor, factor_secret, factor_step, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
@@ -19,6 +19,7 @@ use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
 use crate::domain::figures::Factors;
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::time::Timestamp;
+use crate::domain::user::UserState;
 use crate::error::Fault;
 
 /// A code that was right and is now used up. Only [`spend`] makes it; only a token can be made of it, for the factor's own user.
@@ -210,52 +211,82 @@ pub struct Sealed {
     pub sealed: Vec<u8>,
 }
 
-type SealedRow = (Row, Vec<u8>, i64, Option<i64>);
-
-fn sealed((row, sealed, last_step, used_at): SealedRow) -> Result<Sealed, Fault> {
-    Ok(Sealed { summary: row.read(used_at)?, last: LastStep::from_stored(last_step), sealed })
+/// A user as far as checking a code goes.
+pub struct Checkable {
+    /// Whether the user may log in.
+    pub state: UserState,
+    /// What a code may be checked against: active factors, the eldest first, then pending ones that have not lapsed.
+    pub factors: Vec<Sealed>,
 }
 
-/// The user's factors that a code may be checked against: active ones, the eldest first, then pending ones that have not lapsed.
-pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
-    let rows: Vec<SealedRow> = directly!(conn, |own| factor::table
-        .inner_join(factor_secret::table)
-        .inner_join(factor_step::table)
-        .filter(factor::user_id.eq(user.bytes()))
-        .filter(factor::state.ne(FactorState::Revoked.as_str()))
-        .order((factor::state.asc(), factor::id.asc()))
-        .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
-        .load(own))?;
-    let mut factors: Vec<Sealed> = rows.into_iter().map(sealed).collect::<Result<_, _>>()?;
-    factors.retain(|factor| !factor.summary.has_lapsed(now));
-    Ok(factors)
+/// A user's id and state with one of the factors that are not over, or with none.
+type CheckableRow = (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>);
+
+// A macro, since each back end has a type of its own for what is selected. One join after the other: a join within a join SQLite would work
+// out for all factors first.
+macro_rules! checkable {
+    ($which:expr) => {
+        user::table
+            .left_join(
+                factor::table
+                    .on(factor::user_id.eq(user::id).and(factor::state.ne(FactorState::Revoked.as_str()))),
+            )
+            .left_join(factor_secret::table.on(factor_secret::factor_id.nullable().eq(factor::id.nullable())))
+            .left_join(factor_step::table.on(factor_step::factor_id.nullable().eq(factor::id.nullable())))
+            .filter($which)
+            .select((
+                user::id,
+                user::state,
+                Option::<Row>::as_select(),
+                factor_secret::sealed.nullable(),
+                factor_step::last_step.nullable(),
+                factor_step::used_at.nullable(),
+            ))
+    };
 }
 
-/// [`usable`] for several users, in their order, each at its time.
-pub fn usable_all(conn: &mut Conn, users: &[(UserId, Timestamp)]) -> Result<Vec<Vec<Sealed>>, Fault> {
+/// What codes of several users are checked against, in their order, each at its time; none where there is no such user.
+pub fn checkable_all(
+    conn: &mut Conn,
+    users: &[(UserId, Timestamp)],
+) -> Result<Vec<Option<Checkable>>, Fault> {
     #[cfg(feature = "postgres")]
     if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, users) {
-        let rows: Vec<SealedRow> = factor::table
-            .inner_join(factor_secret::table)
-            .inner_join(factor_step::table)
-            .filter(factor::user_id.eq_any(column(users, |(user, _)| user.bytes())))
-            .filter(factor::state.ne(FactorState::Revoked.as_str()))
-            .order((factor::state.asc(), factor::id.asc()))
-            .select((Row::as_select(), factor_secret::sealed, factor_step::last_step, factor_step::used_at))
-            .load(conn)?;
-        let mut found: HashMap<UserId, Vec<Sealed>> = HashMap::new();
+        let of = column(users, |(user, _)| user.bytes());
+        let rows: Vec<CheckableRow> = checkable!(user::id.eq_any(of)).load(conn)?;
+        let mut found: HashMap<UserId, Vec<CheckableRow>> = HashMap::new();
         for row in rows {
-            let factor = sealed(row)?;
-            found.entry(factor.summary.user).or_default().push(factor);
+            found.entry(id("user id", UserId::from_bytes(&row.0))?).or_default().push(row);
         }
-        let mut of = |(user, now): &(UserId, Timestamp)| {
-            let mut factors = found.remove(user).unwrap_or_default();
-            factors.retain(|factor| !factor.summary.has_lapsed(*now));
-            factors
-        };
-        return Ok(users.iter().map(&mut of).collect());
+        let mut of =
+            |(user, now): &(UserId, Timestamp)| checkable(found.remove(user).unwrap_or_default(), *now);
+        return users.iter().map(&mut of).collect();
     }
-    users.iter().map(|(user, now)| usable(conn, *user, *now)).collect()
+    let mut of = |(user, now): &(UserId, Timestamp)| {
+        checkable(directly!(&mut *conn, |own| checkable!(user::id.eq(user.bytes())).load(own))?, *now)
+    };
+    users.iter().map(&mut of).collect()
+}
+
+fn checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable>, Fault> {
+    let Some((_, state, ..)) = rows.first() else { return Ok(None) };
+    let state = word("user state", state)?;
+    let mut factors = Vec::with_capacity(rows.len());
+    for (_, _, row, sealed, last_step, used_at) in rows {
+        if let (Some(row), Some(sealed), Some(last_step)) = (row, sealed, last_step) {
+            let summary = row.read(used_at)?;
+            factors.push(Sealed { summary, last: LastStep::from_stored(last_step), sealed });
+        }
+    }
+    factors.retain(|factor| !factor.summary.has_lapsed(now));
+    factors.sort_by_key(|factor| (factor.summary.state != FactorState::Active, factor.summary.id));
+    Ok(Some(Checkable { state, factors }))
+}
+
+/// The factors of one user that a code may be checked against, in the order of [`Checkable`].
+pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
+    let found = checkable_all(conn, &[(user, now)])?.pop().flatten();
+    Ok(found.map_or_else(Vec::new, |user| user.factors))
 }
 
 /// All factors of a user that are not over, lapsed ones included, the eldest first.

@@ -324,7 +324,7 @@ joinable!(session -> client (client_id));
 joinable!(token -> session (session_id));
 joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));
-allow_tables_to_appear_in_same_query!(factor, factor_secret, factor_step, factor_phone);
+allow_tables_to_appear_in_same_query!(user, factor, factor_secret, factor_step, factor_phone);
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
 allow_tables_to_appear_in_same_query!(token, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);

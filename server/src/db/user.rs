@@ -82,19 +82,6 @@ pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     row.map(Row::read).transpose()
 }
 
-/// [`find`] for several, in their order.
-pub fn find_all(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<Option<User>>, Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, ids) {
-        let of = column(ids, UserId::bytes);
-        let rows: Vec<Row> = user::table.filter(user::id.eq_any(of)).select(Row::as_select()).load(conn)?;
-        let users: Vec<User> = rows.into_iter().map(Row::read).collect::<Result<_, _>>()?;
-        let mut found: HashMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
-        return Ok(ids.iter().map(|id| found.remove(id)).collect());
-    }
-    ids.iter().map(|id| find(conn, *id)).collect()
-}
-
 /// Whose these names are, in their order.
 pub fn ids_by_name(conn: &mut Conn, names: &[&UserName]) -> Result<Vec<Option<UserId>>, Fault> {
     #[cfg(feature = "postgres")]

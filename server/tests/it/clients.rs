@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use countersign::app;
-use countersign::domain::client::{ClientState, Grant};
+use countersign::domain::client::{ClientState, Grant, SecondFactor};
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec};
+use crate::actors::{App, ClientSpec, at_once};
 use crate::{Backend, tests};
 
 tests![
     a_wrong_secret_is_refused,
     a_disabled_client_gets_nothing_and_its_tokens_are_dead,
     a_removed_client_takes_its_tokens_along,
-    a_client_gets_no_token_while_it_is_removed,
+    a_login_under_way_ends_with_its_client,
+    a_client_gets_no_token_while_it_is_disabled,
     each_grant_must_be_registered,
     scopes_never_widen,
     management_scopes_go_to_clients_and_not_to_users_without_a_role,
@@ -53,10 +54,7 @@ fn a_disabled_client_gets_nothing_and_its_tokens_are_dead(on: Backend) {
     app.user("alice");
     let (phone, client) = (app.phone("alice"), app.client());
     let token = client.otp("alice", &phone.code()).access_token();
-    let set = |state| {
-        app.operate(|service, conn, at| app::client::set_state(service, conn, at, "shop", state)).unwrap();
-    };
-    set(ClientState::Disabled);
+    set(&app, ClientState::Disabled);
     app.next_step();
     client.otp("alice", &phone.code()).must_be(401, "invalid_client");
     client.introspect(&token).must_be(401, "invalid_client");
@@ -66,7 +64,7 @@ fn a_disabled_client_gets_nothing_and_its_tokens_are_dead(on: Backend) {
         ..ClientSpec::default()
     });
     assert!(!watcher.is_active(&token));
-    set(ClientState::Active);
+    set(&app, ClientState::Active);
     assert!(!watcher.is_active(&token), "over is over: those who check alone were told");
     client.otp("alice", &phone.code()).access_token();
 }
@@ -89,24 +87,107 @@ fn a_removed_client_takes_its_tokens_along(on: Backend) {
     client.otp("alice", &phone.code()).must_be(401, "invalid_client");
 }
 
-fn a_client_gets_no_token_while_it_is_removed(on: Backend) {
+fn set(app: &App, state: ClientState) {
+    app.operate(|service, conn, at| app::client::set_state(service, conn, at, "shop", state)).unwrap();
+}
+
+/// Time enough for whatever was begun to get as far as it can.
+fn let_it_run() {
+    std::thread::sleep(Duration::from_millis(500));
+}
+
+fn a_login_under_way_ends_with_its_client(on: Backend) {
     let app = App::start(on);
-    let client = app.client();
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    client.otp("alice", &phone.code()).access_token();
+    app.next_step();
+    // Alice's row is taken, so that her next login has begun, and gets no further.
+    let mut other = app.place.connection();
     let begin = if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-    for end in ["UPDATE client SET state = 'disabled'", "DELETE FROM client"] {
-        let mut conn = app.place.connection();
-        conn.batch_execute("UPDATE client SET state = 'active'").unwrap();
-        conn.batch_execute(&format!("{begin}; {end} WHERE name = 'shop';")).unwrap();
-        let reply = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| client.token(&[("grant_type", "client_credentials")]));
-            // It has found its client by now, and waits for its turn to write.
-            std::thread::sleep(Duration::from_millis(500));
+    other.batch_execute(&format!("{begin}; UPDATE lockout SET failures = failures;")).unwrap();
+    let reply = std::thread::scope(|scope| {
+        let login = scope.spawn(|| client.otp("alice", &phone.code()));
+        let_it_run();
+        let disabling = scope.spawn(|| set(&app, ClientState::Disabled));
+        let_it_run();
+        assert!(!login.is_finished() && !disabling.is_finished());
+        other.batch_execute("COMMIT").unwrap();
+        disabling.join().unwrap();
+        login.join().unwrap()
+    });
+    set(&app, ClientState::Active);
+    match (on, reply.status) {
+        // Which of two that wait writes first is SQLite's choice.
+        (Backend::Sqlite, 401) => {}
+        _ => assert!(!client.is_active(&reply.access_token()), "a login outlived its client"),
+    }
+}
+
+fn a_client_gets_no_token_while_it_is_disabled(on: Backend) {
+    let app = App::start(on);
+    let client = app.client_with(ClientSpec {
+        second_factor: SecondFactor::Optional,
+        ..ClientSpec::with_scopes("offline_access")
+    });
+    app.user_with_password("alice");
+    app.user_with_password("bob");
+    let desk = app.client_with(ClientSpec { name: "desk", ..ClientSpec::default() });
+    let pass = desk.mfa_token("bob");
+    let associated = app.associate(&pass);
+    let phone = app.scan(&associated);
+    desk.mfa_otp(&pass, &phone.code()).access_token();
+    app.next_step();
+    let refresh_token = client.otp("bob", &phone.code()).text("refresh_token").to_owned();
+    app.next_step();
+    let [pass, another_pass] = [client.mfa_token("bob"), client.mfa_token("bob")];
+    let (code, recovery_code) = (phone.code(), associated.body["recovery_codes"][0].as_str().unwrap());
+    let requests: [Vec<(&str, &str)>; 6] = [
+        vec![("grant_type", Grant::Otp.as_str()), ("username", "bob"), ("otp", &code)],
+        vec![("grant_type", Grant::MfaOtp.as_str()), ("mfa_token", &pass), ("otp", &code)],
+        vec![
+            ("grant_type", Grant::MfaRecoveryCode.as_str()),
+            ("mfa_token", &another_pass),
+            ("recovery_code", recovery_code),
+        ],
+        vec![("grant_type", "password"), ("username", "alice"), ("password", crate::actors::PASSWORD)],
+        vec![("grant_type", "refresh_token"), ("refresh_token", &refresh_token)],
+        vec![("grant_type", "client_credentials")],
+    ];
+    let ask = || at_once(requests.len(), |index| client.token(&requests[index]));
+
+    let mut other = app.place.connection();
+    let replies = std::thread::scope(|scope| match on {
+        // Every request has found its client by the time that somebody else's change of it is committed.
+        Backend::Sqlite => {
+            let disable = "UPDATE client SET state = 'disabled' WHERE name = 'shop'";
+            other.batch_execute(&format!("BEGIN IMMEDIATE; {disable}")).unwrap();
+            let asking = scope.spawn(ask);
+            let_it_run();
             assert!(!asking.is_finished());
-            conn.batch_execute("COMMIT").unwrap();
+            other.batch_execute("COMMIT").unwrap();
             asking.join().unwrap()
-        });
+        }
+        // The end of the audit log is taken, so that the disabling has begun, and gets no further. Nobody waits for it.
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            other.batch_execute("BEGIN; UPDATE audit_head SET seq = seq").unwrap();
+            let disabling = scope.spawn(|| set(&app, ClientState::Disabled));
+            let_it_run();
+            let replies = ask();
+            assert!(!disabling.is_finished());
+            other.batch_execute("COMMIT").unwrap();
+            disabling.join().unwrap();
+            replies
+        }
+    });
+    for reply in replies {
         reply.must_be(401, "invalid_client");
     }
+    // Nothing was used up for it.
+    set(&app, ClientState::Active);
+    client.recover(&another_pass, recovery_code).access_token();
+    client.mfa_otp(&pass, &code).access_token();
 }
 
 fn each_grant_must_be_registered(on: Backend) {
