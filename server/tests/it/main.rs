@@ -56,6 +56,7 @@ mod tokens;
 mod upgrade;
 mod verifier;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
@@ -105,7 +106,10 @@ fn list(trials: &mut Vec<Trial>, module: &str, tests: Vec<Test>, backends: &'sta
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // More than there are cores: many wait for a clock, another process or a page.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    arguments.test_threads.get_or_insert(cores + 1);
     let modules = [
         ("access", access::tests()),
         ("audit", audit::tests()),
@@ -153,6 +157,12 @@ fn main() -> ExitCode {
         let backends = if module == browser::ON_EVERY_BACKEND { Backend::ALL } else { &Backend::ALL[..1] };
         list(&mut trials, module, tests, backends);
     }
+    // In no order, so that beside those that compute there are some that wait.
+    trials.sort_by_cached_key(|trial| {
+        let mut hasher = DefaultHasher::new();
+        trial.name().hash(&mut hasher);
+        hasher.finish()
+    });
     // Here and not in the first test that needs it: the cluster ends with the thread that started it.
     #[cfg(feature = "postgres")]
     let _cluster = (!arguments.list).then(cluster::start);
