@@ -17,7 +17,7 @@ use diesel::{Connection as _, RunQueryDsl as _};
 use mobile_core::{Secret, Totp};
 
 use crate::Tried;
-use crate::site::{Cluster, Process};
+use crate::site::{Cluster, Process, Site};
 
 /// About as long as the reply with a JWT.
 const REPLY: usize = 720;
@@ -128,6 +128,41 @@ pub(crate) fn commits_of_sqlite(span: Duration) -> Tried<Vec<(u32, f64)>> {
                 Ok(conn.batch_execute("COMMIT")?)
             })?;
             Ok((rows, rate))
+        })
+        .collect()
+}
+
+/// What a login writes as one statement of its own, by PostgreSQL's `pgbench`: (connections, logins a second).
+pub(crate) fn one_statement(
+    cluster: &Cluster,
+    site: &Site,
+    client: &str,
+    span: Duration,
+) -> Tried<Vec<(u32, f64)>> {
+    let script = tempfile::Builder::new().prefix("cs-bench-").suffix(".sql").tempfile()?;
+    std::fs::write(script.path(), include_str!("login.sql"))?;
+    [1_u32, 4, 16]
+        .into_iter()
+        .map(|connections| {
+            let mut command = cluster.program("pgbench")?;
+            command.args(["--no-vacuum", "--protocol", "prepared", "--jobs", "2", "--random-seed", "7"]);
+            command.args([
+                "--client",
+                &connections.to_string(),
+                "--time",
+                &span.as_secs().max(1).to_string(),
+            ]);
+            command.args(["--define", &format!("people={}", site.people)]);
+            command.args(["--define", &format!("client={}", client.replace('-', ""))]);
+            command.arg("--file").arg(script.path()).arg(site.name());
+            let output = command.output()?;
+            if !output.status.success() {
+                return Err(String::from_utf8_lossy(&output.stderr).into());
+            }
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let rate =
+                said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+            Ok((connections, rate.ok_or("pgbench says no rate")?))
         })
         .collect()
 }

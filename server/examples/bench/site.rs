@@ -112,6 +112,13 @@ impl Cluster {
         format!("postgres:///{database}?host={}&user=postgres", self.folder.path().display())
     }
 
+    /// One of PostgreSQL's own programs, for this cluster.
+    pub(crate) fn program(&self, name: &str) -> Tried<Command> {
+        let mut command = Command::new(programs()?.join(name));
+        command.arg("--host").arg(self.folder.path()).args(["--username", "postgres"]).stdin(Stdio::null());
+        Ok(command)
+    }
+
     pub(crate) fn connection(&self, database: &str) -> Tried<diesel::PgConnection> {
         Ok(diesel::Connection::establish(&self.url(database))?)
     }
@@ -148,6 +155,7 @@ pub(crate) struct Site {
     pub(crate) kind: Kind,
     binary: PathBuf,
     folder: tempfile::TempDir,
+    name: String,
     database: String,
     /// The server's PostgreSQL, for counting its time.
     pub(crate) cluster: Option<u32>,
@@ -172,6 +180,7 @@ impl Site {
             kind,
             binary: binary.to_owned(),
             folder,
+            name: name.to_owned(),
             database,
             cluster: cluster.map(Cluster::id),
             people,
@@ -181,6 +190,11 @@ impl Site {
         site.fill(&master_file)?;
         site.filled_in = start.elapsed();
         Ok(site)
+    }
+
+    /// The database's name in its cluster.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     fn target(&self) -> Tried<Target> {
