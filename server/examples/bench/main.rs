@@ -381,9 +381,9 @@ fn compare_with_one_statement(
     let title = "PostgreSQL: a login as one statement, by pgbench";
     let mut table = Table::new(title, &["what", "a second", "code to token at its best, of that"]);
     for (connections, rate) in limits::one_statement(cluster, site, client, options.span)? {
-        let what = format!("{connections} connections");
+        let what = format!("{connections} at a time");
         table.row(vec![what, figure(rate), share(best, rate)]);
-        let label = format!("PostgreSQL: one statement, {connections} connections");
+        let label = format!("PostgreSQL: one statement, {connections} at a time");
         results.rates.push(Bar { label, value: rate, is_limit: true });
     }
     results.tables.push(table);
