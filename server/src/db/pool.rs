@@ -28,8 +28,9 @@ const CACHE_KIB: u32 = 8 * 1024;
 /// over all of it, since SQLite swaps pages by way of a number beyond the end.
 const CACHE_OF_CODES_KIB: u32 = 32 * 1024;
 
-/// How many pages SQLite's log holds before they are written to their places. More of them are written once instead of twice.
-const LOG_PAGES: u32 = 4000;
+/// How many pages SQLite's log holds before a commit copies them to their places. Whoever comes meanwhile waits, so the fewer the better for nearly
+/// everybody; the more, the fewer are copied twice.
+const LOG_PAGES: u32 = 500;
 
 /// Opens connections for the pool; only [`Database`] makes one.
 #[derive(Clone, Debug)]
