@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many people take part: few in the everyday run. `COUNTERSIGN_TEST_PEOPLE` makes it more, for a run that takes its time; each has two codes.
 pub fn people() -> usize {
-    std::env::var("COUNTERSIGN_TEST_PEOPLE").ok().map_or(100, |text| text.parse().unwrap())
+    std::env::var("COUNTERSIGN_TEST_PEOPLE").ok().map_or(300, |text| text.parse().unwrap())
 }
 
 /// The people, and an application that they log in to.
@@ -155,9 +155,13 @@ impl Crowd {
     }
 }
 
-/// Waits until so many codes were exchanged.
+/// Waits until so many codes were exchanged. Looks often: a fast machine exchanges a hundred in the time that others take for a look.
 pub fn until(exchanged: &AtomicUsize, count: usize) {
-    crate::process::soon(|| (exchanged.load(Ordering::SeqCst) >= count).then_some(()));
+    let deadline = Instant::now() + PATIENCE;
+    while exchanged.load(Ordering::SeqCst) < count {
+        assert!(Instant::now() < deadline, "{count} codes were not exchanged");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// How many codes ended with each status, for people to read.
