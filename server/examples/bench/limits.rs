@@ -17,7 +17,7 @@ use diesel::{Connection as _, RunQueryDsl as _};
 use mobile_core::{Secret, Totp};
 
 use crate::Tried;
-use crate::site::{Cluster, Process, Site};
+use crate::site::{Cluster, Process, Site, programs};
 
 /// About as long as the reply with a JWT.
 const REPLY: usize = 720;
@@ -133,18 +133,13 @@ pub(crate) fn commits_of_sqlite(span: Duration) -> Tried<Vec<(u32, f64)>> {
 }
 
 /// What a login writes as one statement of its own, by PostgreSQL's `pgbench`: (connections, logins a second).
-pub(crate) fn one_statement(
-    cluster: &Cluster,
-    site: &Site,
-    client: &str,
-    span: Duration,
-) -> Tried<Vec<(u32, f64)>> {
+pub(crate) fn one_statement(site: &Site, client: &str, span: Duration) -> Tried<Vec<(u32, f64)>> {
     let script = tempfile::Builder::new().prefix("cs-bench-").suffix(".sql").tempfile()?;
     std::fs::write(script.path(), include_str!("login.sql"))?;
     [1_u32, 4, 16]
         .into_iter()
         .map(|connections| {
-            let mut command = cluster.program("pgbench")?;
+            let mut command = Command::new(programs()?.join("pgbench"));
             command.args(["--no-vacuum", "--protocol", "prepared", "--jobs", "2", "--random-seed", "7"]);
             command.args([
                 "--client",
@@ -154,7 +149,7 @@ pub(crate) fn one_statement(
             ]);
             command.args(["--define", &format!("people={}", site.people)]);
             command.args(["--define", &format!("client={}", client.replace('-', ""))]);
-            command.arg("--file").arg(script.path()).arg(site.name());
+            command.arg("--file").arg(script.path()).arg(&site.database);
             let output = command.output()?;
             if !output.status.success() {
                 return Err(String::from_utf8_lossy(&output.stderr).into());

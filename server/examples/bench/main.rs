@@ -356,7 +356,7 @@ fn measure(options: &Options, cluster: Option<&Cluster>, results: &mut Results) 
     table.row(vec!["from start to `listening on`".to_owned(), format!("{} ms", started_in.as_millis())]);
     results.tables.push(table);
 
-    if let Some(cluster) = cluster {
+    if site.kind == Kind::Postgres {
         let title = "PostgreSQL: one and two servers on one database".to_owned();
         let mut bench = Bench { options, site: &site, servers, table: Table::new(title, HEADS), results };
         bench.codes("code to token, 1 server", 128, Pace::Closed, &client, &mut phones)?;
@@ -364,7 +364,7 @@ fn measure(options: &Options, cluster: Option<&Cluster>, results: &mut Results) 
         bench.codes("code to token, 2 servers", 128, Pace::Closed, &client, &mut phones)?;
         let table = bench.table;
         results.tables.push(table);
-        compare_with_one_statement(options, cluster, &site, &client, best, results)?;
+        compare_with_one_statement(options, &site, &client, best, results)?;
     }
     Ok(())
 }
@@ -372,7 +372,6 @@ fn measure(options: &Options, cluster: Option<&Cluster>, results: &mut Results) 
 /// The best rate of codes beside that of PostgreSQL's own benchmark, which writes the same, each login for itself. Last: it spoils the audit log.
 fn compare_with_one_statement(
     options: &Options,
-    cluster: &Cluster,
     site: &Site,
     (client, _): &(String, String),
     best: f64,
@@ -380,7 +379,7 @@ fn compare_with_one_statement(
 ) -> Tried<()> {
     let title = "PostgreSQL: a login as one statement, by pgbench";
     let mut table = Table::new(title, &["what", "a second", "code to token at its best, of that"]);
-    for (connections, rate) in limits::one_statement(cluster, site, client, options.span)? {
+    for (connections, rate) in limits::one_statement(site, client, options.span)? {
         let what = format!("{connections} at a time");
         table.row(vec![what, figure(rate), share(best, rate)]);
         let label = format!("PostgreSQL: one statement, {connections} at a time");

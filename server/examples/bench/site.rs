@@ -112,19 +112,13 @@ impl Cluster {
         format!("postgres:///{database}?host={}&user=postgres", self.folder.path().display())
     }
 
-    /// One of PostgreSQL's own programs, for this cluster.
-    pub(crate) fn program(&self, name: &str) -> Tried<Command> {
-        let mut command = Command::new(programs()?.join(name));
-        command.arg("--host").arg(self.folder.path()).args(["--username", "postgres"]).stdin(Stdio::null());
-        Ok(command)
-    }
-
     pub(crate) fn connection(&self, database: &str) -> Tried<diesel::PgConnection> {
         Ok(diesel::Connection::establish(&self.url(database))?)
     }
 }
 
-fn programs() -> Tried<PathBuf> {
+/// Where PostgreSQL's programs are.
+pub(crate) fn programs() -> Tried<PathBuf> {
     let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = installed.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
@@ -155,8 +149,8 @@ pub(crate) struct Site {
     pub(crate) kind: Kind,
     binary: PathBuf,
     folder: tempfile::TempDir,
-    name: String,
-    database: String,
+    /// Its URL.
+    pub(crate) database: String,
     /// The server's PostgreSQL, for counting its time.
     pub(crate) cluster: Option<u32>,
     pub(crate) people: u32,
@@ -180,7 +174,6 @@ impl Site {
             kind,
             binary: binary.to_owned(),
             folder,
-            name: name.to_owned(),
             database,
             cluster: cluster.map(Cluster::id),
             people,
@@ -190,11 +183,6 @@ impl Site {
         site.fill(&master_file)?;
         site.filled_in = start.elapsed();
         Ok(site)
-    }
-
-    /// The database's name in its cluster.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     fn target(&self) -> Tried<Target> {

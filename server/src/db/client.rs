@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Bool};
+use diesel::sql_types::{Array, BigInt, Binary};
 
 use crate::db::schema::{client, token};
-use crate::db::statement::directly;
 #[cfg(feature = "postgres")]
-use crate::db::statement::{Statement, column};
+use crate::db::statement::Statement;
+use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
 use crate::domain::id::ClientId;
@@ -191,7 +191,7 @@ pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<BTreeSet<Cl
         Conn::Postgres(conn) => {
             let free = free(conn, ids)?;
             // A statement of its own, so that it sees what was committed before the hold.
-            held = active.filter(client::id.eq_any(column(&free, ClientId::bytes))).load(conn)?;
+            held = active.filter(client::id.eq_any(free)).load(conn)?;
         }
     }
     held.iter().map(|bytes| id("client id", ClientId::from_bytes(bytes))).collect()
@@ -199,7 +199,8 @@ pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<BTreeSet<Cl
 
 /// Waits until nobody else holds this client, and keeps it until the transaction ends: for whoever disables or removes it.
 ///
-/// On PostgreSQL the holds are advisory locks, which have a queue. A row that many share is never free on a busy system.
+/// On PostgreSQL the holds are advisory locks, which have a queue: those who come later and would share wait behind whoever waits here, or, as in
+/// [`hold_all`], are refused. A row that many share has none.
 #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has nothing to lock"))]
 pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
     match conn {
@@ -216,23 +217,21 @@ pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
 
 /// Those of the clients that nobody holds alone, nor waits to. They are this transaction's, too, from then on.
 #[cfg(feature = "postgres")]
-fn free(conn: &mut PgConnection, ids: &BTreeSet<ClientId>) -> Result<Vec<ClientId>, Fault> {
-    let tried: Vec<Tried> = Statement::new(
-        "SELECT lock, pg_try_advisory_xact_lock_shared(lock) AS held FROM UNNEST(?) AS wanted (lock)",
+fn free(conn: &mut PgConnection, ids: &BTreeSet<ClientId>) -> Result<Vec<Vec<u8>>, Fault> {
+    let free: Vec<Free> = Statement::new(
+        "SELECT id FROM UNNEST(?, ?) AS wanted (id, lock) WHERE pg_try_advisory_xact_lock_shared(lock)",
     )
+    .bind::<Array<Binary>, _>(ids.iter().map(ClientId::bytes).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(ids.iter().map(lock_of).collect::<Vec<_>>())
     .load(conn)?;
-    let held: BTreeSet<i64> = tried.into_iter().filter(|one| one.held).map(|one| one.lock).collect();
-    Ok(ids.iter().filter(|id| held.contains(&lock_of(id))).copied().collect())
+    Ok(free.into_iter().map(|row| row.id).collect())
 }
 
 #[cfg(feature = "postgres")]
 #[derive(diesel::QueryableByName)]
-struct Tried {
-    #[diesel(sql_type = BigInt)]
-    lock: i64,
-    #[diesel(sql_type = Bool)]
-    held: bool,
+#[diesel(table_name = client)]
+struct Free {
+    id: Vec<u8>,
 }
 
 /// A client's advisory lock: the half of its id that is random.

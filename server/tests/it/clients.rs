@@ -15,6 +15,8 @@ tests![
     a_removed_client_takes_its_tokens_along,
     a_login_under_way_ends_with_its_client,
     a_client_gets_no_token_while_it_is_disabled,
+    a_client_gets_no_token_while_it_is_removed,
+    a_client_that_asks_without_end_can_be_disabled,
     each_grant_must_be_registered,
     scopes_never_widen,
     management_scopes_go_to_clients_and_not_to_users_without_a_role,
@@ -155,39 +157,104 @@ fn a_client_gets_no_token_while_it_is_disabled(on: Backend) {
         vec![("grant_type", "client_credentials")],
     ];
     let ask = || at_once(requests.len(), |index| client.token(&requests[index]));
-
-    let mut other = app.place.connection();
-    let replies = std::thread::scope(|scope| match on {
-        // Every request has found its client by the time that somebody else's change of it is committed.
-        Backend::Sqlite => {
-            let disable = "UPDATE client SET state = 'disabled' WHERE name = 'shop'";
-            other.batch_execute(&format!("BEGIN IMMEDIATE; {disable}")).unwrap();
-            let asking = scope.spawn(ask);
-            let_it_run();
-            assert!(!asking.is_finished());
-            other.batch_execute("COMMIT").unwrap();
-            asking.join().unwrap()
-        }
-        // The end of the audit log is taken, so that the disabling has begun, and gets no further. Nobody waits for it.
-        #[cfg(feature = "postgres")]
-        Backend::Postgres => {
-            other.batch_execute("BEGIN; UPDATE audit_head SET seq = seq").unwrap();
-            let disabling = scope.spawn(|| set(&app, ClientState::Disabled));
-            let_it_run();
-            let replies = ask();
-            assert!(!disabling.is_finished());
-            other.batch_execute("COMMIT").unwrap();
-            disabling.join().unwrap();
-            replies
-        }
-    });
-    for reply in replies {
+    let disable = || set(&app, ClientState::Disabled);
+    for reply in meanwhile(&app, on, "UPDATE client SET state = 'disabled'", disable, ask) {
         reply.must_be(401, "invalid_client");
     }
     // Nothing was used up for it.
     set(&app, ClientState::Active);
     client.recover(&another_pass, recovery_code).access_token();
     client.mfa_otp(&pass, &code).access_token();
+}
+
+fn a_client_gets_no_token_while_it_is_removed(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let code = phone.code();
+    let ask = || {
+        at_once(2, |index| match index {
+            0 => client.token(&[("grant_type", "client_credentials")]),
+            _ => client.otp("alice", &code),
+        })
+    };
+    let remove = || app.operate(|service, conn, at| app::client::remove(service, conn, at, "shop")).unwrap();
+    for reply in meanwhile(&app, on, "DELETE FROM client", remove, ask) {
+        reply.must_be(401, "invalid_client");
+    }
+    // Nothing was used up for it.
+    app.client().otp("alice", &code).access_token();
+}
+
+/// What `ask` brings while somebody disables or removes the client.
+///
+/// On SQLite: every request has found its client by the time that `statement`, somebody else's, is committed. On PostgreSQL: the end of the audit
+/// log is taken, so that `end` has begun, and gets no further; nobody waits for it.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite needs the statement alone"))]
+fn meanwhile<T: Send>(
+    app: &App,
+    on: Backend,
+    statement: &str,
+    end: impl FnOnce() + Send,
+    ask: impl FnOnce() -> T + Send,
+) -> T {
+    let mut other = app.place.connection();
+    std::thread::scope(|scope| match on {
+        Backend::Sqlite => {
+            other.batch_execute(&format!("BEGIN IMMEDIATE; {statement} WHERE name = 'shop'")).unwrap();
+            let asking = scope.spawn(ask);
+            let_it_run();
+            assert!(!asking.is_finished());
+            other.batch_execute("COMMIT").unwrap();
+            asking.join().unwrap()
+        }
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            other.batch_execute("BEGIN; UPDATE audit_head SET seq = seq").unwrap();
+            let ending = scope.spawn(end);
+            let_it_run();
+            let answered = ask();
+            assert!(!ending.is_finished());
+            other.batch_execute("COMMIT").unwrap();
+            ending.join().unwrap();
+            answered
+        }
+    })
+}
+
+fn a_client_that_asks_without_end_can_be_disabled(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    let client = app.client();
+    let elsewhere = client.at(&other);
+    let watcher = app.client_with(ClientSpec {
+        name: "watcher",
+        audiences: &[crate::actors::ISSUER],
+        ..ClientSpec::default()
+    });
+    let last = at_once(5, |index| {
+        if index == 4 {
+            let_it_run();
+            set(&app, ClientState::Disabled);
+            return None;
+        }
+        let asker = if index % 2 == 0 { &client } else { &elsewhere };
+        let mut last = None;
+        loop {
+            let reply = asker.token(&[("grant_type", "client_credentials")]);
+            if reply.status == 401 {
+                return last;
+            }
+            last = Some(reply.access_token());
+        }
+    });
+    // Nor later: what came at the last moment ended with it.
+    set(&app, ClientState::Active);
+    let last: Vec<String> = last.into_iter().flatten().collect();
+    assert!(!last.is_empty());
+    for token in last {
+        assert!(!watcher.is_active(&token), "a token outlived its client");
+    }
 }
 
 fn each_grant_must_be_registered(on: Backend) {

@@ -130,7 +130,8 @@ pub fn soon<T>(look: impl Fn() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        // A fast machine exchanges a dozen codes meanwhile.
+        std::thread::sleep(Duration::from_millis(5));
     }
     panic!("it did not happen");
 }
