@@ -3,12 +3,14 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 #[cfg(feature = "postgres")]
 use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection};
+use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
@@ -20,6 +22,9 @@ use crate::error::Fault;
 
 /// How long a request waits for a connection, and a SQLite writer for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits before it tries again by itself.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// Pages of a SQLite file that a connection keeps in memory once it has read them, in KiB.
 const CACHE_KIB: u32 = 8 * 1024;
@@ -121,14 +126,28 @@ fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError>
 fn open_sqlite(path: &Path, cache_kib: u32) -> Result<SqliteConnection, ConnectionError> {
     let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
     let mut conn = SqliteConnection::establish(path)?;
+    begin_log(&mut conn).map_err(ConnectionError::CouldntSetupConfiguration)?;
     let patience = PATIENCE.as_millis();
     conn.batch_execute(&format!(
-        "PRAGMA busy_timeout = {patience}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+        "PRAGMA busy_timeout = {patience}; PRAGMA synchronous = FULL; \
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
          PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = {LOG_PAGES};"
     ))
     .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
+}
+
+/// Sees to it that the file has a log. It has to be waited for here: of two that begin the log of a new file at once SQLite tells one at once that
+/// it is locked, whatever `busy_timeout` says.
+fn begin_log(conn: &mut SqliteConnection) -> QueryResult<()> {
+    let is_locked = |error: &Error| matches!(error, Error::DatabaseError(_, info) if info.message() == "database is locked");
+    for _ in 0..PATIENCE.as_millis() / BREATH.as_millis() {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(error) if is_locked(&error) => thread::sleep(BREATH),
+            outcome => return outcome,
+        }
+    }
+    conn.batch_execute("PRAGMA journal_mode = WAL")
 }
 
 /// Whether the server takes changes: of several hosts, the one that was the primary may not be it any more. A connection to one that does not
@@ -164,7 +183,7 @@ impl ManageConnection for Opener {
     }
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || conn.is_broken()
+        thread::panicking() || conn.is_broken()
     }
 }
 
