@@ -30,11 +30,13 @@ mod statement;
 pub mod sweep;
 pub mod token;
 pub mod trusted_device;
+mod turns;
 pub mod user;
 
 pub use conn::Conn;
 pub use migrate::MigrateError;
 pub use pool::Database;
+pub use turns::Turns;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 

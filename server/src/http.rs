@@ -15,6 +15,7 @@ mod revoke;
 mod server;
 mod session;
 mod state;
+mod threads;
 mod tls;
 mod token;
 mod v1;

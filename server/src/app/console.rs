@@ -45,7 +45,7 @@ pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<
     let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
     let ends_at = at.now.plus_seconds(IDLE_S).min(login.limit_at);
     if login.ends_at.plus_seconds(TOUCH_EVERY_S) < ends_at {
-        conn.write(|conn| db::session::touch(conn, login.session, ends_at, at.now))?;
+        service.write_in_turn(conn, |conn| db::session::touch(conn, login.session, ends_at, at.now))?;
     }
     Ok(Visitor { user, login })
 }

@@ -13,7 +13,7 @@ use crate::crypto::signing::SigningKey;
 use crate::db::factor::Sealed;
 use crate::db::session::Which;
 use crate::db::signing_key::StoredKey;
-use crate::db::{self, Conn};
+use crate::db::{self, Conn, Turns};
 use crate::domain::audit::{Event, Noted, Origin};
 use crate::domain::authorization::ScopeRule;
 use crate::domain::factor::OpenFactor;
@@ -261,6 +261,7 @@ pub struct Service {
     pub hasher: KeyedHasher,
     /// What was counted lately.
     pub figures: Mutex<Figures>,
+    turns: Turns,
     signing_keys: RwLock<HashMap<String, Arc<SigningKey>>>,
 }
 
@@ -277,6 +278,7 @@ impl Service {
             sealer: Sealer::new(master),
             hasher: KeyedHasher::new(master),
             figures: Mutex::default(),
+            turns: Turns::default(),
             signing_keys: RwLock::default(),
         }
     }
@@ -290,7 +292,7 @@ impl Service {
         at: At,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let outcome = conn.write(|conn| {
+        let outcome = self.write_in_turn(conn, |conn| {
             let mut tx = Tx::new(conn, at);
             let outcome = match tx.find_manager(self, at.warrant).and_then(|()| body(&mut tx)) {
                 Ok(value) => Ok(value),
@@ -311,7 +313,7 @@ impl Service {
         first: At,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        conn.write(|conn| {
+        self.write_in_turn(conn, |conn| {
             let mut tx = Tx::new(conn, first);
             let outcome = body(&mut tx)?;
             tx.close(self)?;
@@ -331,6 +333,16 @@ impl Service {
             Err(Stop::Refused(Refusal::AlreadyExists { .. })) => self.write(conn, at, body),
             outcome => outcome,
         }
+    }
+
+    /// A transaction with nothing but what `body` does, in its turn among those of this server.
+    pub fn write_in_turn<T>(
+        &self,
+        conn: &mut Conn,
+        body: impl FnOnce(&mut Conn) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let _turn = self.turns.wait(conn)?;
+        conn.write(body)
     }
 
     /// The key that signs, opened once and kept.

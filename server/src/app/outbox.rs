@@ -59,7 +59,7 @@ pub fn send_next(
     transport: &Transport,
     now: Timestamp,
 ) -> Result<Option<Outcome>, Fault> {
-    let Some(claimed) = claim_next(database, now)? else { return Ok(None) };
+    let Some(claimed) = claim_next(service, database, now)? else { return Ok(None) };
     let id = claimed.id();
     let sent = open(service, id, claimed.sealed.as_deref()).map_or_else(
         |_| Err(Refused::ForGood("the text cannot be opened: sealed under another master key".to_owned())),
@@ -79,7 +79,7 @@ pub fn send_next(
         Err(refused) => Outcome::Later(id, refused),
     };
     let mut conn = database.connection()?;
-    conn.write(|conn| match &outcome {
+    service.write_in_turn(&mut conn, |conn| match &outcome {
         Outcome::Sent(_) => db::outbox::settle(conn, &claimed, Tried::Sent, now),
         Outcome::Later(_, refused) => {
             let next_at = now.plus_seconds(retry_after_s(claimed.attempts));
@@ -92,11 +92,13 @@ pub fn send_next(
     Ok(Some(outcome))
 }
 
-fn claim_next(database: &Database, now: Timestamp) -> Result<Option<Claimed>, Fault> {
+fn claim_next(service: &Service, database: &Database, now: Timestamp) -> Result<Option<Claimed>, Fault> {
     let mut conn = database.connection()?;
     let until = now.plus_seconds(CLAIM_S);
     for id in db::outbox::due(&mut conn, now, LOOKAHEAD)? {
-        if let Some(claimed) = conn.write(|conn| db::outbox::claim(conn, id, until, now))? {
+        if let Some(claimed) =
+            service.write_in_turn(&mut conn, |conn| db::outbox::claim(conn, id, until, now))?
+        {
             return Ok(Some(claimed));
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::time::OVER_KEPT_S;
 pub fn sweep(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
     let before = at.now.plus_seconds(-OVER_KEPT_S);
     for kind in 0..db::sweep::KINDS {
-        while conn.write(|conn| db::sweep::sweep(conn, kind, before))? {
+        while service.write_in_turn(conn, |conn| db::sweep::sweep(conn, kind, before))? {
             between();
         }
     }

@@ -1,8 +1,9 @@
 //! Opening the data that a command works on: folder, database, master key, signing keys.
 
 use std::fs::DirBuilder;
+use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
-use std::time::Duration;
+use std::thread;
 
 use crate::app;
 use crate::app::context::{At, ConsolePolicy, Service};
@@ -13,8 +14,11 @@ use crate::domain::audit::Origin;
 use crate::domain::target::Target;
 use crate::settings::Settings;
 
-/// Connections of one server. SQLite has one writer at a time anyway.
-const POOL_SIZE: u32 = 16;
+/// Most connections of one server, besides the one of codes.
+const CONNECTIONS: u32 = 16;
+
+/// Connections for each core to a SQLite file. It is worked on by the server's own threads: more of them only wake each other.
+const CONNECTIONS_A_CORE: u32 = 4;
 
 /// Everything that a use case needs, for one command or for the server.
 pub(super) struct Opened {
@@ -38,7 +42,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
             Failure::new("data", format!("the data folder {}: {error}", settings.data.display()))
         })?;
     }
-    let database = Database::new(settings.database.clone(), POOL_SIZE, None::<Duration>);
+    let database = Database::new(settings.database.clone(), connections(&settings.database), None);
     database.prepare()?;
     let mut conn = database.connection()?;
     let now = clock.now();
@@ -52,4 +56,15 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);
     Ok(Opened { service, database, clock })
+}
+
+fn connections(target: &Target) -> u32 {
+    match target {
+        Target::Sqlite(_) => {
+            let cores = thread::available_parallelism().map_or(1, NonZero::get);
+            let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+            cores.saturating_mul(CONNECTIONS_A_CORE).min(CONNECTIONS)
+        }
+        Target::Postgres(_) => CONNECTIONS,
+    }
 }

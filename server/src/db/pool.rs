@@ -231,6 +231,11 @@ impl Database {
         Self { pool: pool(opener, 1, patience), target: self.target.clone(), file: Arc::clone(&self.file) }
     }
 
+    /// How many connections there may be.
+    pub fn size(&self) -> u32 {
+        self.pool.max_size()
+    }
+
     /// Where the connections lead.
     pub fn target(&self) -> &Target {
         &self.target

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
-use actix_web::{HttpRequest, web};
 use mobile_core::Code;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -25,6 +25,7 @@ use crate::domain::device::Device;
 use crate::error::Fault;
 use crate::http::codes::Codes;
 use crate::http::extract::bearer;
+use crate::http::threads::Threads;
 use crate::settings::Shown;
 
 /// How much is kept for callers before the server sheds load with a 503.
@@ -67,6 +68,7 @@ pub struct State {
     phone_files: OnceLock<PathBuf>,
     is_stopping: AtomicBool,
     codes: Codes,
+    threads: Threads,
     under_way: Arc<Semaphore>,
     passwords: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -84,6 +86,7 @@ impl State {
         let service = Arc::new(service);
         Arc::new(Self {
             codes: Codes::start(Arc::clone(&service), database.for_codes(), limits.codes),
+            threads: Threads::new(database.size()),
             under_way: Arc::new(Semaphore::new(limits.under_way)),
             service,
             database,
@@ -156,14 +159,13 @@ impl State {
         let state = Arc::clone(self);
         let place = Arc::clone(&self.under_way).try_acquire_owned();
         let place = place.map_err(|_| Fault::Busy("too many requests are under way"))?;
-        let done = web::block(move || {
+        let done = self.threads.run(move || {
             // It goes with the work, which goes on when a caller hangs up.
             let _held = place;
             let mut conn = state.database.connection()?;
             use_case(&state.service, &mut conn, at)
         });
-        // Only a panic or the end of the process keeps the thread from answering.
-        done.await.map_err(Fault::while_("running a request"))?
+        done.await
     }
 
     /// The same for whoever shows a bearer token.
