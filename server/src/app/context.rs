@@ -367,3 +367,57 @@ impl Service {
         Ok(OpenFactor::new(&factor.summary, factor.last, secret))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use diesel::connection::SimpleConnection;
+
+    use super::Service;
+    use crate::crypto::master_key::MasterKey;
+    use crate::db::{Conn, Database};
+    use crate::domain::target::Target;
+
+    fn write(service: &Service, conn: &mut Conn, body: impl FnOnce()) {
+        let written = service.write_in_turn(conn, |conn| {
+            body();
+            Ok(conn.batch_execute("INSERT INTO t VALUES (1)")?)
+        });
+        written.unwrap();
+    }
+
+    /// Without a line the second would look at the file now and then, and find it free by luck.
+    #[test]
+    fn whoever_waits_to_write_a_sqlite_file_is_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(Target::Sqlite(folder.path().join("countersign.db")), 2, None);
+        database.prepare().unwrap();
+        let (mut first, mut second) = (database.connection().unwrap(), database.connection().unwrap());
+        first.batch_execute("CREATE TABLE t (x)").unwrap();
+        let service = Service::new(&MasterKey::generate(), String::new(), String::new(), None);
+        let (is_coming, written) = (AtomicBool::new(false), AtomicU32::new(0));
+        thread::scope(|scope| {
+            let late = scope.spawn(|| {
+                while !is_coming.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                let mut before = 0;
+                write(&service, &mut second, || before = written.load(Ordering::SeqCst));
+                before
+            });
+            write(&service, &mut first, || {
+                is_coming.store(true, Ordering::SeqCst);
+                // By then it stands in line.
+                thread::sleep(Duration::from_millis(500));
+            });
+            for _ in 0..500 {
+                write(&service, &mut first, || {});
+                written.fetch_add(1, Ordering::SeqCst);
+            }
+            assert_eq!(late.join().unwrap(), 0);
+        });
+    }
+}

@@ -14,7 +14,7 @@ use crate::domain::audit::Origin;
 use crate::domain::target::Target;
 use crate::settings::Settings;
 
-/// Most connections of one server, besides the one of codes.
+/// Most connections for the requests of one server, besides the one of codes.
 const CONNECTIONS: u32 = 16;
 
 /// Connections for each core to a SQLite file. It is worked on by the server's own threads: more of them only wake each other.
@@ -42,7 +42,8 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
             Failure::new("data", format!("the data folder {}: {error}", settings.data.display()))
         })?;
     }
-    let database = Database::new(settings.database.clone(), connections(&settings.database), None);
+    let connections = for_requests(&settings.database) + Database::ASIDE;
+    let database = Database::new(settings.database.clone(), connections, None);
     database.prepare()?;
     let mut conn = database.connection()?;
     let now = clock.now();
@@ -58,7 +59,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     Ok(Opened { service, database, clock })
 }
 
-fn connections(target: &Target) -> u32 {
+fn for_requests(target: &Target) -> u32 {
     match target {
         Target::Sqlite(_) => {
             let cores = thread::available_parallelism().map_or(1, NonZero::get);

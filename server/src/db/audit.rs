@@ -43,10 +43,7 @@ pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8;
         previous.clone_from(&entry.hash);
         entries.push(entry);
     }
-    insert_all(conn, &entries)?;
-    directly!(conn, |own| Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
-        .bind::<Binary, _>(previous.as_slice())
-        .execute(own))?;
+    insert_all(conn, &entries, &previous)?;
     Ok(last)
 }
 
@@ -57,43 +54,51 @@ struct Head {
     hash: Vec<u8>,
 }
 
-fn insert_all(conn: &mut Conn, entries: &[Entry]) -> Result<(), Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, entries) {
-        Statement::new(
-            "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
-             SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
-        .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
-        .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
-        .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
-        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
-        .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
-        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
-        .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
-        .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()))
-        .execute(conn)?;
-        return Ok(());
+/// Writes entries down, and the hash of the last one as the head's. On PostgreSQL as one statement: everybody else waits for the head meanwhile.
+fn insert_all(conn: &mut Conn, entries: &[Entry], last: &[u8]) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            for entry in entries {
+                Statement::new(
+                    "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                )
+                .bind::<BigInt, _>(entry.seq)
+                .bind::<BigInt, _>(entry.at.millis())
+                .bind::<Text, _>(entry.actor.as_str())
+                .bind::<Text, _>(entry.action.as_str())
+                .bind::<Nullable<Text>, _>(entry.subject.as_deref())
+                .bind::<Text, _>(entry.outcome.as_str())
+                .bind::<Nullable<Text>, _>(entry.address.as_deref())
+                .bind::<Nullable<Text>, _>(entry.detail.as_deref())
+                .bind::<Binary, _>(entry.hash.as_slice())
+                .execute(conn)?;
+            }
+            Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
+                .bind::<Binary, _>(last)
+                .execute(conn)?;
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            Statement::new(
+                "WITH entry AS (\
+                 INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+                 SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?)) \
+                 UPDATE audit_head SET hash = ? WHERE id = 1",
+            )
+            .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
+            .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
+            .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
+            .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
+            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
+            .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
+            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
+            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
+            .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()))
+            .bind::<Binary, _>(last)
+            .execute(conn)?;
+        }
     }
-    entries.iter().try_for_each(|entry| insert(conn, entry))
-}
-
-fn insert(conn: &mut Conn, entry: &Entry) -> Result<(), Fault> {
-    directly!(conn, |own| Statement::new(
-        "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind::<BigInt, _>(entry.seq)
-    .bind::<BigInt, _>(entry.at.millis())
-    .bind::<Text, _>(entry.actor.as_str())
-    .bind::<Text, _>(entry.action.as_str())
-    .bind::<Nullable<Text>, _>(entry.subject.as_deref())
-    .bind::<Text, _>(entry.outcome.as_str())
-    .bind::<Nullable<Text>, _>(entry.address.as_deref())
-    .bind::<Nullable<Text>, _>(entry.detail.as_deref())
-    .bind::<Binary, _>(entry.hash.as_slice())
-    .execute(own))?;
     Ok(())
 }
 

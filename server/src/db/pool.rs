@@ -217,6 +217,9 @@ fn pool(opener: Opener, size: u32, patience: Duration) -> Pool<Opener> {
 }
 
 impl Database {
+    /// Connections of a server that no request waits for: housekeeping has one now and then, and whoever sends the mails.
+    pub const ASIDE: u32 = 2;
+
     /// A pool of up to `size` connections, none of which is opened before it is wanted.
     pub fn new(target: Target, size: u32, patience: Option<Duration>) -> Self {
         let opener = Opener::of(target.clone());
@@ -231,9 +234,9 @@ impl Database {
         Self { pool: pool(opener, 1, patience), target: self.target.clone(), file: Arc::clone(&self.file) }
     }
 
-    /// How many connections there may be.
-    pub fn size(&self) -> u32 {
-        self.pool.max_size()
+    /// How many of the connections requests may have at once.
+    pub fn for_requests(&self) -> u32 {
+        self.pool.max_size().saturating_sub(Self::ASIDE).max(1)
     }
 
     /// Where the connections lead.

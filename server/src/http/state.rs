@@ -35,7 +35,7 @@ pub struct Limits {
     pub under_way: usize,
     /// Codes that wait for their group.
     pub codes: usize,
-    /// Argon2 calculations that run at once; each takes a core and 19 MiB.
+    /// Argon2 calculations that run at once, but no more than half of the threads; each takes a core and 19 MiB.
     pub passwords_at_once: usize,
     /// Password checks that wait for one of those places.
     pub passwords_waiting: usize,
@@ -84,9 +84,12 @@ impl State {
         limits: Limits,
     ) -> Arc<Self> {
         let service = Arc::new(service);
+        let threads = usize::try_from(database.for_requests()).unwrap_or(usize::MAX);
+        // Half of the threads stay free of passwords, on however many cores.
+        let passwords = limits.passwords_at_once.min(threads.div_ceil(2));
         Arc::new(Self {
             codes: Codes::start(Arc::clone(&service), database.for_codes(), limits.codes),
-            threads: Threads::new(database.size()),
+            threads: Threads::new(threads),
             under_way: Arc::new(Semaphore::new(limits.under_way)),
             service,
             database,
@@ -95,8 +98,8 @@ impl State {
             settings: OnceLock::new(),
             phone_files: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
-            passwords: Arc::new(Semaphore::new(limits.passwords_at_once)),
-            waiting: Arc::new(Semaphore::new(limits.passwords_at_once + limits.passwords_waiting)),
+            passwords: Arc::new(Semaphore::new(passwords)),
+            waiting: Arc::new(Semaphore::new(passwords + limits.passwords_waiting)),
         })
     }
 
@@ -159,13 +162,13 @@ impl State {
         let state = Arc::clone(self);
         let place = Arc::clone(&self.under_way).try_acquire_owned();
         let place = place.map_err(|_| Fault::Busy("too many requests are under way"))?;
-        let done = self.threads.run(move || {
+        let work = move || {
             // It goes with the work, which goes on when a caller hangs up.
             let _held = place;
             let mut conn = state.database.connection()?;
             use_case(&state.service, &mut conn, at)
-        });
-        done.await
+        };
+        self.threads.run(work).await
     }
 
     /// The same for whoever shows a bearer token.

@@ -1,10 +1,13 @@
-//! The threads that may block: one for each connection that the pool may open.
+//! The threads that may block: one for each connection that requests may have.
 //!
 //! More would only wait for connections, and wake each other doing so. What finds all of them at work waits in their queue, takes no thread
 //! meanwhile, and is done by the first that has finished, without a change of threads.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use actix_web::rt::time::timeout;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::app::context::Stop;
@@ -14,47 +17,69 @@ use crate::error::Fault;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A runtime that runs nothing but what blocks.
-pub(super) struct Threads {
-    runtime: Option<Runtime>,
-    patience: Duration,
-}
+pub(super) struct Threads(Option<Runtime>);
 
 impl Threads {
     /// None is started before there is work for it.
-    pub(super) fn new(count: u32) -> Self {
-        let count = usize::try_from(count).unwrap_or(usize::MAX).max(1);
+    pub(super) fn new(count: usize) -> Self {
         let runtime =
             Builder::new_current_thread().max_blocking_threads(count).thread_name("database").build();
-        let runtime = runtime.expect("a runtime that drives nothing can be made");
-        Self { runtime: Some(runtime), patience: PATIENCE }
+        Self(Some(runtime.expect("a runtime that drives nothing can be made")))
     }
 
-    /// Does it on one of them. It goes on when whoever asked hangs up.
+    /// Does it on one of them. Once it has begun it goes on, however long it takes and even when whoever asked hangs up; before that either
+    /// takes it out of the queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
-        #[expect(clippy::disallowed_methods, reason = "how long somebody has waited, whatever the time is")]
-        let since = Instant::now();
-        let patience = self.patience;
-        let runtime = self.runtime.as_ref().ok_or(Fault::Busy("the server is stopping"))?;
-        let done = runtime.spawn_blocking(move || {
-            if since.elapsed() > patience {
-                return Err(Fault::Busy("a request waited too long for its turn").into());
-            }
-            work()
-        });
-        // Only a panic or the end of the process keeps the thread from answering.
-        done.await.map_err(Fault::while_("running a request"))?
+        self.run_within(PATIENCE, work).await
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce() -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let runtime = self.0.as_ref().ok_or(Fault::Busy("the server is stopping"))?;
+        let turn = Turn::default();
+        let theirs = Arc::clone(&turn.0);
+        let mut done = runtime.spawn_blocking(move || Turn(theirs).take().then(work));
+        let outcome = match timeout(patience, &mut done).await {
+            Err(_) if turn.take() => Ok(None),
+            Err(_) => done.await,
+            Ok(outcome) => outcome,
+        };
+        // Only a panic keeps the thread from answering.
+        let outcome = outcome.map_err(Fault::while_("running a request"))?;
+        outcome.unwrap_or_else(|| Err(Fault::Busy("no thread was free in time").into()))
     }
 }
 
 impl Drop for Threads {
     /// Waits for nobody, since whoever drops it may not block.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Whether the thread came first, and the work is done, or its caller gave it up, and it is not.
+#[derive(Default)]
+struct Turn(Arc<AtomicBool>);
+
+impl Turn {
+    /// `true` for the first of the two.
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Turn {
+    /// A caller that hangs up gives up.
+    fn drop(&mut self) {
+        self.take();
     }
 }
 
@@ -65,7 +90,9 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use actix_web::rt;
     use futures_util::future::join_all;
+    use tokio::sync::oneshot;
 
     use super::Threads;
     use crate::app::context::Stop;
@@ -89,20 +116,30 @@ mod tests {
         assert_eq!(most.load(Ordering::SeqCst), 3);
     }
 
+    fn too_late() -> Result<(), Stop> {
+        panic!("nobody waits for this any more")
+    }
+
     #[actix_web::test]
-    async fn what_waited_too_long_is_refused_and_not_done() {
-        let mut threads = Threads::new(1);
-        threads.patience = Duration::from_millis(20);
-        let (go_on, told) = mpsc::channel();
-        let first = threads.run(move || Ok(told.recv().is_ok()));
-        let second = threads.run(|| -> Result<(), Stop> { panic!("it is too late for this") });
-        let release = async {
-            actix_web::rt::time::sleep(Duration::from_millis(60)).await;
+    async fn what_waits_too_long_or_for_nobody_is_not_done() {
+        let threads = Threads::new(1);
+        let ((go_on, told), (begun, is_at_work)) = (mpsc::channel(), oneshot::channel());
+        // Longer than the patience of the other two: what has begun is waited for.
+        let first = threads.run_within(Duration::from_millis(20), move || {
+            begun.send(()).unwrap();
+            Ok(told.recv().is_ok())
+        });
+        let others = async {
+            is_at_work.await.unwrap();
+            let refused = threads.run_within(Duration::from_millis(40), too_late).await;
+            let hung_up = rt::time::timeout(Duration::from_millis(40), threads.run(too_late)).await;
+            assert!(hung_up.is_err());
             go_on.send(()).unwrap();
+            refused
         };
-        let (first, second, ()) = tokio::join!(first, second, release);
+        let (first, refused) = tokio::join!(first, others);
         assert!(first.unwrap());
-        assert!(matches!(second, Err(Stop::Broken(Fault::Busy(_)))), "{second:?}");
+        assert!(matches!(refused, Err(Stop::Broken(Fault::Busy(_)))), "{refused:?}");
         assert!(threads.run(|| Ok(true)).await.unwrap(), "the thread goes on");
     }
 }

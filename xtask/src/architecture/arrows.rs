@@ -42,6 +42,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::problem", "how an error is answered"),
     ("http::respond", "what every reply has in common"),
     ("http::state", "the one hop to the threads that may block"),
+    ("http::threads", "those threads, which only that hop uses"),
     ("http::codes", "the hop that codes take together"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
     ("app::invitation", "part of adding users"),
