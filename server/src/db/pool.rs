@@ -20,8 +20,8 @@ use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::target::Target;
 use crate::error::Fault;
 
-/// How long a request waits for a connection, and a SQLite writer for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection, and a SQLite writer for its turn: in this server's line, and after it for other processes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long it waits before it tries again by itself.
 const BREATH: Duration = Duration::from_millis(10);

@@ -4,15 +4,11 @@
 //! others sleep, a few of them for seconds. Here they stand in a line and wake each other. Other processes are not in it: between those
 //! SQLite's own lock decides, as before.
 
-use std::time::Duration;
-
 use parking_lot::{FairMutex, FairMutexGuard};
 
 use crate::db::Conn;
+use crate::db::pool::PATIENCE;
 use crate::error::Fault;
-
-/// How long a writer stands in line. After that it may still wait as long for another process.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The line. One for each file, so one for a server.
 #[derive(Default)]

@@ -42,11 +42,11 @@ impl Threads {
         work: impl FnOnce() -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
         let runtime = self.0.as_ref().ok_or(Fault::Busy("the server is stopping"))?;
-        let turn = Turn::default();
-        let theirs = Arc::clone(&turn.0);
-        let mut done = runtime.spawn_blocking(move || Turn(theirs).take().then(work));
+        let claim = Claim::default();
+        let theirs = Arc::clone(&claim.0);
+        let mut done = runtime.spawn_blocking(move || Claim(theirs).take().then(work));
         let outcome = match timeout(patience, &mut done).await {
-            Err(_) if turn.take() => Ok(None),
+            Err(_) if claim.take() => Ok(None),
             Err(_) => done.await,
             Ok(outcome) => outcome,
         };
@@ -65,18 +65,18 @@ impl Drop for Threads {
     }
 }
 
-/// Whether the thread came first, and the work is done, or its caller gave it up, and it is not.
+/// Who comes first to some work: a thread, and it is done, or its caller who gives it up, and it is not.
 #[derive(Default)]
-struct Turn(Arc<AtomicBool>);
+struct Claim(Arc<AtomicBool>);
 
-impl Turn {
+impl Claim {
     /// `true` for the first of the two.
     fn take(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
 }
 
-impl Drop for Turn {
+impl Drop for Claim {
     /// A caller that hangs up gives up.
     fn drop(&mut self) {
         self.take();

@@ -34,6 +34,7 @@ tests![
     statements_of_codes_are_prepared_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     more_requests_than_the_server_keeps_are_shed,
+    passwords_leave_half_of_the_threads_to_others,
     whoever_is_no_client_takes_no_place_of_a_password,
     passwords_that_wait_hold_no_code_up,
 ];
@@ -288,6 +289,21 @@ fn more_requests_than_the_server_keeps_are_shed(on: Backend) {
     let shed = replies.iter().find(|reply| reply.status == 503).unwrap();
     assert!(shed.header("retry-after").is_some(), "{shed:?}");
     shop.post("/oauth/token", &[("grant_type", "client_credentials")]).access_token();
+}
+
+fn passwords_leave_half_of_the_threads_to_others(on: Backend) {
+    // As on a machine with more cores than threads. Of these there are fourteen here.
+    let app =
+        App::start_within(on, Limits { passwords_at_once: 64, passwords_waiting: 0, ..Limits::default() });
+    let shop = app.client();
+    let users: Vec<_> = (0..12).map(|index| format!("user{index}")).collect();
+    for user in &users {
+        app.user_with_password(user);
+    }
+    // A wrong one is written down, so nobody who got a place can leave it.
+    let replies = while_nobody_can_write(&app, 12, 5, |index| shop.password(&users[index], "wrong"));
+    let count = |status| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(400), count(503)), (7, 5), "{replies:?}");
 }
 
 fn whoever_is_no_client_takes_no_place_of_a_password(on: Backend) {
