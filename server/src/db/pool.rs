@@ -1,10 +1,11 @@
 //! Connections: where they lead, how each is set up, and the pool that keeps them.
 
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "postgres")]
 use diesel::RunQueryDsl as _;
@@ -26,6 +27,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits before it tries again by itself.
 const BREATH: Duration = Duration::from_millis(10);
 
+/// For how long a connection that was just opened or asked is taken to live. Whoever asks each time pays for it with a trip; whoever asks
+/// more seldom hands out for longer what has died or been cut off.
+const ASSUMED_ALIVE: Duration = Duration::from_millis(500);
+
 /// Pages of a SQLite file that a connection keeps in memory once it has read them, in KiB.
 const CACHE_KIB: u32 = 8 * 1024;
 
@@ -39,7 +44,7 @@ const LOG_PAGES: u32 = 500;
 
 /// Opens connections for the pool; only [`Database`] makes one.
 #[derive(Clone, Debug)]
-pub struct Opener {
+pub(super) struct Opener {
     target: Target,
     cache_kib: u32,
 }
@@ -164,26 +169,57 @@ fn takes_changes(conn: &mut diesel::pg::PgConnection) -> Result<(), diesel::r2d2
     Err(diesel::r2d2::Error::ConnectionError(ConnectionError::BadConnection(why)))
 }
 
+/// A connection as the pool keeps it.
+pub(super) struct Kept {
+    conn: Conn,
+    /// When it was opened, or last asked whether it lives.
+    known_alive_at: Instant,
+}
+
 impl ManageConnection for Opener {
-    type Connection = Conn;
+    type Connection = Kept;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Conn, Self::Error> {
-        self.open().map_err(diesel::r2d2::Error::ConnectionError)
+    fn connect(&self) -> Result<Kept, Self::Error> {
+        let conn = self.open().map_err(diesel::r2d2::Error::ConnectionError)?;
+        Ok(Kept { conn, known_alive_at: Instant::now() })
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
-        match conn {
-            Conn::Sqlite(_) => Ok(()),
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) if self.has_several_hosts() => takes_changes(conn),
-            #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError),
+    /// Asked whenever somebody takes a connection, busy or not: so one that is in use all the time is looked at, too.
+    fn is_valid(&self, kept: &mut Kept) -> Result<(), Self::Error> {
+        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE {
+            return Ok(());
         }
+        match &mut kept.conn {
+            Conn::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) if self.has_several_hosts() => takes_changes(conn)?,
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError)?,
+        }
+        kept.known_alive_at = Instant::now();
+        Ok(())
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        thread::panicking() || conn.is_broken()
+    fn has_broken(&self, kept: &mut Kept) -> bool {
+        thread::panicking() || kept.conn.is_broken()
+    }
+}
+
+/// A connection out of the pool, which goes back there when this is dropped.
+pub struct Lent(PooledConnection<Opener>);
+
+impl Deref for Lent {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.0.conn
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.0.conn
     }
 }
 
@@ -256,7 +292,7 @@ impl Database {
     }
 
     /// A connection, waited for a while. Blocks: never on a thread that serves requests.
-    pub fn connection(&self) -> Result<PooledConnection<Opener>, Fault> {
+    pub fn connection(&self) -> Result<Lent, Fault> {
         if let Target::Sqlite(path) = &self.target {
             let gone = || Fault::Database(format!("the database file {} is gone", path.display()));
             let present = FileIdentity::of(path).ok_or_else(gone)?;
@@ -265,7 +301,7 @@ impl Database {
                 return Err(Fault::Database(what));
             }
         }
-        self.pool.get().map_err(|error| Fault::Database(error.to_string()))
+        self.pool.get().map(Lent).map_err(|error| Fault::Database(error.to_string()))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
@@ -13,13 +14,14 @@ use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
-use crate::process::{Installation, Process, soon};
+use crate::process::{Installation, Process, Story, soon};
 use crate::{Backend, tests};
 
 tests![
     another_machine_is_spoken_to_by_tls_and_its_certificate_is_checked,
     a_failover_under_load_loses_nothing_that_was_answered,
     a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
+    connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
@@ -245,6 +247,27 @@ fn a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answere
         });
         must_have_come_back(what, &installation, &server, &crowd, &sent, recovered_in);
         drop(node);
+    }
+}
+
+/// A firewall or an administrator cuts connections while nobody uses them. Whoever asks next is not to hear of it.
+fn connections_that_were_cut_off_are_noticed_before_anybody_gets_them(_: Backend) {
+    let node = Node::new(&[], |_| {});
+    let installation = Installation::on(&format!("postgres://postgres@127.0.0.1:{}/postgres", node.port));
+    let story = Story::begin(&installation);
+    let server = installation.serve();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    for offset in [0, 1] {
+        // Both kinds of connection are there: the codes' own, and that of other requests.
+        let (status, reply) = server.otp(&story.client, "alice", &story.code(offset));
+        assert_eq!(status, 200, "{reply}");
+        let token = reply["access_token"].as_str().unwrap();
+        assert_eq!(server.introspect(&story.client, token).1["active"], true);
+        node.batch(cut);
+        // As long as a connection is taken to live (`db/pool.rs`), and a little more.
+        thread::sleep(Duration::from_millis(600));
+        assert_eq!(server.introspect(&story.client, token).1["active"], true);
     }
 }
 
