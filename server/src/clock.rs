@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Timestamp;
 
@@ -40,4 +40,11 @@ impl Clock {
             at.fetch_add(millis, Ordering::SeqCst);
         }
     }
+}
+
+/// A moment to measure from, which nobody can set back: for how long something has been so in this process. What people or tokens hang on goes by
+/// [`Clock`].
+pub fn moment() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    Instant::now()
 }

@@ -8,8 +8,10 @@ use crate::app::context::{Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::signing;
 use crate::db::mfa_token::MfaToken;
+use crate::db::signing_key::StoredKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
+use crate::domain::authorization::ScopeRule;
 use crate::domain::id::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::FACTORS;
@@ -24,15 +26,43 @@ pub fn find_access_token(
     conn: &mut Conn,
     token: &str,
 ) -> Result<Option<TokenRecord>, Stop> {
+    let Some(kid) = signing::named_kid(token) else { return Ok(find_opaque(service, conn, token)?) };
+    let Some(key) = db::signing_key::find(conn, &kid)? else { return Ok(None) };
+    Ok(find_jwt(service, conn, token, &key)?)
+}
+
+/// The same, and the scopes with rules of their own.
+pub fn find_with_rules(
+    service: &Service,
+    conn: &mut Conn,
+    token: &str,
+) -> Result<Option<(TokenRecord, Vec<ScopeRule>)>, Stop> {
     let Some(kid) = signing::named_kid(token) else {
-        let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
-        return Ok(db::token::find(conn, Key::Hash(&hash))?);
+        let Some(record) = find_opaque(service, conn, token)? else { return Ok(None) };
+        return Ok(Some((record, db::scope_rule::list(conn)?)));
     };
-    let known = db::signing_key::find(conn, &kid)?.filter(|key| key.state != KeyState::Revoked);
-    let Some(key) = known else { return Ok(None) };
+    let Some((key, rules)) = db::signing_key::find_with_rules(conn, &kid)? else { return Ok(None) };
+    Ok(find_jwt(service, conn, token, &key)?.map(|record| (record, rules)))
+}
+
+fn find_opaque(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<TokenRecord>, Fault> {
+    let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
+    db::token::find(conn, Key::Hash(&hash))
+}
+
+/// By the key that the token names.
+fn find_jwt(
+    service: &Service,
+    conn: &mut Conn,
+    token: &str,
+    key: &StoredKey,
+) -> Result<Option<TokenRecord>, Fault> {
+    if key.state == KeyState::Revoked {
+        return Ok(None);
+    }
     let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer);
     let Some(id) = claims.and_then(|claims| claims.jti.parse().ok()) else { return Ok(None) };
-    Ok(db::token::find(conn, Key::Id(id))?)
+    db::token::find(conn, Key::Id(id))
 }
 
 /// The `mfa_token` that `client` shows, if it is this client's and good, with the keyed hash to use it up by.

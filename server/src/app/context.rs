@@ -93,8 +93,15 @@ pub struct Tx<'a> {
     sessions: Vec<db::session::New>,
     tokens: Vec<db::token::New>,
     /// Read once, however many tokens are issued.
-    rules: Option<Arc<[ScopeRule]>>,
-    key: Option<Arc<SigningKey>>,
+    issuing: Option<Arc<Issuing>>,
+}
+
+/// What tokens are issued by, whoever they are for.
+pub struct Issuing {
+    /// The key that signs now.
+    pub key: StoredKey,
+    /// The scopes with rules of their own.
+    pub rules: Vec<ScopeRule>,
 }
 
 impl<'a> Tx<'a> {
@@ -108,8 +115,7 @@ impl<'a> Tx<'a> {
             revocations: Vec::new(),
             sessions: Vec::new(),
             tokens: Vec::new(),
-            rules: None,
-            key: None,
+            issuing: None,
         }
     }
 
@@ -134,23 +140,14 @@ impl<'a> Tx<'a> {
         self.tokens.push(token);
     }
 
-    /// The scopes with rules of their own.
-    pub fn scope_rules(&mut self) -> Result<Arc<[ScopeRule]>, Fault> {
-        if let Some(rules) = &self.rules {
-            return Ok(Arc::clone(rules));
+    /// What tokens are issued by.
+    pub fn issuing(&mut self) -> Result<Arc<Issuing>, Fault> {
+        if let Some(issuing) = &self.issuing {
+            return Ok(Arc::clone(issuing));
         }
-        let rules: Arc<[ScopeRule]> = db::scope_rule::list(self.conn)?.into();
-        Ok(Arc::clone(self.rules.insert(rules)))
-    }
-
-    /// The key that signs now.
-    pub fn signing_key(&mut self, service: &Service) -> Result<Arc<SigningKey>, Fault> {
-        if let Some(key) = &self.key {
-            return Ok(Arc::clone(key));
-        }
-        let stored = db::signing_key::find_in_state(self.conn, KeyState::Current)?
+        let (key, rules) = db::signing_key::find_in_state_with_rules(self.conn, KeyState::Current)?
             .ok_or(Fault::Corrupt { what: "current signing key" })?;
-        Ok(Arc::clone(self.key.insert(service.signing_key(&stored)?)))
+        Ok(Arc::clone(self.issuing.insert(Arc::new(Issuing { key, rules }))))
     }
 
     /// Writes what was gathered, the audit log last: its head is held from then on.

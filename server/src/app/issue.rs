@@ -18,7 +18,7 @@ use crate::db::recovery_code::SpentRecoveryCode;
 use crate::db::session::Rotated;
 use crate::db::token::Kind;
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::authorization::{self, Details, Reach, reach};
+use crate::domain::authorization::{self, Details, Reach, ScopeRule, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::notice::Notice;
@@ -155,7 +155,8 @@ pub fn issue(
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
-    let reach = reach_of(tx, extent, standing.as_ref())?;
+    let issuing = tx.issuing()?;
+    let reach = reach_of(tx, &issuing.rules, extent, standing.as_ref())?;
     let limit_at =
         standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);
     let ttl_s = access_ttl_s(client, tx.now, limit_at);
@@ -166,7 +167,7 @@ pub fn issue(
         // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
         TokenFormat::Jwt if !one_use => {
             let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
-            (Writ::Jwt(Box::new(claims), tx.signing_key(service)?), None)
+            (Writ::Jwt(Box::new(claims), service.signing_key(&issuing.key)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
             let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
@@ -294,8 +295,12 @@ impl Standing {
 }
 
 /// What is left of an extent by the rules of its scopes and by what the user holds now.
-fn reach_of(tx: &mut Tx<'_>, extent: &Extent, standing: Option<&Standing>) -> Result<Reach, Fault> {
-    let rules = tx.scope_rules()?;
+fn reach_of(
+    tx: &mut Tx<'_>,
+    rules: &[ScopeRule],
+    extent: &Extent,
+    standing: Option<&Standing>,
+) -> Result<Reach, Fault> {
     let by_grant = !extent.details.is_empty() || rules.iter().any(|rule| rule.by_grant);
     let held = match standing {
         Some(standing) if by_grant => db::grant::held(tx.conn, standing.user, tx.now)?,
@@ -310,7 +315,7 @@ fn reach_of(tx: &mut Tx<'_>, extent: &Extent, standing: Option<&Standing>) -> Re
         Some(standing) => within_role(tx, standing, &extent.scope)?,
         None => extent.scope.clone(),
     };
-    Ok(reach(&scope, &extent.details, &extent.audience, &rules, login, tx.now))
+    Ok(reach(&scope, &extent.details, &extent.audience, rules, login, tx.now))
 }
 
 /// Scopes of the management API go to users whose role has them, after a second factor; others' tokens are issued without.

@@ -15,6 +15,7 @@ use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
+use crate::clock::moment;
 use crate::db::Conn;
 #[cfg(feature = "postgres")]
 use crate::domain::postgres_url::PostgresUrl;
@@ -182,7 +183,7 @@ impl ManageConnection for Opener {
 
     fn connect(&self) -> Result<Kept, Self::Error> {
         let conn = self.open().map_err(diesel::r2d2::Error::ConnectionError)?;
-        Ok(Kept { conn, known_alive_at: Instant::now() })
+        Ok(Kept { conn, known_alive_at: moment() })
     }
 
     /// Asked whenever somebody takes a connection, busy or not: so one that is in use all the time is looked at, too.
@@ -197,7 +198,7 @@ impl ManageConnection for Opener {
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError)?,
         }
-        kept.known_alive_at = Instant::now();
+        kept.known_alive_at = moment();
         Ok(())
     }
 

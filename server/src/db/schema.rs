@@ -328,3 +328,4 @@ allow_tables_to_appear_in_same_query!(user, factor, factor_secret, factor_step, 
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
 allow_tables_to_appear_in_same_query!(token, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);
+allow_tables_to_appear_in_same_query!(signing_key, scope_rule);

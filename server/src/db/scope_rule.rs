@@ -9,7 +9,7 @@ use crate::error::Fault;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = scope_rule, treat_none_as_null = true)]
-struct Row {
+pub(super) struct Row {
     name: String,
     description: String,
     audience: Option<String>,
@@ -21,7 +21,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self) -> ScopeRule {
+    pub(super) fn read(self) -> ScopeRule {
         ScopeRule {
             name: self.name,
             description: self.description,

@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::signing_key;
+use crate::db::schema::{scope_rule, signing_key};
 use crate::db::statement::directly;
-use crate::db::{Conn, time, word};
+use crate::db::{Conn, scope_rule as rules, time, word};
+use crate::domain::authorization::ScopeRule;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::error::Fault;
@@ -111,6 +112,39 @@ pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, Fault> {
     let row: Option<Row> =
         directly!(conn, |own| signing_key::table.find(kid).select(COLUMNS).first(own)).optional()?;
     row.map(read).transpose()
+}
+
+/// A key, and the scopes with rules of their own: whoever issues a token or is asked about one wants both, and on PostgreSQL a statement is a
+/// trip. Without the key there are no rules either.
+pub type WithRules = Option<(StoredKey, Vec<ScopeRule>)>;
+
+// A macro, since each back end has a type of its own for what is selected. The condition lets every rule in.
+macro_rules! with_rules {
+    ($conn:expr, $which:expr) => {
+        directly!($conn, |own| signing_key::table
+            .left_join(scope_rule::table.on(scope_rule::name.is_not_null()))
+            .filter($which)
+            .order(scope_rule::name.asc())
+            .select((COLUMNS, Option::<rules::Row>::as_select()))
+            .load::<(Row, Option<rules::Row>)>(own))
+    };
+}
+
+/// The key in this state, with the rules.
+pub fn find_in_state_with_rules(conn: &mut Conn, state: KeyState) -> Result<WithRules, Fault> {
+    apart(with_rules!(conn, signing_key::state.eq(state.as_str()))?)
+}
+
+/// The key of this name, with the rules.
+pub fn find_with_rules(conn: &mut Conn, kid: &str) -> Result<WithRules, Fault> {
+    apart(with_rules!(conn, signing_key::kid.eq(kid))?)
+}
+
+/// The rows of one key, each with another rule.
+fn apart(rows: Vec<(Row, Option<rules::Row>)>) -> Result<WithRules, Fault> {
+    let (mut keys, rules): (Vec<Row>, Vec<_>) = rows.into_iter().unzip();
+    let Some(key) = keys.pop() else { return Ok(None) };
+    Ok(Some((read(key)?, rules.into_iter().flatten().map(rules::Row::read).collect())))
 }
 
 /// Adds a key.
