@@ -17,6 +17,7 @@ use crate::app::client_auth::{Credentials, Holds, Shown, recognise, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
+use crate::db::lockout::TryByName;
 use crate::db::{self, Conn};
 use crate::domain::audit::Actor;
 use crate::domain::authorization::Details;
@@ -127,14 +128,22 @@ fn check_and_issue(
     let held: Vec<_> = admitted.iter().map(|one| holds.of(&one.client)).collect();
     let going_on: Vec<_> =
         admitted.iter().zip(&held).filter(|(_, held)| held.is_ok()).map(|(one, _)| one).collect();
-    let names: Vec<&UserName> = going_on.iter().map(|one| &one.request.username).collect();
-    let users = db::user::ids_by_name(tx.conn, &names)?;
+    let at_gate: Vec<_> = going_on
+        .iter()
+        .map(|one| TryByName {
+            name: &one.request.username,
+            stranger: Who::stranger(service, &one.request.username),
+            now: one.at.now,
+        })
+        .collect();
+    let passed = db::lockout::pass_all_by_name(tx.conn, &at_gate)?;
     let tries: Vec<Try<'_>> = going_on
         .iter()
-        .zip(users)
-        .map(|(one, user)| Try {
+        .zip(at_gate.iter().zip(passed))
+        .map(|(one, (at_gate, (owner, passed)))| Try {
             actor: Actor::Client(one.client.id),
-            who: user.map_or_else(|| Who::stranger(service, &one.request.username), Who::User),
+            who: owner.map_or(Who::Stranger(at_gate.stranger), Who::User),
+            passed,
             code: &one.request.otp,
             among: Factors::Active,
             at: one.at,

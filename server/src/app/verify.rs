@@ -17,7 +17,7 @@ use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
 use crate::db::factor::{Sealed, Spent};
-use crate::db::lockout::Gate;
+use crate::db::lockout::{Gate, Passed};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::Grant;
@@ -86,10 +86,11 @@ pub(super) enum Who {
 }
 
 impl Who {
-    pub(super) fn stranger(service: &Service, name: &UserName) -> Self {
+    /// The id of whoever gives this name, where nobody has it.
+    pub(super) fn stranger(service: &Service, name: &UserName) -> UserId {
         let hash = service.hasher.hash(Purpose::Stranger, &[name.folded().as_bytes()]);
         let (id, _) = hash.split_at(16);
-        Self::Stranger(UserId::from_bytes(id).expect("16 bytes are an id"))
+        UserId::from_bytes(id).expect("16 bytes are an id")
     }
 
     const fn id(&self) -> UserId {
@@ -138,6 +139,8 @@ pub(super) struct Try<'a> {
     pub(super) actor: Actor,
     /// Whose it shall be.
     pub(super) who: Who,
+    /// What became of it at the gate, in this transaction.
+    pub(super) passed: Passed,
     /// The code.
     pub(super) code: &'a Code,
     /// Of which factors.
@@ -155,28 +158,26 @@ pub(super) fn check_and_spend(
     code: &Code,
     among: Factors,
 ) -> Result<Spent, Stop> {
-    let one = Try { actor, who: *who, code, among, at: tx.at() };
+    let passed = db::lockout::pass_user(tx.conn, who.id(), tx.now)?;
+    let one = Try { actor, who: *who, passed, code, among, at: tx.at() };
     let outcome = check_and_spend_all(service, tx, std::slice::from_ref(&one))?.pop();
     Ok(outcome.ok_or(Fault::Corrupt { what: "number of outcomes" })??)
 }
 
-/// The same for one code each of several users, in their order. Nobody may be among them twice.
+/// The same behind the gate, for one code each of several users, in their order. Nobody may be among them twice.
 pub(super) fn check_and_spend_all(
     service: &Service,
     tx: &mut Tx<'_>,
     tries: &[Try<'_>],
 ) -> Result<Vec<Result<Spent, Refusal>>, Fault> {
-    let at_gate: Vec<_> =
-        tries.iter().map(|one| db::lockout::Try { user: one.who.id(), now: one.at.now }).collect();
-    let passed = db::lockout::pass_all(tx.conn, &at_gate)?;
     // Read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
     let of: Vec<_> = tries.iter().map(|one| (one.who.id(), one.at.now)).collect();
     let users = db::factor::checkable_all(tx.conn, &of)?;
 
     let mut right = Vec::with_capacity(tries.len());
     let mut found = Vec::with_capacity(tries.len());
-    for ((one, passed), user) in tries.iter().zip(&passed).zip(users) {
-        found.push(if let Gate::Closed(until) = passed.gate {
+    for (one, user) in tries.iter().zip(users) {
+        found.push(if let Gate::Closed(until) = one.passed.gate {
             Found::GateClosed(until)
         } else if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
             Found::UserLocked
@@ -197,7 +198,7 @@ pub(super) fn check_and_spend_all(
 
     let (mut failed, mut cleared) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(tries.len());
-    for ((one, passed), found) in tries.iter().zip(passed).zip(found) {
+    for (one, found) in tries.iter().zip(found) {
         tx.turn_to(one.at);
         let refused = |why| Event::refused(one.actor, Action::CodeChecked, one.who.subject(), why);
         // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
@@ -210,7 +211,7 @@ pub(super) fn check_and_spend_all(
                 Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S })
             }
             Found::Wrong => {
-                let failures = passed.failures + 1;
+                let failures = one.passed.failures + 1;
                 failed.push(db::lockout::Failed {
                     user: one.who.id(),
                     now: one.at.now,
@@ -230,7 +231,7 @@ pub(super) fn check_and_spend_all(
                     Err(Refusal::CodeUsed)
                 }
                 Some(spent) => {
-                    if passed.failures > 0 {
+                    if one.passed.failures > 0 {
                         cleared.push(one.who.id());
                     }
                     if spent.confirmed() {

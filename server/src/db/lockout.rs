@@ -1,22 +1,22 @@
 //! Consecutive failures, by user for codes and by bucket for passwords, and leaking buckets (`domain/lockout` has the rules). A user's
 //! row is also the first lock that every change of the user's factors or state takes.
 
-#[cfg(feature = "postgres")]
-use std::collections::HashMap;
-
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
+use diesel::sql_types::{Array, Nullable, Text};
 use diesel::sql_types::{BigInt, Binary};
 
-use crate::db::Conn;
+#[cfg(feature = "postgres")]
+use crate::db::id;
 use crate::db::schema::lockout;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
+use crate::db::{self, Conn};
 use crate::domain::id::UserId;
 use crate::domain::lockout::Leak;
 use crate::domain::time::Timestamp;
+use crate::domain::user::UserName;
 use crate::error::Fault;
 
 /// Whether a try may be made.
@@ -76,15 +76,6 @@ fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> 
     Ok(())
 }
 
-/// A try of a user.
-#[derive(Clone, Copy, Debug)]
-pub struct Try {
-    /// Whose.
-    pub user: UserId,
-    /// When.
-    pub now: Timestamp,
-}
-
 /// What became of a try at the gate, and how many consecutive failures the user had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Passed {
@@ -94,51 +85,93 @@ pub struct Passed {
     pub failures: i64,
 }
 
-/// [`pass`] for one try each of several users, in their order. No user may be among them twice.
-pub fn pass_all(conn: &mut Conn, tries: &[Try]) -> Result<Vec<Passed>, Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, tries) {
-        // In the order of the users, on every server: of two that want the same rows one waits, and neither for the other.
-        let rows = Statement::new(
-            "INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
-             SELECT subject, 0, 0, now FROM UNNEST(?, ?) AS try (subject, now) ORDER BY subject \
-             ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
-             WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
-             ELSE lockout.attempted_at END \
-             RETURNING subject, failures, locked_until",
-        )
-        .bind::<Array<Binary>, _>(column(tries, |one| one.user.bytes()))
-        .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
-        .load::<Row>(conn)?;
-        let rows: HashMap<Vec<u8>, (i64, i64)> =
-            rows.into_iter().map(|row| (row.subject, (row.failures, row.locked_until))).collect();
-        return tries
-            .iter()
-            .map(|one| {
-                let found = rows.get(one.user.bytes()).ok_or(Fault::Corrupt { what: "lockout" })?;
-                let (failures, locked_until) = (found.0, Timestamp::from_millis(found.1));
-                Ok(Passed { gate: gate(locked_until, one.now), failures })
-            })
-            .collect();
+impl Passed {
+    fn of(standing: Standing, now: Timestamp) -> Self {
+        Self { gate: gate(standing.locked_until, now), failures: standing.failures }
     }
-    if let (Conn::Sqlite(_), [_, ..]) = (&*conn, tries) {
+}
+
+/// [`pass`] for a user's code.
+pub fn pass_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Passed, Fault> {
+    match conn {
         // A transaction that writes is alone on SQLite. So looking is enough, and whoever has not failed needs no row.
-        let looked = |one: &Try| {
-            let Standing { failures, locked_until } = standing(conn, one.user.bytes())?;
-            Ok(Passed { gate: gate(locked_until, one.now), failures })
-        };
-        return tries.iter().map(looked).collect();
+        Conn::Sqlite(_) => Ok(Passed::of(standing(conn, user.bytes())?, now)),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => pass_counting(conn, user.bytes(), now),
     }
-    tries.iter().map(|one| pass_counting(conn, one.user.bytes(), one.now)).collect()
+}
+
+/// A try of whoever has a name.
+#[derive(Clone, Copy, Debug)]
+pub struct TryByName<'a> {
+    /// The name.
+    pub name: &'a UserName,
+    /// Whose try it is where nobody has the name.
+    pub stranger: UserId,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// [`pass_user`] for one try each of several names, in their order; with whoever has the name. None may be among them twice.
+pub fn pass_all_by_name(
+    conn: &mut Conn,
+    tries: &[TryByName<'_>],
+) -> Result<Vec<(Option<UserId>, Passed)>, Fault> {
+    match conn {
+        Conn::Sqlite(_) => tries.iter().map(|one| pass_by_name(conn, one)).collect(),
+        // One statement, since each is a trip. The rows are taken in the order of their subjects, on every server: of two that want the same rows one
+        // waits, and neither for the other.
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let rows = Statement::new(
+                "WITH try AS (\
+                 SELECT given.place, given.now, owner.id AS owner, COALESCE(owner.id, given.stranger) AS subject \
+                 FROM UNNEST(?, ?, ?) WITH ORDINALITY AS given (name, stranger, now, place) \
+                 LEFT JOIN \"user\" AS owner ON owner.name_folded = given.name), \
+                 passed AS (\
+                 INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
+                 SELECT subject, 0, 0, now FROM try ORDER BY subject \
+                 ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
+                 WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
+                 ELSE lockout.attempted_at END \
+                 RETURNING subject, failures, locked_until) \
+                 SELECT owner, failures, locked_until FROM try JOIN passed USING (subject) ORDER BY place",
+            )
+            .bind::<Array<Text>, _>(column(tries, |one| one.name.folded()))
+            .bind::<Array<Binary>, _>(column(tries, |one| one.stranger.bytes()))
+            .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
+            .load::<PassedRow>(conn)?;
+            if rows.len() != tries.len() {
+                return Err(Fault::Corrupt { what: "lockout" });
+            }
+            tries.iter().zip(rows).map(|(one, row)| row.read(one.now)).collect()
+        }
+    }
+}
+
+fn pass_by_name(conn: &mut Conn, one: &TryByName<'_>) -> Result<(Option<UserId>, Passed), Fault> {
+    let owner = db::user::id_by_name(conn, one.name)?;
+    Ok((owner, pass_user(conn, owner.unwrap_or(one.stranger), one.now)?))
 }
 
 #[cfg(feature = "postgres")]
 #[derive(diesel::QueryableByName)]
-#[diesel(table_name = lockout)]
-struct Row {
-    subject: Vec<u8>,
+struct PassedRow {
+    #[diesel(sql_type = Nullable<Binary>)]
+    owner: Option<Vec<u8>>,
+    #[diesel(sql_type = BigInt)]
     failures: i64,
+    #[diesel(sql_type = BigInt)]
     locked_until: i64,
+}
+
+#[cfg(feature = "postgres")]
+impl PassedRow {
+    fn read(self, now: Timestamp) -> Result<(Option<UserId>, Passed), Fault> {
+        let owner = self.owner.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()?;
+        let locked_until = Timestamp::from_millis(self.locked_until);
+        Ok((owner, Passed::of(Standing { failures: self.failures, locked_until }, now)))
+    }
 }
 
 fn gate(locked_until: Timestamp, now: Timestamp) -> Gate {

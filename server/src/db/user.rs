@@ -1,13 +1,8 @@
 //! Users.
 
-#[cfg(feature = "postgres")]
-use std::collections::HashMap;
-
 use diesel::prelude::*;
 
 use crate::db::schema::{factor_step, lockout, user};
-#[cfg(feature = "postgres")]
-use crate::db::statement::column;
 use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::figures::Users;
@@ -82,29 +77,14 @@ pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     row.map(Row::read).transpose()
 }
 
-/// Whose these names are, in their order.
-pub fn ids_by_name(conn: &mut Conn, names: &[&UserName]) -> Result<Vec<Option<UserId>>, Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, names) {
-        let rows: Vec<(String, Vec<u8>)> = user::table
-            .filter(user::name_folded.eq_any(column(names, |name| name.folded())))
-            .select((user::name_folded, user::id))
-            .load(conn)?;
-        let found: HashMap<String, Vec<u8>> = rows.into_iter().collect();
-        let of = |name: &&UserName| {
-            found.get(name.folded()).map(|bytes| id("user id", UserId::from_bytes(bytes))).transpose()
-        };
-        return names.iter().map(of).collect();
-    }
-    let of = |name: &&UserName| {
-        let found: Option<Vec<u8>> = directly!(&mut *conn, |own| user::table
-            .filter(user::name_folded.eq(name.folded()))
-            .select(user::id)
-            .first(own))
-        .optional()?;
-        found.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
-    };
-    names.iter().map(of).collect()
+/// Whose this name is.
+pub fn id_by_name(conn: &mut Conn, name: &UserName) -> Result<Option<UserId>, Fault> {
+    let found: Option<Vec<u8>> = directly!(conn, |own| user::table
+        .filter(user::name_folded.eq(name.folded()))
+        .select(user::id)
+        .first(own))
+    .optional()?;
+    found.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
 }
 
 /// All users by name.
