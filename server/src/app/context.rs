@@ -152,8 +152,7 @@ impl<'a> Tx<'a> {
 
     /// Writes what was gathered, the audit log last: its head is held from then on.
     fn close(self, service: &Service) -> Result<(), Fault> {
-        db::session::insert_all(self.conn, &self.sessions)?;
-        db::token::insert_all(self.conn, &self.tokens)?;
+        db::token::insert_all(self.conn, &self.sessions, &self.tokens)?;
         if !self.events.is_empty() {
             let hash = |parts: &[&[u8]]| service.hasher.hash(Purpose::Audit, parts);
             let seq = db::audit::append(self.conn, &self.events, hash)?;

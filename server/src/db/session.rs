@@ -1,14 +1,17 @@
 //! Sessions: every login is one. Ending a session ends its tokens, since a token is only as good as its session.
 
+#[cfg(feature = "postgres")]
+use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
 use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{client, session};
+use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -42,37 +45,33 @@ pub struct New {
     pub refresh: Option<TokenId>,
 }
 
-/// Records logins.
-pub fn insert_all(conn: &mut Conn, logins: &[New]) -> Result<(), Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, logins) {
-        Statement::new(
-            "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-             started_at, used_at, ends_at, limit_at, refresh_id) \
-             SELECT id, user_id, client_id, factor_id, amr, address, device, \
-             started_at, started_at, ends_at, limit_at, refresh_id \
-             FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
-             address, device, started_at, ends_at, limit_at, refresh_id)",
-        )
-        .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
-        .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
-        .bind::<Array<Binary>, _>(column(logins, |new| new.client.bytes()))
-        .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.factor.as_ref().map(FactorId::bytes)))
-        .bind::<Array<Text>, _>(column(logins, |new| new.amr.as_str()))
-        .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.address.as_deref()))
-        .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.device.as_deref()))
-        .bind::<Array<BigInt>, _>(column(logins, |new| new.started_at.millis()))
-        .bind::<Array<BigInt>, _>(column(logins, |new| new.ends_at.millis()))
-        .bind::<Array<BigInt>, _>(column(logins, |new| new.limit_at.millis()))
-        .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
-        .execute(conn)?;
-        return Ok(());
-    }
-    logins.iter().try_for_each(|new| insert(conn, new))
+/// Records many logins in one statement.
+#[cfg(feature = "postgres")]
+pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
+    Statement::new(
+        "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
+         started_at, used_at, ends_at, limit_at, refresh_id) \
+         SELECT id, user_id, client_id, factor_id, amr, address, device, \
+         started_at, started_at, ends_at, limit_at, refresh_id \
+         FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
+         address, device, started_at, ends_at, limit_at, refresh_id)",
+    )
+    .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
+    .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
+    .bind::<Array<Binary>, _>(column(logins, |new| new.client.bytes()))
+    .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.factor.as_ref().map(FactorId::bytes)))
+    .bind::<Array<Text>, _>(column(logins, |new| new.amr.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.address.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.device.as_deref()))
+    .bind::<Array<BigInt>, _>(column(logins, |new| new.started_at.millis()))
+    .bind::<Array<BigInt>, _>(column(logins, |new| new.ends_at.millis()))
+    .bind::<Array<BigInt>, _>(column(logins, |new| new.limit_at.millis()))
+    .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
 }
 
-fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    directly!(conn, |own| Statement::new(
+/// Records a login.
+pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
+    Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
          started_at, used_at, ends_at, limit_at, refresh_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -88,7 +87,7 @@ fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     .bind::<BigInt, _>(new.ends_at.millis())
     .bind::<BigInt, _>(new.limit_at.millis())
     .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))
-    .execute(own))?;
+    .execute(conn)?;
     Ok(())
 }
 

@@ -26,13 +26,22 @@ pub(super) use directly;
 
 /// SQL with a `?` for every value, in the order in which they are bound. For one back end's connection: see [`directly`].
 pub(super) struct Statement<'a, DB: Backend> {
+    /// Done in the same trip, under a name.
+    with: Option<(&'static str, Box<Self>)>,
     sql: &'static str,
     binds: Vec<Box<dyn QueryFragment<DB> + 'a>>,
 }
 
 impl<'a, DB: Backend> Statement<'a, DB> {
     pub(super) fn new(sql: &'static str) -> Self {
-        Self { sql, binds: Vec::new() }
+        Self { with: None, sql, binds: Vec::new() }
+    }
+
+    /// Has another one done in the same trip, as `WITH` of this name.
+    #[cfg(feature = "postgres")]
+    pub(super) fn with(mut self, name: &'static str, other: Self) -> Self {
+        self.with = Some((name, Box::new(other)));
+        self
     }
 
     /// The next value, as SQL type `S`.
@@ -51,6 +60,13 @@ macro_rules! walk {
     ($($backend:ty),*) => {$(
         impl QueryFragment<$backend> for Statement<'_, $backend> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
+                if let Some((name, other)) = &self.with {
+                    out.push_sql("WITH ");
+                    out.push_sql(name);
+                    out.push_sql(" AS (");
+                    other.walk_ast(out.reborrow())?;
+                    out.push_sql(") ");
+                }
                 let mut binds = self.binds.iter();
                 for (place, part) in self.sql.split('?').enumerate() {
                     if place > 0 {

@@ -1,15 +1,18 @@
 //! Access tokens and refresh tokens. A JWT is found by its `jti`, the others by their keyed hash.
 
+#[cfg(feature = "postgres")]
+use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
 use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{client, session, token, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
-use crate::db::{Conn, id, read_details, time};
+use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
@@ -62,34 +65,50 @@ pub struct New {
     pub one_use: bool,
 }
 
-/// Records tokens.
-pub fn insert_all(conn: &mut Conn, tokens: &[New]) -> Result<(), Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, tokens) {
-        Statement::new(
-            "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
-             issued_at, expires_at, one_use) \
-             SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind::<Array<Binary>, _>(column(tokens, |new| new.id.bytes()))
-        .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.session.as_ref().map(SessionId::bytes)))
-        .bind::<Array<Binary>, _>(column(tokens, |new| new.client.bytes()))
-        .bind::<Array<Text>, _>(column(tokens, |new| new.kind.as_str()))
-        .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.hash.as_ref().map(<[u8; 32]>::as_slice)))
-        .bind::<Array<Text>, _>(column(tokens, |new| new.audience.as_str()))
-        .bind::<Array<Text>, _>(column(tokens, |new| new.scope.as_str()))
-        .bind::<Array<Nullable<Text>>, _>(column(tokens, |new| new.details.as_deref()))
-        .bind::<Array<BigInt>, _>(column(tokens, |new| new.issued_at.millis()))
-        .bind::<Array<BigInt>, _>(column(tokens, |new| new.expires_at.millis()))
-        .bind::<Array<Bool>, _>(column(tokens, |new| new.one_use))
-        .execute(conn)?;
-        return Ok(());
+/// Records logins and tokens. On PostgreSQL in one trip, however many.
+pub fn insert_all(conn: &mut Conn, begun: &[logins::New], tokens: &[New]) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            begun.iter().try_for_each(|login| logins::insert(conn, login))?;
+            tokens.iter().try_for_each(|token| insert(conn, token))
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let statement = match (begun, tokens) {
+                ([], []) => return Ok(()),
+                (_, []) => logins::inserting(begun),
+                ([], _) => inserting(tokens),
+                // References are looked at when all of it is done, so that tokens find their logins.
+                _ => inserting(tokens).with("login", logins::inserting(begun)),
+            };
+            statement.execute(conn)?;
+            Ok(())
+        }
     }
-    tokens.iter().try_for_each(|new| insert(conn, new))
 }
 
-fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
-    directly!(conn, |own| Statement::new(
+#[cfg(feature = "postgres")]
+fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
+    Statement::new(
+        "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
+         issued_at, expires_at, one_use) \
+         SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Array<Binary>, _>(column(tokens, |new| new.id.bytes()))
+    .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.session.as_ref().map(SessionId::bytes)))
+    .bind::<Array<Binary>, _>(column(tokens, |new| new.client.bytes()))
+    .bind::<Array<Text>, _>(column(tokens, |new| new.kind.as_str()))
+    .bind::<Array<Nullable<Binary>>, _>(column(tokens, |new| new.hash.as_ref().map(<[u8; 32]>::as_slice)))
+    .bind::<Array<Text>, _>(column(tokens, |new| new.audience.as_str()))
+    .bind::<Array<Text>, _>(column(tokens, |new| new.scope.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(tokens, |new| new.details.as_deref()))
+    .bind::<Array<BigInt>, _>(column(tokens, |new| new.issued_at.millis()))
+    .bind::<Array<BigInt>, _>(column(tokens, |new| new.expires_at.millis()))
+    .bind::<Array<Bool>, _>(column(tokens, |new| new.one_use))
+}
+
+fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
+    Statement::new(
         "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
          issued_at, expires_at, one_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -104,7 +123,7 @@ fn insert(conn: &mut Conn, new: &New) -> Result<(), Fault> {
     .bind::<BigInt, _>(new.issued_at.millis())
     .bind::<BigInt, _>(new.expires_at.millis())
     .bind::<Bool, _>(new.one_use)
-    .execute(own))?;
+    .execute(conn)?;
     Ok(())
 }
 
