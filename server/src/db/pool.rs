@@ -47,12 +47,12 @@ const LOG_PAGES: u32 = 500;
 #[derive(Clone, Debug)]
 pub(super) struct Opener {
     target: Target,
-    cache_kib: u32,
+    is_for_codes: bool,
 }
 
 impl Opener {
     pub(super) const fn of(target: Target) -> Self {
-        Self { target, cache_kib: CACHE_KIB }
+        Self { target, is_for_codes: false }
     }
 
     #[cfg(feature = "postgres")]
@@ -61,11 +61,15 @@ impl Opener {
         PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1)
     }
 
+    const fn cache_kib(&self) -> u32 {
+        if self.is_for_codes { CACHE_OF_CODES_KIB } else { CACHE_KIB }
+    }
+
     pub(super) fn open(&self) -> Result<Conn, ConnectionError> {
         match &self.target {
-            Target::Sqlite(path) => open_sqlite(path, self.cache_kib).map(Conn::Sqlite),
+            Target::Sqlite(path) => open_sqlite(path, self.cache_kib()).map(Conn::Sqlite),
             #[cfg(feature = "postgres")]
-            Target::Postgres(url) => open_postgres(url).map(Conn::Postgres),
+            Target::Postgres(url) => open_postgres(url, self.is_for_codes).map(Conn::Postgres),
             #[cfg(not(feature = "postgres"))]
             Target::Postgres(_) => Err(ConnectionError::BadConnection("built without PostgreSQL".into())),
         }
@@ -111,9 +115,12 @@ const AUTHORITIES: [&str; 3] =
 
 /// A commit that was answered must be on the disk, whatever the server's default; a stricter default (`remote_write`, `remote_apply`)
 /// stays.
+///
+/// What codes ask finds rows by their keys, so one plan is good for all. PostgreSQL would often make a new one each time, which takes longer than the
+/// statement: it takes arrays for longer than they are.
 #[cfg(feature = "postgres")]
 #[expect(clippy::disallowed_methods, reason = "libpq's own variables, which it reads at every connection")]
-fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError> {
+fn open_postgres(url: &str, is_for_codes: bool) -> Result<diesel::pg::PgConnection, ConnectionError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let unreadable = || ConnectionError::InvalidConnectionUrl("the database's URL".to_owned());
     let limited = with_defaults(url, set).ok_or_else(unreadable)?;
@@ -124,6 +131,10 @@ fn open_postgres(url: &str) -> Result<diesel::pg::PgConnection, ConnectionError>
          WHERE current_setting('synchronous_commit') IN ('off', 'local')",
     )
     .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    if is_for_codes {
+        conn.batch_execute("SET plan_cache_mode = force_generic_plan")
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
     Ok(conn)
 }
 
@@ -266,7 +277,7 @@ impl Database {
     /// The same database by one connection that nobody else takes: however busy the others are, codes do not wait for one.
     #[must_use]
     pub fn for_codes(&self) -> Self {
-        let opener = Opener { cache_kib: CACHE_OF_CODES_KIB, ..Opener::of(self.target.clone()) };
+        let opener = Opener { is_for_codes: true, ..Opener::of(self.target.clone()) };
         let patience = self.pool.connection_timeout();
         Self { pool: pool(opener, 1, patience), target: self.target.clone(), file: Arc::clone(&self.file) }
     }

@@ -9,14 +9,17 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use countersign::app;
 use countersign::app::client::NewClient;
+use countersign::app::client_auth::Credentials;
 use countersign::app::context::{At, ConsolePolicy, Service, Stop};
 use countersign::app::factor::{Enrolled, NewFactor};
+use countersign::app::otp::{Asked, OtpRequest};
 use countersign::app::outbox::{Outcome, send_next};
 use countersign::app::user::NewUser;
 use countersign::clock::Clock;
 use countersign::crypto::master_key::MasterKey;
 use countersign::db::{Conn, Database};
 use countersign::domain::audit::Origin;
+use countersign::domain::authorization::Details;
 use countersign::domain::client::{ClientName, Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy};
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::password::Password;
@@ -30,6 +33,7 @@ use countersign::mail::Transport;
 
 use mobile_core::{Code, Counter, Hotp, KeyUri, Kind, Secret, Step, Totp};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::Backend;
 
@@ -454,6 +458,25 @@ impl<'a> Client<'a> {
 
     pub fn with_secret(&self, secret: &str) -> Client<'a> {
         Client { secret: secret.to_owned(), ..self.clone() }
+    }
+
+    /// What the server makes of [`Self::otp`], for a test that hands it over by itself.
+    pub fn asked(&self, user: &str, code: &str, scope: Option<&str>) -> Asked {
+        Asked {
+            credentials: self.credentials(),
+            request: OtpRequest {
+                username: UserName::parse(user).unwrap(),
+                otp: Code::parse(code).unwrap(),
+                scope: scope.map(|scope| Scopes::parse(scope).unwrap()),
+                audience: None,
+                details: Details::default(),
+            },
+            at: At::new(self.app.clock.now(), Origin::COMMAND_LINE),
+        }
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        Credentials { client_id: self.id.clone(), client_secret: Zeroizing::new(self.secret.clone()) }
     }
 
     /// Posts a form with the credentials in it.

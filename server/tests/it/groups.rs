@@ -1,61 +1,35 @@
 //! Codes of many requests in one transaction: each is answered for itself, and more than the server keeps for its callers is shed.
 
-use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use countersign::app;
 use countersign::app::audit::Proof;
-use countersign::app::client_auth::Credentials;
-use countersign::app::context::{At, Stop};
+use countersign::app::context::Stop;
 use countersign::app::issue::Issued;
-use countersign::app::otp::{Asked, OtpRequest, exchange_all};
+use countersign::app::otp::{Asked, exchange_all};
 use countersign::db::Conn;
-use countersign::domain::audit::Origin;
-use countersign::domain::authorization::Details;
 use countersign::domain::client::Grant;
-use countersign::domain::scope::Scopes;
-use countersign::domain::user::UserName;
 use countersign::http::Limits;
-use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
-use mobile_core::Code;
-use zeroize::Zeroizing;
+use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, Client, ClientSpec, PASSWORD, Reply, at_once};
+use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once};
 use crate::{Backend, tests};
 
 tests![
     every_request_of_a_group_is_answered_for_itself,
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_group_on_either_of_two_servers_spends_every_code_once,
-    statements_of_codes_are_prepared_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     more_requests_than_the_server_keeps_are_shed,
     passwords_leave_half_of_the_threads_to_others,
     whoever_is_no_client_takes_no_place_of_a_password,
     passwords_that_wait_hold_no_code_up,
 ];
-
-fn asked(app: &App, client: &Client<'_>, user: &str, code: &str, scope: Option<&str>) -> Asked {
-    Asked {
-        credentials: Credentials {
-            client_id: client.id.clone(),
-            client_secret: Zeroizing::new(client.secret.clone()),
-        },
-        request: OtpRequest {
-            username: UserName::parse(user).unwrap(),
-            otp: Code::parse(code).unwrap(),
-            scope: scope.map(|scope| Scopes::parse(scope).unwrap()),
-            audience: None,
-            details: Details::default(),
-        },
-        at: At::new(app.clock.now(), Origin::COMMAND_LINE),
-    }
-}
 
 /// What the group comes to; refusals as their codes.
 fn exchange(app: &App, group: &[Asked]) -> Vec<Result<Issued, &'static str>> {
@@ -96,15 +70,15 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
     // Somebody who failed before: a success forgets it.
     shop.otp("frank", &frank.wrong_codes().next().unwrap()).must_be(400, "invalid_grant");
     let group = [
-        asked(&app, &shop, "alice", &alice.code(), None),
-        asked(&app, &shop, "bob", &wrong, None),
-        asked(&app, &shop, "carol", &replayed, None),
-        asked(&app, &shop, "dave", &dave.code(), None),
-        asked(&app, &shop, "nobody", &wrong, None),
-        asked(&app, &other, "erin", &erin.code(), None),
-        asked(&app, &shop.with_secret("another"), "erin", &erin.code(), None),
-        asked(&app, &shop, "erin", &erin.code(), Some("users")),
-        asked(&app, &shop, "frank", &frank.code(), None),
+        shop.asked("alice", &alice.code(), None),
+        shop.asked("bob", &wrong, None),
+        shop.asked("carol", &replayed, None),
+        shop.asked("dave", &dave.code(), None),
+        shop.asked("nobody", &wrong, None),
+        other.asked("erin", &erin.code(), None),
+        shop.with_secret("another").asked("erin", &erin.code(), None),
+        shop.asked("erin", &erin.code(), Some("users")),
+        shop.asked("frank", &frank.code(), None),
     ];
     let outcomes = exchange(&app, &group);
     let codes: Vec<&str> =
@@ -144,7 +118,7 @@ fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
     let spoil = "UPDATE factor_secret SET sealed = factor_id WHERE factor_id IN \
          (SELECT factor.id FROM factor JOIN \"user\" ON \"user\".id = factor.user_id WHERE name = 'bob')";
     app.place.connection().batch_execute(spoil).unwrap();
-    let group = phones.each_ref().map(|(name, phone)| asked(&app, &shop, name, &phone.code(), None));
+    let group = phones.each_ref().map(|(name, phone)| shop.asked(name, &phone.code(), None));
     let outcomes = exchange(&app, &group).into_iter().map(Result::err);
     assert_eq!(outcomes.collect::<Vec<_>>(), [None, Some("broken"), None]);
     the_log_is_intact(&app);
@@ -175,52 +149,6 @@ fn a_group_on_either_of_two_servers_spends_every_code_once(on: Backend) {
         assert_eq!(status, [200, 400], "{user}: {pair:?}");
     }
     the_log_is_intact(&app);
-}
-
-/// What is planned anew at every code costs more than the code. Diesel says which statements it keeps.
-fn statements_of_codes_are_prepared_once(on: Backend) {
-    let app = App::start(on);
-    let shop = app.client();
-    let phones: Vec<_> = (0..6)
-        .map(|index| {
-            let user = format!("user{index}");
-            app.user(&user);
-            (app.phone(&user), user)
-        })
-        .collect();
-    let group = |of: std::ops::Range<usize>| -> Vec<Asked> {
-        phones[of].iter().map(|(phone, user)| asked(&app, &shop, user, &phone.code(), None)).collect()
-    };
-    let begun: Arc<Mutex<(BTreeSet<String>, BTreeSet<String>)>> = Arc::default();
-    let noted = Arc::clone(&begun);
-    app.operate(|service, _, _| {
-        // One that has prepared nothing yet.
-        let mut conn = app.place.connection();
-        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            let mut noted = noted.lock().unwrap();
-            match event {
-                InstrumentationEvent::StartQuery { query, .. } => {
-                    let text = query.to_string();
-                    noted.0.insert(text.split(" -- binds").next().unwrap().to_owned());
-                }
-                InstrumentationEvent::CacheQuery { sql, .. } => {
-                    noted.1.insert(sql.to_owned());
-                }
-                _ => {}
-            }
-        });
-        // One alone, and several together: on PostgreSQL they are different statements.
-        for group in [group(0..1), group(1..4), group(4..6)] {
-            assert!(exchange_all(service, &mut conn, &group).iter().all(Result::is_ok));
-        }
-        Ok(())
-    })
-    .unwrap();
-    let begun = begun.lock().unwrap();
-    let is_bracket = |sql: &&String| ["BEGIN", "COMMIT"].iter().any(|word| sql.starts_with(word));
-    let anew: Vec<&String> = begun.0.difference(&begun.1).filter(|sql| !is_bracket(sql)).collect();
-    assert!(anew.is_empty(), "{anew:#?}");
-    assert!(begun.1.len() > 8, "{begun:#?}");
 }
 
 /// A connection with a transaction, until whose end nobody else can write.

@@ -50,6 +50,7 @@ mod refresh;
 mod replicas;
 mod sessions;
 mod startup;
+mod statements;
 mod stopping;
 mod tls;
 mod tokens;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
         ("refresh", refresh::tests()),
         ("sessions", sessions::tests()),
         ("startup", startup::tests()),
+        ("statements", statements::tests()),
         ("stopping", stopping::tests()),
         ("tls", tls::tests()),
         ("tokens", tokens::tests()),

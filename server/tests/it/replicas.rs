@@ -9,9 +9,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use countersign::app::otp::exchange_all;
+use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
+use crate::actors::App;
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
 use crate::process::{Installation, Process, Story, soon};
@@ -22,6 +25,7 @@ tests![
     a_failover_under_load_loses_nothing_that_was_answered,
     a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
     connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
+    what_codes_ask_is_planned_once,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
@@ -269,6 +273,43 @@ fn connections_that_were_cut_off_are_noticed_before_anybody_gets_them(_: Backend
         thread::sleep(Duration::from_millis(600));
         assert_eq!(server.introspect(&story.client, token).1["active"], true);
     }
+}
+
+/// PostgreSQL takes arrays for longer than they are, and then a new plan each time for the better one. To make it takes longer than the statement.
+fn what_codes_ask_is_planned_once(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people = ["alice", "bob", "carol"].map(|name| {
+        app.user(name);
+        (app.phone(name), name)
+    });
+    let mut conn = Database::new(app.place.target.clone(), 1, None).for_codes().connection().unwrap();
+    app.operate(|service, _, _| {
+        // More often than PostgreSQL tries before it decides.
+        for _ in 0..5 {
+            for group in [&people[..1], &people[1..]] {
+                let codes: Vec<_> =
+                    group.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect();
+                assert!(exchange_all(service, &mut conn, &codes).iter().all(Result::is_ok));
+            }
+            app.clock.advance(30_000);
+        }
+        Ok(())
+    })
+    .unwrap();
+    let Conn::Postgres(conn) = &mut *conn else { unreachable!("see `main`") };
+    let mut planned = |condition: &str| -> i64 {
+        let sql = format!("SELECT count(*) AS found FROM pg_prepared_statements WHERE {condition}");
+        diesel::sql_query(sql).get_result::<Count>(conn).unwrap().found
+    };
+    assert_eq!(planned("custom_plans > 0"), 0);
+    assert!(planned("generic_plans > 5") >= 8);
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    found: i64,
 }
 
 /// Waits until the next code is exchanged; how long that took.

@@ -1,0 +1,129 @@
+//! What the busiest requests ask the database: on PostgreSQL each statement is a trip, and one that is planned anew costs more than it does.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use countersign::app::introspect::introspect;
+use countersign::app::otp::{Asked, exchange_all};
+use countersign::db::Conn;
+use countersign::domain::client::TokenFormat;
+use diesel::connection::{Connection as _, InstrumentationEvent};
+
+use crate::actors::{App, Client, ClientSpec, Phone};
+use crate::{Backend, tests};
+
+tests![statements_of_codes_are_prepared_once, a_code_and_an_introspection_take_few_statements,];
+
+/// What a connection was asked.
+#[derive(Default, Debug)]
+struct Heard {
+    /// Every statement, as often as it was sent.
+    sent: Vec<String>,
+    /// Those that Diesel keeps.
+    prepared: BTreeSet<String>,
+}
+
+/// Listens to a connection from now on.
+fn listen(conn: &mut Conn) -> Arc<Mutex<Heard>> {
+    let heard = Arc::new(Mutex::new(Heard::default()));
+    let noted = Arc::clone(&heard);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        let mut noted = noted.lock().unwrap();
+        match event {
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let text = query.to_string();
+                noted.sent.push(text.split(" -- binds").next().unwrap().to_owned());
+            }
+            InstrumentationEvent::CacheQuery { sql, .. } => {
+                noted.prepared.insert(sql.to_owned());
+            }
+            _ => {}
+        }
+    });
+    heard
+}
+
+fn people(app: &App, count: usize) -> Vec<(Phone, String)> {
+    let names = (0..count).map(|number| format!("user{number}"));
+    names
+        .map(|name| {
+            app.user(&name);
+            (app.phone(&name), name)
+        })
+        .collect()
+}
+
+fn codes_of(shop: &Client<'_>, people: &[(Phone, String)]) -> Vec<Asked> {
+    people.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect()
+}
+
+fn statements_of_codes_are_prepared_once(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people = people(&app, 6);
+    // One that has prepared nothing yet.
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    app.operate(|service, _, _| {
+        // One alone, and several together: on PostgreSQL there are different statements among theirs.
+        for group in [&people[..1], &people[1..4], &people[4..]] {
+            let outcomes = exchange_all(service, &mut conn, &codes_of(&shop, group));
+            assert!(outcomes.iter().all(Result::is_ok));
+        }
+        Ok(())
+    })
+    .unwrap();
+    let heard = heard.lock().unwrap();
+    let is_bracket = |sql: &&String| ["BEGIN", "COMMIT"].iter().any(|word| sql.starts_with(word));
+    let sent: BTreeSet<String> = heard.sent.iter().cloned().collect();
+    let anew: Vec<&String> = sent.difference(&heard.prepared).filter(|sql| !is_bracket(sql)).collect();
+    assert!(anew.is_empty(), "{anew:#?}");
+    assert!(heard.prepared.len() > 8, "{heard:#?}");
+}
+
+/// How many statements a group of so many codes takes.
+fn of_a_group(on: Backend, codes: usize) -> usize {
+    match on {
+        // The application; begin; its state; key and rules; the log's end, twice; commit. For each code: name; lockout; factors; the step; login; token;
+        // entry.
+        Backend::Sqlite => 7 + 7 * codes,
+        // The application; begin; its lock; its state behind that; names and gate; factors; the steps; key and rules; logins and tokens; the log's end;
+        // entries; commit.
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => 12,
+    }
+}
+
+fn a_code_and_an_introspection_take_few_statements(on: Backend) {
+    let app = App::start(on);
+    let jwts = app.client();
+    let opaque =
+        app.client_with(ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..ClientSpec::default() });
+    let people = people(&app, 8);
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let said = || std::mem::take(&mut heard.lock().unwrap().sent);
+    app.operate(|service, _, at| {
+        let mut tokens = Vec::new();
+        // The first code of a user, and one more: then the row that the lockout counts in is there.
+        for (shop, group) in [(&jwts, &people[..1]), (&jwts, &people[1..4]), (&opaque, &people[4..])] {
+            for _ in 0..2 {
+                said();
+                let outcomes = exchange_all(service, &mut conn, &codes_of(shop, group));
+                let sent = said();
+                assert_eq!(sent.len(), of_a_group(on, group.len()), "{sent:#?}");
+                tokens.extend(outcomes.into_iter().map(|outcome| (shop, outcome.unwrap().sign().unwrap())));
+                app.clock.advance(30_000);
+            }
+        }
+        for (shop, issued) in tokens {
+            said();
+            let found = introspect(service, &mut conn, at, &shop.credentials(), &issued.access_token)?;
+            assert!(found.is_some());
+            // The application, its token, and the key or the rules or both.
+            assert_eq!(said().len(), 3);
+        }
+        Ok(())
+    })
+    .unwrap();
+}
