@@ -31,18 +31,21 @@ pub fn find_access_token(
     Ok(find_jwt(service, conn, token, &key)?)
 }
 
-/// The same, and the scopes with rules of their own.
-pub fn find_with_rules(
-    service: &Service,
-    conn: &mut Conn,
-    token: &str,
-) -> Result<Option<(TokenRecord, Vec<ScopeRule>)>, Stop> {
+/// A token's record, and the scopes with rules of their own where they came with the key.
+pub struct Found {
+    /// The record.
+    pub record: TokenRecord,
+    /// The rules, if they are known already.
+    pub rules: Option<Vec<ScopeRule>>,
+}
+
+/// [`find_access_token`] for whoever wants the rules next.
+pub fn find_with_rules(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<Found>, Stop> {
     let Some(kid) = signing::named_kid(token) else {
-        let Some(record) = find_opaque(service, conn, token)? else { return Ok(None) };
-        return Ok(Some((record, db::scope_rule::list(conn)?)));
+        return Ok(find_opaque(service, conn, token)?.map(|record| Found { record, rules: None }));
     };
     let Some((key, rules)) = db::signing_key::find_with_rules(conn, &kid)? else { return Ok(None) };
-    Ok(find_jwt(service, conn, token, &key)?.map(|record| (record, rules)))
+    Ok(find_jwt(service, conn, token, &key)?.map(|record| Found { record, rules: Some(rules) }))
 }
 
 fn find_opaque(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<TokenRecord>, Fault> {

@@ -98,8 +98,8 @@ pub struct Tx<'a> {
 
 /// What tokens are issued by, whoever they are for.
 pub struct Issuing {
-    /// The key that signs now.
-    pub key: StoredKey,
+    /// The key that signs now. Without it there are opaque tokens still, such as the console's.
+    pub key: Option<StoredKey>,
     /// The scopes with rules of their own.
     pub rules: Vec<ScopeRule>,
 }
@@ -145,9 +145,11 @@ impl<'a> Tx<'a> {
         if let Some(issuing) = &self.issuing {
             return Ok(Arc::clone(issuing));
         }
-        let (key, rules) = db::signing_key::find_in_state_with_rules(self.conn, KeyState::Current)?
-            .ok_or(Fault::Corrupt { what: "current signing key" })?;
-        Ok(Arc::clone(self.issuing.insert(Arc::new(Issuing { key, rules }))))
+        let issuing = match db::signing_key::find_in_state_with_rules(self.conn, KeyState::Current)? {
+            Some((key, rules)) => Issuing { key: Some(key), rules },
+            None => Issuing { key: None, rules: db::scope_rule::list(self.conn)? },
+        };
+        Ok(Arc::clone(self.issuing.insert(Arc::new(issuing))))
     }
 
     /// Writes what was gathered, the audit log last: its head is held from then on.

@@ -1,11 +1,11 @@
 //! Telling a client about a token (RFC 7662).
 
-use crate::app::bearer::find_with_rules;
+use crate::app::bearer::{Found, find_with_rules};
 use crate::app::client_auth::{Credentials, require};
 use crate::app::context::{At, Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::authorization::{ScopeRule, still_held};
+use crate::domain::authorization::still_held;
 use crate::domain::client::Client;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
@@ -23,9 +23,9 @@ pub fn introspect(
 ) -> Result<Option<TokenRecord>, Stop> {
     let client = require(service, conn, at, credentials)?;
     let found = find_with_rules(service, conn, token)?
-        .filter(|(record, _)| record.is_live(at.now) && concerns(&client, record));
-    let Some((record, rules)) = found else { return Ok(None) };
-    let record = narrowed(conn, at.now, record, &rules)?;
+        .filter(|found| found.record.is_live(at.now) && concerns(&client, &found.record));
+    let Some(found) = found else { return Ok(None) };
+    let record = narrowed(conn, at.now, found)?;
     if !record.one_use {
         return Ok(Some(record));
     }
@@ -41,20 +41,17 @@ pub fn introspect(
 }
 
 /// What is left of a token by the grants that its user still holds: a grant that ended or was taken back is over here at once.
-fn narrowed(
-    conn: &mut Conn,
-    now: Timestamp,
-    record: TokenRecord,
-    rules: &[ScopeRule],
-) -> Result<TokenRecord, Fault> {
+fn narrowed(conn: &mut Conn, now: Timestamp, found: Found) -> Result<TokenRecord, Fault> {
+    let Found { record, rules } = found;
     let Some(login) = &record.login else { return Ok(record) };
+    let rules = rules.map_or_else(|| db::scope_rule::list(conn), Ok)?;
     let by_grant = |scope: &str| rules.iter().any(|rule| rule.by_grant && rule.name == scope);
     if record.details.is_empty() && !record.scope.split(' ').any(by_grant) {
         return Ok(record);
     }
     let held = db::grant::held(conn, login.user, now)?;
     let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let left = still_held(&scope, &record.details, rules, &held);
+    let left = still_held(&scope, &record.details, &rules, &held);
     Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 

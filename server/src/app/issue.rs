@@ -167,7 +167,8 @@ pub fn issue(
         // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
         TokenFormat::Jwt if !one_use => {
             let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
-            (Writ::Jwt(Box::new(claims), service.signing_key(&issuing.key)?), None)
+            let key = issuing.key.as_ref().ok_or(Fault::Corrupt { what: "current signing key" })?;
+            (Writ::Jwt(Box::new(claims), service.signing_key(key)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
             let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);

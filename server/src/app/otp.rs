@@ -132,7 +132,7 @@ fn check_and_issue(
         .iter()
         .map(|one| TryByName {
             name: &one.request.username,
-            stranger: Who::stranger(service, &one.request.username),
+            stranger: Who::stranger_id(service, &one.request.username),
             now: one.at.now,
         })
         .collect();

@@ -87,7 +87,7 @@ pub(super) enum Who {
 
 impl Who {
     /// The id of whoever gives this name, where nobody has it.
-    pub(super) fn stranger(service: &Service, name: &UserName) -> UserId {
+    pub(super) fn stranger_id(service: &Service, name: &UserName) -> UserId {
         let hash = service.hasher.hash(Purpose::Stranger, &[name.folded().as_bytes()]);
         let (id, _) = hash.split_at(16);
         UserId::from_bytes(id).expect("16 bytes are an id")
@@ -171,13 +171,13 @@ pub(super) fn check_and_spend_all(
     tries: &[Try<'_>],
 ) -> Result<Vec<Result<Spent, Refusal>>, Fault> {
     // Read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
-    let of: Vec<_> = tries.iter().map(|one| (one.who.id(), one.at.now)).collect();
+    let of: Vec<_> = tries.iter().map(|one| (one.passed.user(), one.at.now)).collect();
     let users = db::factor::checkable_all(tx.conn, &of)?;
 
     let mut right = Vec::with_capacity(tries.len());
     let mut found = Vec::with_capacity(tries.len());
     for (one, user) in tries.iter().zip(users) {
-        found.push(if let Gate::Closed(until) = one.passed.gate {
+        found.push(if let Gate::Closed(until) = one.passed.gate() {
             Found::GateClosed(until)
         } else if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
             Found::UserLocked
@@ -211,9 +211,9 @@ pub(super) fn check_and_spend_all(
                 Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S })
             }
             Found::Wrong => {
-                let failures = one.passed.failures + 1;
+                let failures = one.passed.failures() + 1;
                 failed.push(db::lockout::Failed {
-                    user: one.who.id(),
+                    user: one.passed.user(),
                     now: one.at.now,
                     locked_until: lockout::codes_locked_until(failures, one.at.now),
                 });
@@ -231,8 +231,8 @@ pub(super) fn check_and_spend_all(
                     Err(Refusal::CodeUsed)
                 }
                 Some(spent) => {
-                    if one.passed.failures > 0 {
-                        cleared.push(one.who.id());
+                    if one.passed.failures() > 0 {
+                        cleared.push(one.passed.user());
                     }
                     if spent.confirmed() {
                         tell_of_confirmation(service, tx, one, &spent)?;

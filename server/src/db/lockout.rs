@@ -40,19 +40,20 @@ pub struct Standing {
 /// Passes the gate, or says until when it is closed. Writes the subject's row, so that tries of one subject follow one another on
 /// every server: parallel requests buy no guesses.
 pub fn pass(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Gate, Fault> {
-    Ok(pass_counting(conn, subject, now)?.gate)
+    Ok(pass_counting(conn, subject, now)?.0)
 }
 
-fn pass_counting(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Passed, Fault> {
+/// The same, and the failures so far.
+fn pass_counting(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(Gate, i64), Fault> {
     if let Some(failures) = open(conn, subject, now)? {
-        return Ok(Passed { gate: Gate::Open, failures });
+        return Ok((Gate::Open, failures));
     }
     ensure(conn, subject, now)?;
     if let Some(failures) = open(conn, subject, now)? {
-        return Ok(Passed { gate: Gate::Open, failures });
+        return Ok((Gate::Open, failures));
     }
     let Standing { failures, locked_until } = standing(conn, subject)?;
-    Ok(Passed { gate: Gate::Closed(locked_until), failures })
+    Ok((Gate::Closed(locked_until), failures))
 }
 
 /// Waits until no other transaction has this user's row, and keeps it until this one ends. Whoever checks a code holds it too, so that
@@ -76,18 +77,33 @@ fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> 
     Ok(())
 }
 
-/// What became of a try at the gate, and how many consecutive failures the user had.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A try of a user's code that came to the gate in this transaction, which nobody else of the same user passes meanwhile. Only [`pass_user`] and
+/// [`pass_all_by_name`] make it.
+#[derive(Debug)]
 pub struct Passed {
-    /// Whether it may be made.
-    pub gate: Gate,
-    /// The failures so far; they stand until the transaction ends.
-    pub failures: i64,
+    user: UserId,
+    gate: Gate,
+    failures: i64,
 }
 
 impl Passed {
-    fn of(standing: Standing, now: Timestamp) -> Self {
-        Self { gate: gate(standing.locked_until, now), failures: standing.failures }
+    fn of(user: UserId, standing: Standing, now: Timestamp) -> Self {
+        Self { user, gate: gate(standing.locked_until, now), failures: standing.failures }
+    }
+
+    /// Whose it is; the id that stands in for a stranger.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether it may be made.
+    pub const fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// The user's consecutive failures so far; they stand until the transaction ends.
+    pub const fn failures(&self) -> i64 {
+        self.failures
     }
 }
 
@@ -95,9 +111,12 @@ impl Passed {
 pub fn pass_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Passed, Fault> {
     match conn {
         // A transaction that writes is alone on SQLite. So looking is enough, and whoever has not failed needs no row.
-        Conn::Sqlite(_) => Ok(Passed::of(standing(conn, user.bytes())?, now)),
+        Conn::Sqlite(_) => Ok(Passed::of(user, standing(conn, user.bytes())?, now)),
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => pass_counting(conn, user.bytes(), now),
+        Conn::Postgres(_) => {
+            let (gate, failures) = pass_counting(conn, user.bytes(), now)?;
+            Ok(Passed { user, gate, failures })
+        }
     }
 }
 
@@ -117,6 +136,9 @@ pub fn pass_all_by_name(
     conn: &mut Conn,
     tries: &[TryByName<'_>],
 ) -> Result<Vec<(Option<UserId>, Passed)>, Fault> {
+    if tries.is_empty() {
+        return Ok(Vec::new());
+    }
     match conn {
         Conn::Sqlite(_) => tries.iter().map(|one| pass_by_name(conn, one)).collect(),
         // One statement, since each is a trip. The rows are taken in the order of their subjects, on every server: of two that want the same rows one
@@ -144,7 +166,7 @@ pub fn pass_all_by_name(
             if rows.len() != tries.len() {
                 return Err(Fault::Corrupt { what: "lockout" });
             }
-            tries.iter().zip(rows).map(|(one, row)| row.read(one.now)).collect()
+            tries.iter().zip(rows).map(|(one, row)| row.read(one)).collect()
         }
     }
 }
@@ -167,10 +189,11 @@ struct PassedRow {
 
 #[cfg(feature = "postgres")]
 impl PassedRow {
-    fn read(self, now: Timestamp) -> Result<(Option<UserId>, Passed), Fault> {
+    fn read(self, one: &TryByName<'_>) -> Result<(Option<UserId>, Passed), Fault> {
         let owner = self.owner.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()?;
         let locked_until = Timestamp::from_millis(self.locked_until);
-        Ok((owner, Passed::of(Standing { failures: self.failures, locked_until }, now)))
+        let standing = Standing { failures: self.failures, locked_until };
+        Ok((owner, Passed::of(owner.unwrap_or(one.stranger), standing, one.now)))
     }
 }
 

@@ -17,7 +17,6 @@ use diesel::{Connection, ConnectionError};
 
 use crate::clock::moment;
 use crate::db::Conn;
-#[cfg(feature = "postgres")]
 use crate::domain::postgres_url::PostgresUrl;
 use crate::domain::target::Target;
 use crate::error::Fault;
@@ -55,7 +54,6 @@ impl Opener {
         Self { target, is_for_codes: false }
     }
 
-    #[cfg(feature = "postgres")]
     fn has_several_hosts(&self) -> bool {
         let Target::Postgres(url) = &self.target else { return false };
         PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1)
@@ -116,8 +114,8 @@ const AUTHORITIES: [&str; 3] =
 /// A commit that was answered must be on the disk, whatever the server's default; a stricter default (`remote_write`, `remote_apply`)
 /// stays.
 ///
-/// What codes ask finds rows by their keys, so one plan is good for all. PostgreSQL would often make a new one each time, which takes longer than the
-/// statement: it takes arrays for longer than they are.
+/// What nearly all codes ask finds rows by their keys, so one plan is good for all. PostgreSQL would often make a new one each time, which can take
+/// longer than the statement: it takes arrays for longer than they are.
 #[cfg(feature = "postgres")]
 #[expect(clippy::disallowed_methods, reason = "libpq's own variables, which it reads at every connection")]
 fn open_postgres(url: &str, is_for_codes: bool) -> Result<diesel::pg::PgConnection, ConnectionError> {
@@ -197,9 +195,10 @@ impl ManageConnection for Opener {
         Ok(Kept { conn, known_alive_at: moment() })
     }
 
-    /// Asked whenever somebody takes a connection, busy or not: so one that is in use all the time is looked at, too.
+    /// Before each time that somebody takes a connection, busy or not. Of several hosts it is asked then, too: one that takes no changes any more would go
+    /// on to say what was so before.
     fn is_valid(&self, kept: &mut Kept) -> Result<(), Self::Error> {
-        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE {
+        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE && !self.has_several_hosts() {
             return Ok(());
         }
         match &mut kept.conn {

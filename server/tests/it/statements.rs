@@ -2,17 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use countersign::app::introspect::introspect;
 use countersign::app::otp::{Asked, exchange_all};
-use countersign::db::Conn;
+use countersign::db::{Conn, Database};
 use countersign::domain::client::TokenFormat;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
 use crate::actors::{App, Client, ClientSpec, Phone};
 use crate::{Backend, tests};
 
-tests![statements_of_codes_are_prepared_once, a_code_and_an_introspection_take_few_statements,];
+tests![
+    statements_of_codes_are_prepared_once,
+    a_code_and_an_introspection_take_few_statements,
+    a_connection_is_asked_now_and_then_whether_it_lives,
+];
 
 /// What a connection was asked.
 #[derive(Default, Debug)]
@@ -126,4 +132,20 @@ fn a_code_and_an_introspection_take_few_statements(on: Backend) {
         Ok(())
     })
     .unwrap();
+}
+
+fn a_connection_is_asked_now_and_then_whether_it_lives(on: Backend) {
+    let app = App::start(on);
+    let database = Database::new(app.place.target.clone(), 1, None);
+    let heard = listen(&mut database.connection().unwrap());
+    let asked = || {
+        drop(database.connection().unwrap());
+        std::mem::take(&mut heard.lock().unwrap().sent).len()
+    };
+    assert_eq!((asked(), asked()), (0, 0));
+    // As long as it is taken to live (`db/pool.rs`), and a little more.
+    thread::sleep(Duration::from_millis(600));
+    // SQLite's file is no more at the other end of anything.
+    let once = usize::from(on != Backend::Sqlite);
+    assert_eq!((asked(), asked()), (once, 0));
 }
