@@ -2,9 +2,10 @@
 
 use countersign::app::access::{self, Named, Span};
 use countersign::domain::authorization::{Access, Details, ScopeRule};
-use countersign::domain::client::Grant;
+use countersign::domain::client::{Grant, TokenFormat};
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::UserName;
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use crate::actors::{App, Client, ClientSpec, Phone, Reply};
@@ -12,6 +13,7 @@ use crate::{Backend, tests};
 
 tests![
     a_scope_shortens_the_tokens_that_hold_it,
+    scopes_rule_opaque_tokens_where_no_key_signs,
     a_one_use_scope_makes_an_opaque_token_that_is_good_once,
     a_scope_may_want_a_stronger_login,
     a_scope_with_a_max_age_leaves_when_the_login_is_too_old,
@@ -105,6 +107,21 @@ fn a_scope_shortens_the_tokens_that_hold_it(on: Backend) {
     app.pass(1);
     assert!(!client.is_active(&reply.access_token()));
     assert_eq!(otp(&client, &phone, &[("scope", "read")]).body["expires_in"], 900);
+}
+
+/// As after a restore that lost the keys: administrators still log in, and nothing is wider than before.
+fn scopes_rule_opaque_tokens_where_no_key_signs(on: Backend) {
+    let app = App::start(on);
+    let (phone, jwts) = (alice(&app), app.client_with(spec("pay")));
+    let opaque =
+        app.client_with(ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..spec("pay read") });
+    set(&app, &ScopeRule { token_ttl_s: Some(60), ..rule("pay") });
+    app.place.connection().batch_execute("DELETE FROM signing_key").unwrap();
+    assert_eq!(otp(&jwts, &phone, &[]).status, 500);
+    // The code was not used up by that.
+    let reply = otp(&opaque, &phone, &[]);
+    assert_eq!((reply.body["expires_in"].as_i64(), reply.text("scope")), (Some(60), "pay read"));
+    assert!(opaque.is_active(&reply.access_token()));
 }
 
 fn a_one_use_scope_makes_an_opaque_token_that_is_good_once(on: Backend) {
