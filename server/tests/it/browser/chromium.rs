@@ -407,7 +407,9 @@ impl Browser {
         let folder = self.profile.path().join("downloads");
         let look = || {
             let mut files = std::fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
-            files.find(|file| file.extension().is_some_and(|known| known == ending))
+            // The name may be there before the text is: an empty file is none yet.
+            let is_whole = |file: &PathBuf| file.metadata().is_ok_and(|file| file.len() > 0);
+            files.find(|file| file.extension().is_some_and(|known| known == ending) && is_whole(file))
         };
         self.soon(ending, look)
     }
