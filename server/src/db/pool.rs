@@ -46,17 +46,17 @@ const LOG_PAGES: u32 = 500;
 #[derive(Clone, Debug)]
 pub(super) struct Opener {
     target: Target,
+    has_several_hosts: bool,
     is_for_codes: bool,
 }
 
 impl Opener {
-    pub(super) const fn of(target: Target) -> Self {
-        Self { target, is_for_codes: false }
-    }
-
-    fn has_several_hosts(&self) -> bool {
-        let Target::Postgres(url) = &self.target else { return false };
-        PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1)
+    pub(super) fn of(target: Target) -> Self {
+        let has_several_hosts = match &target {
+            Target::Postgres(url) => PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1),
+            Target::Sqlite(_) => false,
+        };
+        Self { target, has_several_hosts, is_for_codes: false }
     }
 
     const fn cache_kib(&self) -> u32 {
@@ -198,13 +198,13 @@ impl ManageConnection for Opener {
     /// Before each time that somebody takes a connection, busy or not. Of several hosts it is asked then, too: one that takes no changes any more would go
     /// on to say what was so before.
     fn is_valid(&self, kept: &mut Kept) -> Result<(), Self::Error> {
-        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE && !self.has_several_hosts() {
+        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE && !self.has_several_hosts {
             return Ok(());
         }
         match &mut kept.conn {
             Conn::Sqlite(_) => {}
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) if self.has_several_hosts() => takes_changes(conn)?,
+            Conn::Postgres(conn) if self.has_several_hosts => takes_changes(conn)?,
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError)?,
         }
