@@ -69,6 +69,9 @@ impl Process {
     }
 }
 
+/// How many files of PostgreSQL's write-ahead log are there before anything is measured: as many as `min_wal_size` keeps.
+const LOG_FILES: usize = 2048 / 16;
+
 /// A PostgreSQL cluster with durable commits. It refuses to run as root, so there it runs as the user `postgres`.
 pub(crate) struct Cluster {
     server: Process,
@@ -90,7 +93,7 @@ impl Cluster {
         let mut command = as_user(owner, &programs.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
         command.args(["-c", "listen_addresses=", "-c", "max_connections=100", "-c", "shared_buffers=1GB"]);
-        command.args(["-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min"]);
+        command.args(["-c", "min_wal_size=2GB", "-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min"]);
         let log = fs::File::create(folder.path().join("log"))?;
         let server = Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
         let cluster = Self { server, folder };
@@ -101,7 +104,19 @@ impl Cluster {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+        cluster.have_log_files()?;
         Ok(cluster)
+    }
+
+    /// Fills [`LOG_FILES`] of the write-ahead log's files and gives them back, to be written again: as it is wherever PostgreSQL has run for longer than
+    /// its first checkpoints. While it has none left over, whoever commits at the end of one makes the next, and everybody waits for that.
+    fn have_log_files(&self) -> Tried<()> {
+        let mut conn = self.connection("postgres")?;
+        for _ in 0..LOG_FILES {
+            conn.batch_execute("SELECT pg_logical_emit_message(true, 'bench', 'a file more')")?;
+            conn.batch_execute("SELECT pg_switch_wal()")?;
+        }
+        Ok(conn.batch_execute("CHECKPOINT")?)
     }
 
     pub(crate) fn id(&self) -> u32 {
