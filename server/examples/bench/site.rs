@@ -69,8 +69,8 @@ impl Process {
     }
 }
 
-/// How many files of PostgreSQL's write-ahead log are there before anything is measured: as many as `min_wal_size` keeps.
-const LOG_FILES: usize = 2048 / 16;
+/// How many files of PostgreSQL's write-ahead log, 16 MB each, are there before anything is measured.
+const LOG_FILES: usize = 128;
 
 /// A PostgreSQL cluster with durable commits. It refuses to run as root, so there it runs as the user `postgres`.
 pub(crate) struct Cluster {
@@ -93,7 +93,9 @@ impl Cluster {
         let mut command = as_user(owner, &programs.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
         command.args(["-c", "listen_addresses=", "-c", "max_connections=100", "-c", "shared_buffers=1GB"]);
-        command.args(["-c", "min_wal_size=2GB", "-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min"]);
+        command.args(["-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min"]);
+        // All of them stay.
+        command.arg("-c").arg(format!("min_wal_size={}MB", LOG_FILES * 16));
         let log = fs::File::create(folder.path().join("log"))?;
         let server = Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
         let cluster = Self { server, folder };
