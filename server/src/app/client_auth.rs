@@ -1,7 +1,8 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
+use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
@@ -45,51 +46,110 @@ pub fn require_asker(service: &Service, conn: &mut Conn, at: At, asker: Asker<'_
 }
 
 /// What credentials are.
-#[derive(Clone)]
 pub enum Shown {
     /// The client's own.
-    Its(Client),
+    Its(Rc<Client>),
     /// Nobody's.
     Unknown,
-    /// Of this client, but not good, for this reason.
-    Bad(ClientId, &'static str),
+    /// Of a known client, but not good.
+    Bad(Bad),
 }
 
-/// Compares credentials with what is stored. Reads, and writes nothing.
-pub fn recognise(service: &Service, conn: &mut Conn, shown: &Credentials) -> Result<Shown, Fault> {
-    let Ok(id) = shown.client_id.parse::<ClientId>() else { return Ok(Shown::Unknown) };
-    // The console has no secret; nothing hashes to an empty one, but that is no reason to try.
-    if id == ClientId::CONSOLE {
-        return Ok(Shown::Unknown);
-    }
-    let Some((client, secret_hash)) = db::client::find_with_secret(conn, id)? else {
-        return Ok(Shown::Unknown);
+/// Why a known client's credentials are not good.
+#[derive(Clone, Copy)]
+pub struct Bad {
+    client: ClientId,
+    why: &'static str,
+}
+
+/// Compares credentials of many requests with what is stored, in their order; each client is read once. Writes nothing.
+pub fn recognise_all(
+    service: &Service,
+    conn: &mut Conn,
+    shown: &[&Credentials],
+) -> Result<Vec<Shown>, Fault> {
+    let ids: Vec<Option<ClientId>> = shown.iter().map(|one| named(one)).collect();
+    let stored = db::client::find_all_with_secret(conn, &ids.iter().flatten().copied().collect())?;
+    let stored: HashMap<_, _> =
+        stored.into_iter().map(|(client, secret_hash)| (client.id, (Rc::new(client), secret_hash))).collect();
+    let compare = |(shown, id): (&&'_ Credentials, Option<ClientId>)| {
+        let Some((client, secret_hash)) = id.and_then(|id| stored.get(&id)) else { return Shown::Unknown };
+        let bad = |why| Shown::Bad(Bad { client: client.id, why });
+        let secret = shown.client_secret.as_bytes();
+        if !service.hasher.matches(Purpose::ClientSecret, &[secret], secret_hash) {
+            bad("secret")
+        } else if client.state != ClientState::Active {
+            bad("disabled")
+        } else {
+            Shown::Its(Rc::clone(client))
+        }
     };
-    let secret = shown.client_secret.as_bytes();
-    Ok(if !service.hasher.matches(Purpose::ClientSecret, &[secret], &secret_hash) {
-        Shown::Bad(id, "secret")
-    } else if client.state != ClientState::Active {
-        Shown::Bad(id, "disabled")
-    } else {
-        Shown::Its(client)
-    })
+    Ok(shown.iter().zip(ids).map(compare).collect())
+}
+
+/// Which client credentials name. The console has no secret; nothing hashes to an empty one, but that is no reason to try.
+fn named(shown: &Credentials) -> Option<ClientId> {
+    shown.client_id.parse().ok().filter(|id| *id != ClientId::CONSOLE)
 }
 
 /// The client, if it is known, not disabled, and the secret is its own. Only reads, unless there is a refusal to log: whoever is no client
 /// never takes a writer's place.
 pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
-    let (id, why) = match recognise(service, conn, shown)? {
-        Shown::Its(client) => return Ok(client),
-        Shown::Unknown => return Err(Refusal::InvalidClient.into()),
-        Shown::Bad(id, why) => (id, why),
+    let bad = match recognise_all(service, conn, &[shown])?.pop() {
+        Some(Shown::Its(client)) => return Ok(Rc::unwrap_or_clone(client)),
+        Some(Shown::Bad(bad)) => bad,
+        Some(Shown::Unknown) | None => return Err(Refusal::InvalidClient.into()),
     };
-    service.write(conn, at, |tx| {
-        let bucket = service.hasher.hash(Purpose::ClientBucket, &[id.bytes()]);
-        if db::lockout::pour(tx.conn, &bucket, REFUSALS_OF_CLIENT, tx.now)? == Gate::Open {
-            tx.note(Event::refused(Actor::Anonymous, Action::ClientRefused, Subject::Client(id), why));
+    let refused = [(bad, at)];
+    if !to_log(service, conn, &refused)?.is_empty() {
+        service.write(conn, at, |tx| Ok(log(service, tx, &refused)?))?;
+    }
+    Err(Refusal::InvalidClient.into())
+}
+
+/// Those refusals that the log has room for, as far as a look tells. Anybody can cause them, as many as they like: beyond the room they cost
+/// one look a client.
+pub fn to_log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<Vec<(Bad, At)>, Fault> {
+    let mut looked: HashMap<ClientId, bool> = HashMap::new();
+    let mut to_log = Vec::new();
+    for (bad, at) in refused {
+        let known = looked.get(&bad.client).copied();
+        let look =
+            |conn| db::lockout::has_room(conn, &bucket(service, bad.client), REFUSALS_OF_CLIENT, at.now);
+        let has_room = known.map_or_else(|| look(&mut *conn), Ok)?;
+        looked.insert(bad.client, has_room);
+        if has_room {
+            to_log.push((*bad, *at));
         }
-        Err(Refusal::InvalidClient.into())
-    })
+    }
+    Ok(to_log)
+}
+
+/// Logs refusals until their clients' room is full.
+pub fn log(service: &Service, tx: &mut Tx<'_>, refused: &[(Bad, At)]) -> Result<(), Fault> {
+    let mut full = BTreeSet::new();
+    for (Bad { client, why }, at) in refused {
+        if full.contains(client) {
+            continue;
+        }
+        tx.turn_to(*at);
+        match db::lockout::pour(tx.conn, &bucket(service, *client), REFUSALS_OF_CLIENT, tx.now)? {
+            Gate::Open => tx.note(Event::refused(
+                Actor::Anonymous,
+                Action::ClientRefused,
+                Subject::Client(*client),
+                why,
+            )),
+            Gate::Closed(_) => {
+                full.insert(*client);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bucket(service: &Service, client: ClientId) -> [u8; 32] {
+    service.hasher.hash(Purpose::ClientBucket, &[client.bytes()])
 }
 
 /// A client that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only [`hold`] and

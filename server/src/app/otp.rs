@@ -8,12 +8,11 @@
 //!
 //! Every request stands alone: the others' refusals do not touch it, and where something stored is broken, each is done over by itself.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use mobile_core::Code;
 
-use crate::app::client_auth::{Credentials, Holds, Shown, recognise, require};
+use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all, to_log};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
@@ -60,63 +59,65 @@ struct Admitted<'a> {
 }
 
 /// What each request comes to, in their order. No user may be named twice.
+///
+/// If what is stored for one of them is broken, each is done over by itself; if the database does not answer, that is everybody's outcome.
 pub fn exchange_all(service: &Service, conn: &mut Conn, requests: &[Asked]) -> Vec<Result<Recorded, Stop>> {
-    let admitted = admit_all(service, conn, requests);
-    let (mut outcomes, mut going_on) = (Vec::with_capacity(requests.len()), Vec::new());
-    for one in admitted {
-        match one {
-            Ok(admitted) => {
-                going_on.push(admitted);
-                outcomes.push(None);
-            }
-            Err(stop) => outcomes.push(Some(Err(stop))),
-        }
-    }
-    let mut done = together(service, conn, &going_on).into_iter();
-    let missing = || Err(Fault::Corrupt { what: "number of outcomes" }.into());
-    outcomes.into_iter().map(|known| known.or_else(|| done.next()).unwrap_or_else(missing)).collect()
-}
-
-fn admit_all<'a>(
-    service: &Service,
-    conn: &mut Conn,
-    requests: &'a [Asked],
-) -> Vec<Result<Admitted<'a>, Stop>> {
-    let mut known: HashMap<(&str, &str), Rc<Client>> = HashMap::new();
-    let admit = |asked: &'a Asked| {
-        let Asked { credentials: shown, request, at } = asked;
-        let key = (shown.client_id.as_str(), shown.client_secret.as_str());
-        let client = match known.get(&key) {
-            Some(client) => Rc::clone(client),
-            None => match recognise(service, conn, shown)? {
-                Shown::Its(client) => Rc::clone(known.entry(key).or_insert(Rc::new(client))),
-                Shown::Unknown | Shown::Bad(..) => Rc::new(require(service, conn, *at, shown)?),
-            },
-        };
-        client.must_have(Grant::Otp)?;
-        request.details.must_be_of(&client.detail_types)?;
-        let extent = Extent {
-            scope: client.scopes.for_user(request.scope.as_ref())?,
-            details: request.details.clone(),
-            audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-        };
-        Ok(Admitted { client, extent, request, at: *at })
-    };
-    requests.iter().map(admit).collect()
-}
-
-/// All in one transaction. If that breaks on what is stored for one of them, each in its own; if the database does not answer, that is
-/// everybody's outcome.
-fn together(service: &Service, conn: &mut Conn, admitted: &[Admitted<'_>]) -> Vec<Result<Recorded, Stop>> {
-    let Some(first) = admitted.first() else { return Vec::new() };
-    match service.write_together(conn, first.at, |tx| check_and_issue(service, tx, admitted)) {
+    match exchange_together(service, conn, requests) {
         Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(Stop::Refused)).collect(),
         Err(Fault::Database(why)) => {
-            admitted.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
+            requests.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
         }
-        Err(fault) if admitted.len() == 1 => vec![Err(fault.into())],
-        Err(_) => admitted.chunks(1).flat_map(|alone| together(service, conn, alone)).collect(),
+        Err(fault) if requests.len() == 1 => vec![Err(fault.into())],
+        Err(_) => requests.chunks(1).flat_map(|alone| exchange_all(service, conn, alone)).collect(),
     }
+}
+
+fn exchange_together(
+    service: &Service,
+    conn: &mut Conn,
+    requests: &[Asked],
+) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
+    let credentials: Vec<_> = requests.iter().map(|one| &one.credentials).collect();
+    let (mut outcomes, mut going_on, mut bad) = (Vec::with_capacity(requests.len()), Vec::new(), Vec::new());
+    for (asked, shown) in requests.iter().zip(recognise_all(service, conn, &credentials)?) {
+        let admitted = match shown {
+            Shown::Its(client) => admit(service, client, asked),
+            Shown::Unknown => Err(Refusal::InvalidClient),
+            Shown::Bad(why) => {
+                bad.push((why, asked.at));
+                Err(Refusal::InvalidClient)
+            }
+        };
+        outcomes.push(admitted.map(|one| going_on.push(one)));
+    }
+    let bad = to_log(service, conn, &bad)?;
+    let mut done = match requests.first() {
+        Some(first) if !going_on.is_empty() || !bad.is_empty() => {
+            service.write_together(conn, first.at, |tx| {
+                log(service, tx, &bad)?;
+                check_and_issue(service, tx, &going_on)
+            })?
+        }
+        _ => Vec::new(),
+    }
+    .into_iter();
+    let mut outcome = |admitted: Result<(), Refusal>| match admitted {
+        Ok(()) => done.next().ok_or(Fault::Corrupt { what: "number of outcomes" }),
+        Err(refusal) => Ok(Err(refusal)),
+    };
+    outcomes.into_iter().map(&mut outcome).collect()
+}
+
+fn admit<'a>(service: &Service, client: Rc<Client>, asked: &'a Asked) -> Result<Admitted<'a>, Refusal> {
+    let Asked { request, at, .. } = asked;
+    client.must_have(Grant::Otp)?;
+    request.details.must_be_of(&client.detail_types)?;
+    let extent = Extent {
+        scope: client.scopes.for_user(request.scope.as_ref())?,
+        details: request.details.clone(),
+        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
+    };
+    Ok(Admitted { client, extent, request, at: *at })
 }
 
 fn check_and_issue(
@@ -124,6 +125,9 @@ fn check_and_issue(
     tx: &mut Tx<'_>,
     admitted: &[Admitted<'_>],
 ) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
+    if admitted.is_empty() {
+        return Ok(Vec::new());
+    }
     let holds = Holds::take(tx, admitted.iter().map(|one| one.client.id))?;
     let held: Vec<_> = admitted.iter().map(|one| holds.of(&one.client)).collect();
     let going_on: Vec<_> =

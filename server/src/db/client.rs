@@ -121,6 +121,23 @@ pub fn find_with_secret(conn: &mut Conn, id: ClientId) -> Result<Option<(Client,
     row.map(|(row, hash)| Ok((row.read()?, hash))).transpose()
 }
 
+/// The same for many: those that there are.
+pub fn find_all_with_secret(
+    conn: &mut Conn,
+    ids: &BTreeSet<ClientId>,
+) -> Result<Vec<(Client, Vec<u8>)>, Fault> {
+    #[cfg(feature = "postgres")]
+    if let (Conn::Postgres(conn), true) = (&mut *conn, ids.len() > 1) {
+        let wanted: Vec<&[u8]> = ids.iter().map(ClientId::bytes).collect();
+        let rows: Vec<(Row, Vec<u8>)> = client::table
+            .filter(client::id.eq_any(wanted))
+            .select((Row::as_select(), client::secret_hash))
+            .load(conn)?;
+        return rows.into_iter().map(|(row, hash)| Ok((row.read()?, hash))).collect();
+    }
+    ids.iter().filter_map(|id| find_with_secret(conn, *id).transpose()).collect()
+}
+
 /// The client of this name; the console is none.
 pub fn find_by_name(conn: &mut Conn, name: &str) -> Result<Option<Client>, Fault> {
     let row: Option<Row> = client::table

@@ -294,7 +294,7 @@ pub fn clear_all(conn: &mut Conn, users: &[UserId]) -> Result<(), Fault> {
 pub fn pour(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<Gate, Fault> {
     ensure(conn, bucket, now)?;
     let every = leak.every_s.saturating_mul(1000);
-    let full = now.plus_seconds(leak.every_s.saturating_mul(leak.burst - 1));
+    let full = full(leak, now);
     let poured = diesel::sql_query(
         "UPDATE lockout SET attempted_at = $1, \
          locked_until = CASE WHEN locked_until > $1 THEN locked_until ELSE $1 END + $2 \
@@ -310,6 +310,16 @@ pub fn pour(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Resul
     }
     let empty = standing(conn, bucket)?.locked_until;
     Ok(Gate::Closed(Timestamp::from_millis(empty.millis() - full.millis() + now.millis())))
+}
+
+/// Whether [`pour`] would find room, as it looks now. Writes nothing.
+pub fn has_room(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<bool, Fault> {
+    Ok(standing(conn, bucket)?.locked_until <= full(leak, now))
+}
+
+/// When a bucket that takes one more try at `now` will be empty at the latest.
+const fn full(leak: Leak, now: Timestamp) -> Timestamp {
+    now.plus_seconds(leak.every_s.saturating_mul(leak.burst - 1))
 }
 
 /// Takes one try out of a leaking bucket again: it was a right one.

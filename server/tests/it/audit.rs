@@ -23,7 +23,7 @@ tests![
     servers_that_prune_at_once_and_a_proof_meanwhile_agree,
 ];
 
-fn entries(app: &App) -> Vec<Entry> {
+pub fn entries(app: &App) -> Vec<Entry> {
     app.operate(|_, conn, _| app::audit::last(conn, 10_000)).unwrap()
 }
 
@@ -163,7 +163,7 @@ fn names_that_nobody_has_are_not_logged(on: Backend) {
     assert!(!format!("{:?}", entries(&app)).contains(typed));
 }
 
-fn entries_moved_beyond_the_end_are_found(on: Backend) {
+pub fn entries_moved_beyond_the_end_are_found(on: Backend) {
     let app = App::start(on);
     app.user("alice");
     spoil(&app, "UPDATE audit SET seq = 30 WHERE seq = 3");
@@ -192,7 +192,7 @@ fn with_an_old_log(on: Backend, old: i64) -> App {
     keeper
 }
 
-fn entries_older_than_are_kept_go_and_the_rest_is_proved(on: Backend) {
+pub fn entries_older_than_are_kept_go_and_the_rest_is_proved(on: Backend) {
     // More than are deleted in one transaction.
     let app = with_an_old_log(on, 450);
     app.sweep();

@@ -5,19 +5,23 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use countersign::app::context::Stop;
 use countersign::app::introspect::introspect;
 use countersign::app::otp::{Asked, exchange_all};
 use countersign::clock::moment;
 use countersign::db::{Conn, Database};
 use countersign::domain::client::TokenFormat;
+use countersign::domain::refusal::Refusal;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
 use crate::actors::{App, Client, ClientSpec, Phone};
+use crate::audit::entries;
 use crate::{Backend, tests};
 
 tests![
     statements_of_codes_are_prepared_once,
     a_code_and_an_introspection_take_few_statements,
+    whoever_is_no_client_adds_no_work_to_a_group,
     a_connection_is_asked_now_and_then_whether_it_lives,
 ];
 
@@ -133,6 +137,41 @@ fn a_code_and_an_introspection_take_few_statements(on: Backend) {
         Ok(())
     })
     .unwrap();
+}
+
+/// A known client's id is no secret, and anybody can send it with a wrong one.
+fn whoever_is_no_client_adds_no_work_to_a_group(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let wrong = shop.with_secret("x");
+    let people = people(&app, 1);
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let said = || std::mem::take(&mut heard.lock().unwrap().sent);
+    app.operate(|service, _, _| {
+        let floods = |count: usize| (0..count).map(|number| wrong.asked(&number.to_string(), "123456", None));
+        let is_refused =
+            |outcome: &Result<_, _>| matches!(outcome, Err(Stop::Refused(Refusal::InvalidClient)));
+        // These fill the log's room for them.
+        assert!(exchange_all(service, &mut conn, &floods(30).collect::<Vec<_>>()).iter().all(is_refused));
+        said();
+        for count in [1, 200] {
+            assert!(
+                exchange_all(service, &mut conn, &floods(count).collect::<Vec<_>>()).iter().all(is_refused)
+            );
+            // The application; how full its room is.
+            assert_eq!(said().len(), 2);
+        }
+        let mut group: Vec<Asked> = floods(200).collect();
+        group.extend(codes_of(&shop, &people));
+        let mut outcomes = exchange_all(service, &mut conn, &group);
+        assert!(outcomes.pop().unwrap().is_ok() && outcomes.iter().all(is_refused));
+        assert_eq!(said().len(), of_a_group(on, 1) + 1);
+        Ok(())
+    })
+    .unwrap();
+    let logged = entries(&app).iter().filter(|entry| entry.action == "client.refused").count();
+    assert_eq!(logged, 20);
 }
 
 fn a_connection_is_asked_now_and_then_whether_it_lives(on: Backend) {
