@@ -9,6 +9,7 @@ pub use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::MAX_TOKEN_TTL_S;
+use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, RevocationKind, SigningAlgorithm};
 use crate::error::Fault;
@@ -56,12 +57,17 @@ pub fn page(conn: &mut Conn, after: (Timestamp, &str), limit: i64) -> Result<Vec
 pub fn published(conn: &mut Conn, now: Timestamp) -> Result<JwkSet, Stop> {
     let mut keys = Vec::new();
     for key in db::signing_key::list(conn)? {
-        let over = key.retired_at.is_some_and(|at| at.plus_seconds(MAX_TOKEN_TTL_S) <= now);
-        if key.state != KeyState::Revoked && !over {
+        if is_published(&key, now) {
             keys.push(signing::public_jwk(key.algorithm, &key.public_key, Some(&key.kid))?);
         }
     }
     Ok(JwkSet { keys })
+}
+
+/// Whether whoever checks tokens alone takes what this key signed.
+pub fn is_published(key: &StoredKey, now: Timestamp) -> bool {
+    let is_over = key.retired_at.is_some_and(|at| at.plus_seconds(MAX_TOKEN_TTL_S) <= now);
+    key.state != KeyState::Revoked && !is_over
 }
 
 /// The next key becomes current, the current one is retired, and a new next one is made, by `algorithm` or else by that of the one
@@ -78,20 +84,68 @@ pub fn rotate(
     })
 }
 
-/// In an emergency: the current key and everything that it signed is good no more, on every server at once, and whoever checks alone
-/// learns it from the list of revocations. The next key signs from now on. Returns its name and those of the revoked.
-pub fn revoke_current(service: &Service, conn: &mut Conn, at: At) -> Result<(String, Vec<String>), Stop> {
+/// Which keys somebody else may have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Leaked {
+    /// The one that signs.
+    Current,
+    /// Those of these names, in whatever state.
+    These(Vec<String>),
+    /// All: whoever has the database and the master key has every key, the next one too.
+    All,
+}
+
+impl Leaked {
+    fn has(&self, key: &StoredKey) -> bool {
+        match self {
+            Self::Current => key.state == KeyState::Current,
+            Self::These(kids) => kids.contains(&key.kid),
+            Self::All => true,
+        }
+    }
+}
+
+/// In an emergency: these keys and everything that they signed are good no more, on every server at once, and whoever checks alone
+/// learns it from the list of revocations. In the place of the current one the next one signs from now on, or a new one where that is
+/// revoked, too. Returns the name of the key that signs, and those of the keys that were not revoked before.
+pub fn revoke(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    leaked: &Leaked,
+) -> Result<(String, Vec<String>), Stop> {
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
-        let algorithm = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
-        let revoked = db::signing_key::revoke_in_state(tx.conn, KeyState::Current, tx.now)?;
-        for kid in &revoked {
-            tx.revoked(RevocationKind::Key, kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
-            let subject = Subject::SigningKey(kid.clone());
-            tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
+        let keys = db::signing_key::list(tx.conn)?;
+        if let Leaked::These(kids) = leaked
+            && !kids.iter().all(|kid| keys.iter().any(|key| key.kid == *kid))
+        {
+            return Err(Refusal::NotFound { what: "signing key" }.into());
         }
-        Ok((advance(service, tx, tx.origin.manager, algorithm)?, revoked))
+        let algorithm = keys.iter().find(|key| key.state == KeyState::Next).map(|key| key.algorithm);
+        let mut revoked = Vec::new();
+        for key in keys.into_iter().filter(|key| key.state != KeyState::Revoked && leaked.has(key)) {
+            db::signing_key::revoke(tx.conn, &key.kid, tx.now)?;
+            tx.revoked(RevocationKind::Key, key.kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
+            let subject = Subject::SigningKey(key.kid.clone());
+            tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
+            revoked.push(key.kid);
+        }
+        Ok((replace(service, tx, algorithm)?, revoked))
     })
+}
+
+/// Puts keys in the places of those that were just revoked; returns the name of the one that signs.
+fn replace(service: &Service, tx: &mut Tx<'_>, algorithm: Option<SigningAlgorithm>) -> Result<String, Stop> {
+    let Some(current) = db::signing_key::find_in_state(tx.conn, KeyState::Current)? else {
+        return advance(service, tx, tx.origin.manager, algorithm);
+    };
+    if db::signing_key::find_in_state(tx.conn, KeyState::Next)?.is_none() {
+        let kid = add(service, tx.conn, KeyState::Next, algorithm.unwrap_or(current.algorithm), tx.now)?;
+        let event = Event::done(tx.origin.manager, Action::SigningKeyMade, Subject::SigningKey(kid));
+        tx.note(event.with(format!("state={}", KeyState::Next)));
+    }
+    Ok(current.kid)
 }
 
 /// Rotates where the current key has signed for long enough, and everybody had the time to learn of the next one.

@@ -4,8 +4,10 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::app;
-use crate::cli::open::open;
+use crate::app::key::Leaked;
+use crate::cli::open::{Opened, open};
 use crate::cli::output::{Failure, Output, table};
+use crate::db::Conn;
 use crate::db::signing_key::StoredKey;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SigningAlgorithm;
@@ -23,6 +25,15 @@ pub(super) enum Command {
         /// In an emergency: the current key and everything that it signed is good no more
         #[arg(long, conflicts_with = "algorithm")]
         revoke: bool,
+    },
+    /// In an emergency: keys that somebody else may have, and everything that they signed, are good no more
+    Revoke {
+        /// The keys, as `key list` names them
+        #[arg(value_name = "KEY", required_unless_present = "all")]
+        kids: Vec<String>,
+        /// All keys, the next one too: new ones are made, and one of them signs from now on
+        #[arg(long, conflicts_with = "kids")]
+        all: bool,
     },
 }
 
@@ -57,17 +68,25 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
                 table(["KEY", "ALGORITHM", "STATE", "MADE", "SIGNS SINCE", "RETIRED"], keys.iter().map(row))
             });
         }
-        Command::Rotate { revoke: true, .. } => {
-            let (kid, revoked) = app::key::revoke_current(&opened.service, &mut conn, opened.at())?;
-            output.print(&json!({ "kid": kid, "state": "current", "revoked": revoked }), || {
-                format!("{} is revoked with all that it signed\n{kid} signs from now on", revoked.join(" "))
-            });
-        }
+        Command::Rotate { revoke: true, .. } => revoke(&opened, &mut conn, &Leaked::Current, output)?,
+        Command::Revoke { all: true, .. } => revoke(&opened, &mut conn, &Leaked::All, output)?,
+        Command::Revoke { kids, .. } => revoke(&opened, &mut conn, &Leaked::These(kids.clone()), output)?,
         Command::Rotate { algorithm, .. } => {
             let algorithm = algorithm.as_deref().map(str::parse::<SigningAlgorithm>).transpose()?;
             let kid = app::key::rotate(&opened.service, &mut conn, opened.at(), algorithm)?;
             output.print(&json!({ "kid": kid, "state": "current" }), || format!("{kid} signs from now on"));
         }
     }
+    Ok(())
+}
+
+fn revoke(opened: &Opened, conn: &mut Conn, leaked: &Leaked, output: &Output) -> Result<(), Failure> {
+    let (kid, revoked) = app::key::revoke(&opened.service, conn, opened.at(), leaked)?;
+    output.print(&json!({ "kid": kid, "state": "current", "revoked": revoked }), || {
+        let mut lines: Vec<_> =
+            revoked.iter().map(|kid| format!("{kid} is revoked with all that it signed")).collect();
+        lines.push(format!("{kid} signs from now on"));
+        lines.join("\n")
+    });
     Ok(())
 }

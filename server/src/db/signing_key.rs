@@ -176,13 +176,12 @@ pub fn advance(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Revokes all keys in a state; returns their names.
-pub fn revoke_in_state(conn: &mut Conn, state: KeyState, now: Timestamp) -> Result<Vec<String>, Fault> {
-    let revoked = diesel::update(signing_key::table.filter(signing_key::state.eq(state.as_str())))
+/// Revokes a key.
+pub fn revoke(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(signing_key::table.find(kid))
         .set((signing_key::state.eq(KeyState::Revoked.as_str()), signing_key::retired_at.eq(now.millis())))
-        .returning(signing_key::kid)
-        .get_results(conn)?;
-    Ok(revoked)
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Lets no other transaction change keys until this one ends. On SQLite a writing transaction is alone anyway.

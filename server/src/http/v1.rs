@@ -96,6 +96,7 @@ pub(super) fn operations(config: &mut ServiceConfig) {
         .service(on("/v1/grants/{id}", "DELETE").route(delete().to(access::end)))
         .service(on("/v1/keys", "GET").route(get().to(system::keys)))
         .service(on("/v1/keys/rotate", "POST").route(post().to(system::rotate)))
+        .service(on("/v1/keys/revoke", "POST").route(post().to(system::revoke)))
         .service(on("/v1/audit", "GET").route(get().to(system::audit)));
 }
 

@@ -186,6 +186,12 @@ fn keys_are_rotated_to_another_algorithm_and_revoked(on: Backend) {
     assert_eq!(revoked["kid"], in_state("next")["kid"]);
     let table = installation.run(&["key", "list"]);
     assert!(table.contains("revoked") && table.contains("ES256"), "{table}");
+    let current = revoked["kid"].as_str().unwrap().to_owned();
+    installation.run(&["key", "rotate"]);
+    let revoked = installation.json(&["key", "revoke", &current]);
+    assert_eq!(revoked["revoked"], serde_json::json!([current]), "it was retired");
+    let kids = |keys: &Value| keys["revoked"].as_array().unwrap().len();
+    assert_eq!(kids(&installation.json(&["key", "revoke", "--all"])), 3);
 }
 
 fn sessions_are_listed_and_ended(on: Backend) {

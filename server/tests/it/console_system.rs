@@ -10,6 +10,7 @@ use countersign::app::user::NewUser;
 use countersign::domain::audit::{Action, Actor, Event, Subject};
 use countersign::domain::authorization::ScopeRule;
 use countersign::domain::password::Password;
+use countersign::domain::token::KeyState;
 use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ tests![
     an_application_is_changed_disabled_and_enabled,
     scope_rules_are_added_changed_and_never_replaced_unasked,
     keys_are_rotated_from_the_page,
+    the_key_that_a_page_names_is_revoked,
     charts_add_up_to_the_log,
     mails_are_listed_without_their_text_and_retried,
     settings_show_no_password,
@@ -790,6 +792,40 @@ fn scope_rules_are_added_changed_and_never_replaced_unasked(on: Backend) {
         .leads_to("/console/scopes?said=scope-saved");
     let changed = app.operate(|_, conn, _| app::access::scopes(conn)).unwrap();
     assert_eq!((changed[0].max_age_s, changed[0].by_grant), (None, false));
+}
+
+/// Somebody else rotated between the page and its form.
+fn the_key_that_a_page_names_is_revoked(on: Backend) {
+    let app = App::start(on);
+    let (mut root, phone) = admin(&app);
+    let find = |state: KeyState| {
+        let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+        keys.into_iter().find(|key| key.state == state).unwrap().kid
+    };
+    let leaked = find(KeyState::Current);
+    let page = root.get("/console/keys/revoke").must(200);
+    page.says(&format!("name=\"key\" value=\"{leaked}\""));
+    page.says("The next key signs");
+    root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-rotated");
+    let innocent = find(KeyState::Current);
+    root.get("/console/keys").must(200).says(&format!("/console/keys/revoke?key={leaked}"));
+    root.get(&format!("/console/keys/revoke?key={leaked}")).must(200).says_not("The next key signs");
+    app.pass(60);
+    let revoke = [("key", leaked.as_str()), ("otp", &phone.code())];
+    root.post("/console/keys/revoke", &revoke).leads_to("/console/keys?said=key-revoked");
+    assert_eq!((find(KeyState::Revoked), find(KeyState::Current)), (leaked.clone(), innocent));
+    root.get("/console/keys").must(200).says_not(&format!("/console/keys/revoke?key={leaked}"));
+    for gone in [leaked.as_str(), "x"] {
+        root.get(&format!("/console/keys/revoke?key={gone}")).must(404);
+        root.post("/console/keys/revoke", &[("key", gone), ("otp", "123456")]).must(404);
+    }
+    root.get("/console/keys/revoke?key=all").must(200).says("Revoke all signing keys?");
+    app.pass(60);
+    let code = phone.code();
+    root.post("/console/keys/revoke", &[("key", "all"), ("otp", &code)])
+        .leads_to("/console/keys?said=keys-revoked");
+    let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+    assert_eq!(keys.iter().filter(|key| key.state == KeyState::Revoked).count(), 3);
 }
 
 fn keys_are_rotated_from_the_page(on: Backend) {

@@ -1,6 +1,7 @@
 //! Signing keys and what is published of them.
 
 use countersign::app;
+use countersign::app::key::{Leaked, revoke};
 use countersign::domain::token::{KeyState, SigningAlgorithm};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -16,6 +17,9 @@ tests![
     only_public_halves_are_published,
     es256_by_choice_signs_what_any_library_verifies,
     a_revoked_key_and_all_that_it_signed_are_good_no_more,
+    a_retired_key_can_be_revoked_and_the_current_one_goes_on,
+    a_next_key_is_replaced_when_it_is_revoked,
+    all_keys_can_be_revoked_at_once,
     keys_rotate_on_schedule_once_for_all_servers,
     servers_that_start_at_once_make_one_pair_of_keys,
     the_metadata_names_the_endpoints,
@@ -122,7 +126,8 @@ fn a_revoked_key_and_all_that_it_signed_are_good_no_more(on: Backend) {
     let (phone, client) = (app.phone("alice"), app.client());
     let token = client.otp("alice", &phone.code()).access_token();
     let kid = decode_header(&token).unwrap().kid.unwrap();
-    let (current, revoked) = app.operate(app::key::revoke_current).unwrap();
+    let (current, revoked) =
+        app.operate(|service, conn, at| revoke(service, conn, at, &Leaked::Current)).unwrap();
     assert_eq!((revoked.as_slice(), current == kid), ([kid.clone()].as_slice(), false));
     assert!(!client.is_active(&token) && !client.at(&other).is_active(&token));
     assert!(!kids(&app).contains(&kid));
@@ -135,6 +140,80 @@ fn a_revoked_key_and_all_that_it_signed_are_good_no_more(on: Backend) {
     assert_eq!(claims["keys"][0][0], kid);
     let until = app.clock.now().unix_seconds() + 30 * 86_400;
     assert!(claims["keys"][0][1].as_u64().unwrap() >= until - 30);
+}
+
+fn in_state(app: &App, state: KeyState) -> Vec<String> {
+    let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+    keys.into_iter().filter(|key| key.state == state).map(|key| key.kid).collect()
+}
+
+/// The keys on the list of revocations.
+fn listed(app: &App) -> Vec<String> {
+    let list = app.get("/oauth/revocations").body.as_str().unwrap().to_owned();
+    let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&list).unwrap().claims;
+    claims["keys"].as_array().unwrap().iter().map(|key| key[0].as_str().unwrap().to_owned()).collect()
+}
+
+/// It was stolen, and rotated by the clock before anybody noticed.
+fn a_retired_key_can_be_revoked_and_the_current_one_goes_on(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let old = client.otp("alice", &phone.code()).access_token();
+    let stolen = decode_header(&old).unwrap().kid.unwrap();
+    rotate(&app);
+    app.next_step();
+    let fresh = client.otp("alice", &phone.code()).access_token();
+    let before = (in_state(&app, KeyState::Current), in_state(&app, KeyState::Next));
+    let leaked = Leaked::These(vec![stolen.clone()]);
+    let (current, revoked) = app.operate(|service, conn, at| revoke(service, conn, at, &leaked)).unwrap();
+    assert_eq!((&revoked, &[current][..]), (&vec![stolen.clone()], &before.0[..]));
+    assert_eq!((in_state(&app, KeyState::Current), in_state(&app, KeyState::Next)), before);
+    assert!(!client.is_active(&old) && client.is_active(&fresh));
+    assert!(!kids(&app).contains(&stolen));
+    assert_eq!(listed(&app), [stolen]);
+    // Once more does nothing, and a key that is none does not either.
+    assert_eq!(app.operate(|service, conn, at| revoke(service, conn, at, &leaked)).unwrap().1, [""; 0]);
+    let unknown = Leaked::These(vec![before.0[0].clone(), "x".to_owned()]);
+    assert!(app.operate(|service, conn, at| revoke(service, conn, at, &unknown)).is_err());
+    assert!(client.is_active(&fresh));
+}
+
+fn a_next_key_is_replaced_when_it_is_revoked(on: Backend) {
+    let app = App::start(on);
+    let (current, next) = (in_state(&app, KeyState::Current), in_state(&app, KeyState::Next));
+    let leaked = Leaked::These(next.clone());
+    let done = app.operate(|service, conn, at| revoke(service, conn, at, &leaked)).unwrap();
+    assert_eq!((vec![done.0], &done.1), (current.clone(), &next));
+    assert_eq!(
+        (in_state(&app, KeyState::Current), in_state(&app, KeyState::Revoked)),
+        (current, next.clone())
+    );
+    let new = in_state(&app, KeyState::Next);
+    assert!(new.len() == 1 && new != next && kids(&app).contains(&new[0]) && !kids(&app).contains(&next[0]));
+}
+
+fn all_keys_can_be_revoked_at_once(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let old = client.otp("alice", &phone.code()).access_token();
+    rotate(&app);
+    app.next_step();
+    let newer = client.otp("alice", &phone.code()).access_token();
+    let known = kids(&app);
+    let (current, mut revoked) =
+        app.operate(|service, conn, at| revoke(service, conn, at, &Leaked::All)).unwrap();
+    revoked.sort();
+    let mut all = known.clone();
+    all.sort();
+    assert_eq!((revoked.len(), &revoked), (3, &all));
+    assert!(!client.is_active(&old) && !client.is_active(&newer));
+    assert!(kids(&app).len() == 2 && kids(&app).iter().all(|kid| !known.contains(kid)));
+    app.next_step();
+    let fresh = client.otp("alice", &phone.code()).access_token();
+    assert_eq!(decode_header(&fresh).unwrap().kid, Some(current));
+    assert!(client.is_active(&fresh));
 }
 
 fn keys_rotate_on_schedule_once_for_all_servers(on: Backend) {

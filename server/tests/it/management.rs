@@ -138,6 +138,9 @@ fn bad_input_names_the_field_and_changes_nothing(on: Backend) {
         ),
         ("POST", "/v1/keys/rotate", json!({ "algorithm": "RS256" }), "algorithm"),
         ("POST", "/v1/keys/rotate", json!({ "algorithm": "ES256", "revoke": true }), "algorithm"),
+        ("POST", "/v1/keys/revoke", json!({}), "keys"),
+        ("POST", "/v1/keys/revoke", json!({ "keys": [] }), "keys"),
+        ("POST", "/v1/keys/revoke", json!({ "keys": ["x"], "all": true }), "all"),
         ("GET", "/v1/users?limit=0", Value::Null, "limit"),
         ("GET", "/v1/users?cursor=!", Value::Null, "cursor"),
         ("GET", "/v1/audit?cursor=eHg", Value::Null, "cursor"),
@@ -315,6 +318,13 @@ fn keys_are_listed_rotated_and_revoked(on: Backend) {
     assert_eq!(must(200, &revoked)["revoked"], json!([rotated.body["kid"]]));
     let listed = call(&app, "GET", "/v1/keys", &token, &Value::Null).body.to_string();
     assert!(listed.contains("ES256") && listed.contains("revoked"), "{listed}");
+    let path = "/v1/keys/revoke";
+    call(&app, "POST", path, &token, &json!({ "keys": ["x"] })).must_be_problem(404, "not_found");
+    let current = must(200, &revoked)["kid"].clone();
+    let revoked = call(&app, "POST", path, &token, &json!({ "keys": [current] }));
+    assert_eq!(must(200, &revoked)["revoked"], json!([current]));
+    let revoked = call(&app, "POST", path, &token, &json!({ "all": true }));
+    assert_eq!(must(200, &revoked)["revoked"].as_array().unwrap().len(), 3);
 }
 
 fn the_audit_log_names_the_manager_and_is_filtered(on: Backend) {

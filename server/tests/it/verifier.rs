@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign::app;
 use countersign::app::access::{self, Named, Span};
+use countersign::app::key::{Leaked, revoke};
 use countersign::clock::Clock;
 use countersign::domain::authorization::{Access, Details};
 use countersign::domain::time::Timestamp;
@@ -100,7 +101,7 @@ fn everything_that_ends_tokens_is_heard_of(on: Backend) {
             app.lock("alice");
             app.unlock("alice");
         },
-        &|_| drop(app.operate(app::key::revoke_current).unwrap()),
+        &|_| drop(app.operate(|service, conn, at| revoke(service, conn, at, &Leaked::Current)).unwrap()),
         &|_| {
             app.operate(|service, conn, at| app::user::remove(service, conn, at, &name)).unwrap();
         },

@@ -5,13 +5,17 @@ use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
 use crate::app;
-use crate::app::manage::Needs;
+use crate::app::console::Visitor;
+use crate::app::context::{At, Service, Stop};
+use crate::app::key::{Leaked, StoredKey};
+use crate::app::manage::{Manager, Needs};
+use crate::db::Conn;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
-use crate::http::console::{Posted, Visit, render, see_other};
+use crate::http::console::{Posted, Visit, parameter, render, see_other};
 use crate::http::on;
 use crate::http::problem::outcome;
 
@@ -45,6 +49,8 @@ struct KeyRow {
     created_at: Timestamp,
     activated_at: Option<Timestamp>,
     retired_at: Option<Timestamp>,
+    /// Whether applications take what it signed.
+    is_published: bool,
 }
 
 /// `GET /console/keys`.
@@ -55,8 +61,9 @@ async fn show(visit: Visit) -> HttpResponse {
             &visit.request,
             visit.token(),
             Needs::scope("clients:read"),
-            |_, conn, _, manager| {
+            |_, conn, at, manager| {
                 let keys = app::key::list(conn)?.into_iter().map(|key| KeyRow {
+                    is_published: app::key::is_published(&key, at.now),
                     kid: key.kid,
                     algorithm: key.algorithm,
                     state: key.state,
@@ -97,50 +104,92 @@ async fn rotate(Posted { visit, form }: Posted) -> HttpResponse {
     visit.done(rotated, "/console/keys?said=keys-rotated")
 }
 
-fn revoke_page(frame: Frame, error: Option<String>) -> ConfirmPage {
-    ConfirmPage {
-        title: frame.t("revoke-key-title"),
-        consequences: ["revoke-key-tokens", "revoke-key-next", "revoke-key-checks", "revoke-key-when"]
-            .map(|key| frame.t(key))
-            .into(),
-        action: REVOKE.to_owned(),
-        button: frame.t("revoke-key-button"),
-        back: KEYS.to_owned(),
-        error,
-        hidden: Vec::new(),
-        frame,
+/// The word for all keys, in the place of one's name.
+const ALL: &str = "all";
+
+/// What a form shall revoke.
+enum Revoking {
+    One(StoredKey),
+    All,
+}
+
+impl Revoking {
+    /// By the name of one key, or [`ALL`]. By nothing: the key that signs now.
+    fn find(conn: &mut Conn, named: &str) -> Result<Self, Stop> {
+        if named == ALL {
+            return Ok(Self::All);
+        }
+        let is_it = |key: &StoredKey| match named {
+            "" => key.state == KeyState::Current,
+            kid => key.kid == kid && key.state != KeyState::Revoked,
+        };
+        let found = app::key::list(conn)?.into_iter().find(is_it);
+        found.map(Self::One).ok_or(Refusal::NotFound { what: "signing key" }.into())
     }
+
+    fn leaked(self) -> Leaked {
+        match self {
+            Self::One(key) => Leaked::These(vec![key.kid]),
+            Self::All => Leaked::All,
+        }
+    }
+
+    /// The form names the key that its page did, whichever signs by then.
+    fn page(&self, frame: Frame, error: Option<String>) -> ConfirmPage {
+        let (named, title, what, replaced) = match self {
+            Self::All => (ALL, frame.t("revoke-keys-title"), "revoke-keys-tokens", Some("revoke-keys-next")),
+            Self::One(key) => {
+                let title = frame.with("revoke-key-title", "key", &key.kid);
+                let replaced = match key.state {
+                    KeyState::Current => Some("revoke-key-next"),
+                    KeyState::Next => Some("revoke-next-key-next"),
+                    KeyState::Retired | KeyState::Revoked => None,
+                };
+                (key.kid.as_str(), title, "revoke-key-tokens", replaced)
+            }
+        };
+        let consequences = [Some(what), replaced, Some("revoke-key-checks"), Some("revoke-key-when")];
+        ConfirmPage {
+            title,
+            consequences: consequences.into_iter().flatten().map(|key| frame.t(key)).collect(),
+            action: REVOKE.to_owned(),
+            button: frame.t(if named == ALL { "revoke-keys-button" } else { "revoke-key-button" }),
+            back: KEYS.to_owned(),
+            error,
+            hidden: vec![("key", named.to_owned())],
+            frame,
+        }
+    }
+}
+
+/// Looks up what is to be revoked, for whoever may.
+async fn look(visit: &Visit, named: String) -> Result<(Visitor, Revoking), Stop> {
+    let use_case = move |_: &Service, conn: &mut Conn, _: At, manager: &Manager| {
+        manager.must("clients")?;
+        Revoking::find(conn, &named)
+    };
+    visit
+        .state
+        .run_as_managing_visitor(&visit.request, visit.token(), Needs::scope("clients:read"), use_case)
+        .await
 }
 
 /// `GET /console/keys/revoke`: what will happen.
 async fn show_revoke(visit: Visit) -> HttpResponse {
-    let found = visit
-        .state
-        .run_as_managing_visitor(
-            &visit.request,
-            visit.token(),
-            Needs::scope("clients:read"),
-            |_, _, _, manager| Ok(manager.must("clients")?),
-        )
-        .await;
-    visit.page(found, "keys", |frame, _, ()| revoke_page(frame, None))
+    let found = look(&visit, parameter(&visit.request, "key").unwrap_or_default()).await;
+    visit.page(found, "keys", |frame, _, revoking| revoking.page(frame, None))
 }
 
 /// `POST /console/keys/revoke`, with a code.
 async fn revoke(Posted { visit, form }: Posted) -> HttpResponse {
-    let found = visit
-        .state
-        .run_as_managing_visitor(
-            &visit.request,
-            visit.token(),
-            Needs::scope("clients:read"),
-            |_, _, _, manager| Ok(manager.must("clients")?),
-        )
-        .await;
-    let visitor = match found {
-        Ok((visitor, ())) => visitor,
+    let (visitor, revoking) = match look(&visit, form.text("key").to_owned()).await {
+        Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };
+    // Made before it is known whether it is wanted: the other hop takes the key along.
+    let again = revoking.page(visit.frame(&visitor, "keys"), None);
+    let leaked = revoking.leaked();
+    let said = if leaked == Leaked::All { "keys-revoked" } else { "key-revoked" };
     let revoked = match code_of(&form) {
         Ok(otp) => {
             visit
@@ -150,20 +199,17 @@ async fn revoke(Posted { visit, form }: Posted) -> HttpResponse {
                     visit.token(),
                     otp,
                     Needs::scope("clients"),
-                    |service, conn, at, _| app::key::revoke_current(service, conn, at),
+                    move |service, conn, at, _| app::key::revoke(service, conn, at, &leaked),
                 )
                 .await
         }
         Err(refusal) => Err(Refusal::into(refusal)),
     };
     match revoked {
-        Ok(_) => see_other("/console/keys?said=key-revoked"),
-        Err(stop) => {
-            let frame = visit.frame(&visitor, "keys");
-            match why(&frame, &stop, "error-code") {
-                Some(error) => render(outcome(&stop).0, &revoke_page(frame, Some(error))),
-                None => visit.stopped(&stop),
-            }
-        }
+        Ok(_) => see_other(&format!("{KEYS}?said={said}")),
+        Err(stop) => match why(&again.frame, &stop, "error-code") {
+            Some(error) => render(outcome(&stop).0, &ConfirmPage { error: Some(error), ..again }),
+            None => visit.stopped(&stop),
+        },
     }
 }

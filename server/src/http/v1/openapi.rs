@@ -28,7 +28,7 @@ use super::{Problem, access, clients, factors, sessions, system, users};
         access::groups, access::show_group, access::put_group, access::remove_group,
         access::members, access::add_member, access::remove_member,
         access::grants, access::give, access::take, access::end,
-        system::keys, system::rotate, system::audit,
+        system::keys, system::rotate, system::revoke, system::audit,
     ),
     components(schemas(Problem)),
     modifiers(&Management)

@@ -6,12 +6,15 @@ use utoipa::ToSchema;
 
 use crate::app;
 use crate::app::audit::Filter;
+use crate::app::key::Leaked;
 use crate::app::manage::Needs;
 use crate::domain::audit::Entry;
 use crate::domain::refusal::Invalid;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SigningAlgorithm;
-use crate::http::v1::{BAD_CURSOR, BadBody, BadInput, Call, Page, Paging, Query, Refused, json, managed, ok};
+use crate::http::v1::{
+    BAD_CURSOR, BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, json, managed, ok,
+};
 
 /// A signing key, without its private half.
 #[derive(Serialize, ToSchema)]
@@ -98,11 +101,46 @@ pub(super) async fn rotate(call: Call, mut payload: web::Payload) -> HttpRespons
         }
         let rotated = manager.run(move |service, conn, at| {
             if revoke {
-                return app::key::revoke_current(service, conn, at);
+                return app::key::revoke(service, conn, at, &Leaked::Current);
             }
             app::key::rotate(service, conn, at, algorithm).map(|kid| (kid, Vec::new()))
         });
         let (kid, revoked) = rotated.await?;
+        Ok(ok(&RotatedView { kid, revoked }))
+    })
+    .await
+}
+
+/// Which keys are good no more.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"keys": ["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"]}))]
+pub(super) struct RevokeBody {
+    /// Keys by `kid`, in whatever state.
+    keys: Option<Vec<String>>,
+    /// All keys, the next one too.
+    all: Option<bool>,
+}
+
+impl RevokeBody {
+    fn leaked(self) -> Result<Leaked, Invalid> {
+        match (self.keys, self.all == Some(true)) {
+            (None, true) => Ok(Leaked::All),
+            (Some(_), true) => Err(Invalid::new("all", "does not go with keys")),
+            (Some(kids), false) if !kids.is_empty() => Ok(Leaked::These(kids)),
+            (_, false) => Err(Invalid::new("keys", "must name at least one key")),
+        }
+    }
+}
+
+/// In an emergency: makes keys that somebody else may have, and everything that they signed, invalid.
+#[utoipa::path(post, path = "/v1/keys/revoke", tag = "keys", operation_id = "revokeKeys", request_body = RevokeBody,
+    responses((status = 200, body = RotatedView), Missing, Refused, BadBody), security(("management" = ["clients"])))]
+pub(super) async fn revoke(call: Call, mut payload: web::Payload) -> HttpResponse {
+    managed(call, Needs::scope("clients"), async |manager| {
+        let leaked = json::<RevokeBody>(&mut payload).await?.leaked()?;
+        let revoked = manager.run(move |service, conn, at| app::key::revoke(service, conn, at, &leaked));
+        let (kid, revoked) = revoked.await?;
         Ok(ok(&RotatedView { kid, revoked }))
     })
     .await
