@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -100,56 +100,42 @@ pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) 
         Some(Shown::Bad(bad)) => bad,
         Some(Shown::Unknown) | None => return Err(Refusal::InvalidClient.into()),
     };
-    let refused = [(bad, at)];
-    if !to_log(service, conn, &refused)?.is_empty() {
-        service.write(conn, at, |tx| Ok(log(service, tx, &refused)?))?;
-    }
+    log(service, conn, &[(bad, at)])?;
     Err(Refusal::InvalidClient.into())
 }
 
-/// Those refusals that the log has room for, as far as a look tells. Anybody can cause them, as many as they like: beyond the room they cost
-/// one look a client.
-pub fn to_log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<Vec<(Bad, At)>, Fault> {
-    let mut looked: HashMap<ClientId, bool> = HashMap::new();
+/// Logs refusals as far as the log has room for them. Anybody can cause them, as many as they like: beyond the room they cost one look a
+/// client.
+pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<(), Fault> {
+    let mut of_client: BTreeMap<ClientId, Vec<(Bad, At)>> = BTreeMap::new();
+    for one in refused {
+        of_client.entry(one.0.client).or_default().push(*one);
+    }
     let mut to_log = Vec::new();
-    for (bad, at) in refused {
-        let known = looked.get(&bad.client).copied();
-        let look =
-            |conn| db::lockout::has_room(conn, &bucket(service, bad.client), REFUSALS_OF_CLIENT, at.now);
-        let has_room = known.map_or_else(|| look(&mut *conn), Ok)?;
-        looked.insert(bad.client, has_room);
-        if has_room {
-            to_log.push((*bad, *at));
+    for (client, refused) in of_client {
+        let bucket = service.hasher.hash(Purpose::ClientBucket, &[client.bytes()]);
+        let Some((_, at)) = refused.last() else { continue };
+        if db::lockout::has_room(conn, &bucket, REFUSALS_OF_CLIENT, at.now)? {
+            to_log.push((bucket, refused));
         }
     }
-    Ok(to_log)
-}
-
-/// Logs refusals until their clients' room is full.
-pub fn log(service: &Service, tx: &mut Tx<'_>, refused: &[(Bad, At)]) -> Result<(), Fault> {
-    let mut full = BTreeSet::new();
-    for (Bad { client, why }, at) in refused {
-        if full.contains(client) {
-            continue;
-        }
-        tx.turn_to(*at);
-        match db::lockout::pour(tx.conn, &bucket(service, *client), REFUSALS_OF_CLIENT, tx.now)? {
-            Gate::Open => tx.note(Event::refused(
-                Actor::Anonymous,
-                Action::ClientRefused,
-                Subject::Client(*client),
-                why,
-            )),
-            Gate::Closed(_) => {
-                full.insert(*client);
+    let Some((_, at)) = to_log.first().and_then(|(_, refused)| refused.first()).copied() else {
+        return Ok(());
+    };
+    // A transaction of its own, and the clients in their order: of two servers that want the same rows one waits, and neither for the other.
+    service.write_together(conn, at, |tx| {
+        for (bucket, refused) in &to_log {
+            for (Bad { client, why }, at) in refused {
+                tx.turn_to(*at);
+                if db::lockout::pour(tx.conn, bucket, REFUSALS_OF_CLIENT, tx.now)? != Gate::Open {
+                    break;
+                }
+                let subject = Subject::Client(*client);
+                tx.note(Event::refused(Actor::Anonymous, Action::ClientRefused, subject, why));
             }
         }
-    }
-    Ok(())
-}
-
-fn bucket(service: &Service, client: ClientId) -> [u8; 32] {
-    service.hasher.hash(Purpose::ClientBucket, &[client.bytes()])
+        Ok(())
+    })
 }
 
 /// A client that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only [`hold`] and

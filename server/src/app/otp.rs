@@ -1,8 +1,8 @@
 //! `urn:countersign:params:oauth:grant-type:otp`: a code, once, for a token, from an application that has checked the first factor itself.
 //! The busiest path of all, so it takes many requests at a time ([`exchange_all`]).
 //!
-//! 1. The applications: each is read once, however many requests it sent. Whoever is none takes no writer's place.
-//! 2. One transaction for all: the applications are held, then the steps of `app/verify` and `app/issue`, each one statement for everybody.
+//! 1. The applications ([`admit_all`]): each is read once, however many requests it sent. Whoever is none goes no further.
+//! 2. One transaction for all ([`exchange_all`]): the applications are held, then the steps of `app/verify` and `app/issue`, each one statement for everybody.
 //!    No password is hashed and nothing is signed while it is open.
 //! 3. After its commit every caller signs its own token.
 //!
@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use mobile_core::Code;
 
-use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all, to_log};
+use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
@@ -40,7 +40,7 @@ pub struct OtpRequest {
     pub details: Details,
 }
 
-/// A request as it waits for others.
+/// A request as it comes in.
 pub struct Asked {
     /// The application.
     pub credentials: Credentials,
@@ -50,84 +50,88 @@ pub struct Asked {
     pub at: At,
 }
 
-/// A request that may go on: its application is known, and may ask for this.
-struct Admitted<'a> {
+/// A request that may go on: its application is known, and may ask for this. Only [`admit_all`] makes it.
+pub struct Admitted {
     client: Rc<Client>,
     extent: Extent,
-    request: &'a OtpRequest,
+    username: UserName,
+    otp: Code,
     at: At,
 }
 
-/// What each request comes to, in their order. No user may be named twice.
+impl Admitted {
+    /// Whose code it is said to be.
+    pub const fn username(&self) -> &UserName {
+        &self.username
+    }
+}
+
+/// Looks who asks, for each request in their order. Nothing is written but what the log has room for.
 ///
 /// If what is stored for one of them is broken, each is done over by itself; if the database does not answer, that is everybody's outcome.
-pub fn exchange_all(service: &Service, conn: &mut Conn, requests: &[Asked]) -> Vec<Result<Recorded, Stop>> {
-    match exchange_together(service, conn, requests) {
-        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(Stop::Refused)).collect(),
-        Err(Fault::Database(why)) => {
-            requests.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
+pub fn admit_all(service: &Service, conn: &mut Conn, asked: Vec<Asked>) -> Vec<Result<Admitted, Stop>> {
+    match look(service, conn, &asked) {
+        Ok(shown) => {
+            asked.into_iter().zip(shown).map(|(asked, shown)| Ok(admit(service, asked, shown)?)).collect()
         }
-        Err(fault) if requests.len() == 1 => vec![Err(fault.into())],
-        Err(_) => requests.chunks(1).flat_map(|alone| exchange_all(service, conn, alone)).collect(),
+        Err(Fault::Database(why)) => asked.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect(),
+        Err(fault) if asked.len() == 1 => vec![Err(fault.into())],
+        Err(_) => asked.into_iter().flat_map(|alone| admit_all(service, conn, vec![alone])).collect(),
     }
 }
 
-fn exchange_together(
+fn look(service: &Service, conn: &mut Conn, asked: &[Asked]) -> Result<Vec<Shown>, Fault> {
+    let credentials: Vec<_> = asked.iter().map(|one| &one.credentials).collect();
+    let shown = recognise_all(service, conn, &credentials)?;
+    let bad: Vec<_> = asked
+        .iter()
+        .zip(&shown)
+        .filter_map(|(asked, shown)| match shown {
+            Shown::Bad(bad) => Some((*bad, asked.at)),
+            Shown::Its(_) | Shown::Unknown => None,
+        })
+        .collect();
+    log(service, conn, &bad)?;
+    Ok(shown)
+}
+
+fn admit(service: &Service, asked: Asked, shown: Shown) -> Result<Admitted, Refusal> {
+    let Shown::Its(client) = shown else { return Err(Refusal::InvalidClient) };
+    let Asked { request: OtpRequest { username, otp, scope, audience, details }, at, .. } = asked;
+    client.must_have(Grant::Otp)?;
+    details.must_be_of(&client.detail_types)?;
+    let extent = Extent {
+        scope: client.scopes.for_user(scope.as_ref())?,
+        details,
+        audience: client.audience(audience.as_deref(), &service.issuer)?,
+    };
+    Ok(Admitted { client, extent, username, otp, at })
+}
+
+/// What each request comes to, in their order: all in one transaction. No user may be named twice.
+///
+/// If that breaks on what is stored for one of them, each is done in its own; if the database does not answer, that is everybody's outcome.
+pub fn exchange_all(
     service: &Service,
     conn: &mut Conn,
-    requests: &[Asked],
-) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
-    let credentials: Vec<_> = requests.iter().map(|one| &one.credentials).collect();
-    let (mut outcomes, mut going_on, mut bad) = (Vec::with_capacity(requests.len()), Vec::new(), Vec::new());
-    for (asked, shown) in requests.iter().zip(recognise_all(service, conn, &credentials)?) {
-        let admitted = match shown {
-            Shown::Its(client) => admit(service, client, asked),
-            Shown::Unknown => Err(Refusal::InvalidClient),
-            Shown::Bad(why) => {
-                bad.push((why, asked.at));
-                Err(Refusal::InvalidClient)
-            }
-        };
-        outcomes.push(admitted.map(|one| going_on.push(one)));
-    }
-    let bad = to_log(service, conn, &bad)?;
-    let mut done = match requests.first() {
-        Some(first) if !going_on.is_empty() || !bad.is_empty() => {
-            service.write_together(conn, first.at, |tx| {
-                log(service, tx, &bad)?;
-                check_and_issue(service, tx, &going_on)
-            })?
+    admitted: &[Admitted],
+) -> Vec<Result<Recorded, Stop>> {
+    let Some(first) = admitted.first() else { return Vec::new() };
+    match service.write_together(conn, first.at, |tx| check_and_issue(service, tx, admitted)) {
+        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(Stop::Refused)).collect(),
+        Err(Fault::Database(why)) => {
+            admitted.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
         }
-        _ => Vec::new(),
+        Err(fault) if admitted.len() == 1 => vec![Err(fault.into())],
+        Err(_) => admitted.chunks(1).flat_map(|alone| exchange_all(service, conn, alone)).collect(),
     }
-    .into_iter();
-    let mut outcome = |admitted: Result<(), Refusal>| match admitted {
-        Ok(()) => done.next().ok_or(Fault::Corrupt { what: "number of outcomes" }),
-        Err(refusal) => Ok(Err(refusal)),
-    };
-    outcomes.into_iter().map(&mut outcome).collect()
-}
-
-fn admit<'a>(service: &Service, client: Rc<Client>, asked: &'a Asked) -> Result<Admitted<'a>, Refusal> {
-    let Asked { request, at, .. } = asked;
-    client.must_have(Grant::Otp)?;
-    request.details.must_be_of(&client.detail_types)?;
-    let extent = Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?,
-        details: request.details.clone(),
-        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-    };
-    Ok(Admitted { client, extent, request, at: *at })
 }
 
 fn check_and_issue(
     service: &Service,
     tx: &mut Tx<'_>,
-    admitted: &[Admitted<'_>],
+    admitted: &[Admitted],
 ) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
-    if admitted.is_empty() {
-        return Ok(Vec::new());
-    }
     let holds = Holds::take(tx, admitted.iter().map(|one| one.client.id))?;
     let held: Vec<_> = admitted.iter().map(|one| holds.of(&one.client)).collect();
     let going_on: Vec<_> =
@@ -135,8 +139,8 @@ fn check_and_issue(
     let at_gate: Vec<_> = going_on
         .iter()
         .map(|one| TryByName {
-            name: &one.request.username,
-            stranger: Who::stranger_id(service, &one.request.username),
+            name: &one.username,
+            stranger: Who::stranger_id(service, &one.username),
             now: one.at.now,
         })
         .collect();
@@ -148,7 +152,7 @@ fn check_and_issue(
             actor: Actor::Client(one.client.id),
             who: owner.map_or(Who::Stranger(at_gate.stranger), Who::User),
             passed,
-            code: &one.request.otp,
+            code: &one.otp,
             among: Factors::Active,
             at: one.at,
         })

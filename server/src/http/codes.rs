@@ -3,111 +3,189 @@
 //! One thread takes whatever waits, up to [`TOGETHER`], and answers after the commit. A lone request is taken at once, so it waits for
 //! nobody; while a commit is under way others gather, so the more there is to do, the less each costs. There is no timer.
 //!
-//! A user stands in a group once: a second code of the same name waits for the next.
+//! Before that each is asked whose it is: whoever is no application is answered at once, and stands in nobody's way. A user stands in a group
+//! once: a second code of the same name waits for the next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::app::context::{Service, Stop};
 use crate::app::issue::Recorded;
-use crate::app::otp::{Asked, exchange_all};
+use crate::app::otp::{Admitted, Asked, admit_all, exchange_all};
+use crate::clock::moment;
 use crate::db::Database;
 use crate::error::Fault;
 
 /// Most requests of one transaction. Others that write wait as long as one takes.
 const TOGETHER: usize = 256;
 
-/// A request and where its outcome goes.
-struct Waiting {
-    asked: Asked,
-    reply: oneshot::Sender<Result<Recorded, Stop>>,
+/// Most codes of one name that wait: each goes with another group, so they would fill the line for all others.
+const OF_ONE_NAME: usize = 64;
+
+/// How long a code waits for its group before it is refused, unused: its caller has given up, or will soon.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request, and where its outcome goes.
+struct Waiting<T> {
+    request: T,
+    reply: Reply,
+}
+
+/// The way back to whoever asked. Its place is free again when this is dropped.
+struct Reply {
+    to: oneshot::Sender<Result<Recorded, Stop>>,
+    since: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reply {
+    /// Whoever hung up meanwhile has lost a code, as with any reply that does not arrive.
+    fn send(self, outcome: Result<Recorded, Stop>) {
+        let _ = self.to.send(outcome);
+    }
 }
 
 /// The way in. The thread ends when this is dropped.
 pub(super) struct Codes {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::UnboundedSender<Waiting<Asked>>,
+    places: Arc<Semaphore>,
 }
 
 impl Codes {
-    /// Starts the thread. `limit` requests may wait; beyond that the server sheds load, before memory grows and before callers have given up.
+    /// Starts the thread. `limit` requests may be under way; beyond that the server sheds load, before memory grows and before callers have given
+    /// up.
     pub(super) fn start(service: Arc<Service>, database: Database, limit: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(limit);
+        let (queue, arriving) = mpsc::unbounded_channel();
         thread::Builder::new()
             .name("codes".to_owned())
-            .spawn(move || work(&service, &database, waiting))
+            .spawn(move || work(&service, &database, arriving))
             .expect("a thread can be started");
-        Self { queue }
+        Self { queue, places: Arc::new(Semaphore::new(limit)) }
     }
 
     /// Waits for a request's turn and its commit.
     pub(super) async fn exchange(&self, asked: Asked) -> Result<Recorded, Stop> {
-        let (reply, outcome) = oneshot::channel();
-        self.queue.try_send(Waiting { asked, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::Busy("too many codes are waiting"),
-            TrySendError::Closed(_) => Fault::Busy("the server is stopping"),
-        })?;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| Fault::Busy("too many codes are waiting"))?;
+        let (to, outcome) = oneshot::channel();
+        let reply = Reply { to, since: moment(), _place: place };
+        let gone = |_| Fault::Busy("the server is stopping");
+        self.queue.send(Waiting { request: asked, reply }).map_err(gone)?;
         // Only a panic keeps the thread from answering.
         outcome.await.map_err(Fault::while_("exchanging a code"))?
     }
 }
 
-fn work(service: &Service, database: &Database, mut queue: mpsc::Receiver<Waiting>) {
-    let mut backlog = VecDeque::new();
+fn work(service: &Service, database: &Database, mut queue: mpsc::UnboundedReceiver<Waiting<Asked>>) {
+    let mut line = Line::default();
     loop {
-        if backlog.is_empty() {
+        let mut arrived = Vec::new();
+        if line.is_empty() {
             match queue.blocking_recv() {
-                Some(first) => backlog.push_back(first),
+                Some(first) => arrived.push(first),
                 None => return,
             }
         }
-        // What waits in the backlog came first; only as much is taken on top of it as fits into one transaction.
-        while backlog.len() < TOGETHER {
-            match queue.try_recv() {
-                Ok(next) => backlog.push_back(next),
-                Err(_) => break,
-            }
+        while let Ok(next) = queue.try_recv() {
+            arrived.push(next);
         }
-        let group = group(&mut backlog);
-        // A panic is one group's misfortune: its callers hear of a fault, and the thread goes on.
-        let _ = catch_unwind(AssertUnwindSafe(|| answer(service, database, group)));
+        // A panic is the misfortune of those that it is about: their callers hear of a fault, and the thread goes on.
+        let _ = catch_unwind(AssertUnwindSafe(|| serve(service, database, &mut line, arrived)));
     }
 }
 
-/// Takes the first request of every user, up to [`TOGETHER`].
-fn group(backlog: &mut VecDeque<Waiting>) -> Vec<Waiting> {
-    let (mut names, mut group, mut later) = (HashSet::new(), Vec::new(), VecDeque::new());
-    for waiting in backlog.drain(..) {
-        // Nobody waits for an answer any more: a caller that hung up has used nothing.
-        if waiting.reply.is_closed() {
-            continue;
-        }
-        if group.len() < TOGETHER && names.insert(waiting.asked.request.username.folded().to_owned()) {
-            group.push(waiting);
-        } else {
-            later.push_back(waiting);
-        }
-    }
-    *backlog = later;
-    group
-}
-
-fn answer(service: &Service, database: &Database, group: Vec<Waiting>) {
-    let (requests, replies): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|waiting| (waiting.asked, waiting.reply)).unzip();
-    let outcomes = match database.connection() {
-        Ok(mut conn) => exchange_all(service, &mut conn, &requests),
+/// Lets those that arrived join the line, if they may, and answers the next group.
+fn serve(service: &Service, database: &Database, line: &mut Line, arrived: Vec<Waiting<Asked>>) {
+    let mut conn = match database.connection() {
+        Ok(conn) => conn,
         Err(fault) => {
             let why = fault.to_string();
-            requests.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect()
+            let everybody = arrived.into_iter().map(|one| one.reply).chain(line.clear());
+            return everybody.for_each(|reply| reply.send(Err(Fault::Database(why.clone()).into())));
         }
     };
-    for (reply, outcome) in replies.into_iter().zip(outcomes) {
-        // Whoever hung up meanwhile has lost a code, as with any reply that does not arrive.
-        let _ = reply.send(outcome);
+    let (asked, replies): (Vec<_>, Vec<_>) = apart(arrived);
+    for (admitted, reply) in admit_all(service, &mut conn, asked).into_iter().zip(replies) {
+        match admitted {
+            Ok(request) => line.join(Waiting { request, reply }),
+            Err(stop) => reply.send(Err(stop)),
+        }
+    }
+    let (group, replies): (Vec<_>, Vec<_>) = apart(line.group(moment()));
+    for (outcome, reply) in exchange_all(service, &mut conn, &group).into_iter().zip(replies) {
+        reply.send(outcome);
+    }
+}
+
+fn apart<T>(waiting: Vec<Waiting<T>>) -> (Vec<T>, Vec<Reply>) {
+    waiting.into_iter().map(|one| (one.request, one.reply)).unzip()
+}
+
+/// Those that wait for a group, in the order in which they came.
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<Waiting<Admitted>>,
+    of_name: HashMap<String, usize>,
+}
+
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The last place, unless too many of the same name wait.
+    fn join(&mut self, new: Waiting<Admitted>) {
+        let count = self.of_name.entry(new.request.username().folded().to_owned()).or_default();
+        if *count >= OF_ONE_NAME {
+            return new.reply.send(Err(Fault::Busy("too many codes of one user are waiting").into()));
+        }
+        *count += 1;
+        self.waiting.push_back(new);
+    }
+
+    /// Takes the first request of every user, up to [`TOGETHER`].
+    fn group(&mut self, now: Instant) -> Vec<Waiting<Admitted>> {
+        let (mut names, mut group, mut later) = (HashSet::new(), Vec::new(), VecDeque::new());
+        while group.len() < TOGETHER
+            && let Some(one) = self.waiting.pop_front()
+        {
+            let name = one.request.username().folded();
+            if one.reply.to.is_closed() {
+                // Nobody waits for an answer any more: a caller that hung up has used nothing.
+                self.leave(name);
+            } else if now.saturating_duration_since(one.reply.since) > PATIENCE {
+                self.leave(name);
+                one.reply.send(Err(Fault::Busy("no group had room for the code in time").into()));
+            } else if names.contains(name) {
+                later.push_back(one);
+            } else {
+                self.leave(name);
+                names.insert(name.to_owned());
+                group.push(one);
+            }
+        }
+        later.append(&mut self.waiting);
+        self.waiting = later;
+        group
+    }
+
+    fn leave(&mut self, name: &str) {
+        if let Some(count) = self.of_name.get_mut(name) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_name.remove(name);
+            }
+        }
+    }
+
+    /// Sends everybody away.
+    fn clear(&mut self) -> impl Iterator<Item = Reply> {
+        self.of_name.clear();
+        self.waiting.drain(..).map(|one| one.reply)
     }
 }

@@ -12,7 +12,8 @@ use countersign::app::client::NewClient;
 use countersign::app::client_auth::Credentials;
 use countersign::app::context::{At, ConsolePolicy, Service, Stop};
 use countersign::app::factor::{Enrolled, NewFactor};
-use countersign::app::otp::{Asked, OtpRequest};
+use countersign::app::issue::Recorded;
+use countersign::app::otp::{self, Asked, OtpRequest};
 use countersign::app::outbox::{Outcome, send_next};
 use countersign::app::user::NewUser;
 use countersign::clock::Clock;
@@ -698,4 +699,14 @@ pub fn unique() -> u64 {
 /// A client's name that no other client has.
 pub fn unused_name() -> &'static str {
     Box::leak(format!("client-{}", unique()).into_boxed_str())
+}
+
+/// What codes that come together are answered, in their order. No user may be named twice by whoever is an application.
+pub fn exchange_all(service: &Service, conn: &mut Conn, asked: Vec<Asked>) -> Vec<Result<Recorded, Stop>> {
+    let (mut admitted, mut outcomes) = (Vec::new(), Vec::new());
+    for one in otp::admit_all(service, conn, asked) {
+        outcomes.push(one.map(|one| admitted.push(one)));
+    }
+    let mut exchanged = otp::exchange_all(service, conn, &admitted).into_iter();
+    outcomes.into_iter().map(|one| one.and_then(|()| exchanged.next().unwrap())).collect()
 }

@@ -11,13 +11,13 @@ use countersign::app;
 use countersign::app::audit::Proof;
 use countersign::app::context::Stop;
 use countersign::app::issue::Issued;
-use countersign::app::otp::{Asked, exchange_all};
+use countersign::app::otp::Asked;
 use countersign::db::Conn;
 use countersign::domain::client::Grant;
 use countersign::http::Limits;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once};
+use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once, exchange_all};
 use crate::{Backend, tests};
 
 tests![
@@ -25,6 +25,9 @@ tests![
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_group_on_either_of_two_servers_spends_every_code_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
+    whoever_is_no_client_stands_in_nobodys_way,
+    codes_of_one_name_do_not_fill_the_line,
+    a_code_that_waited_too_long_is_refused_and_stays_good,
     more_requests_than_the_server_keeps_are_shed,
     passwords_leave_half_of_the_threads_to_others,
     whoever_is_no_client_takes_no_place_of_a_password,
@@ -32,7 +35,7 @@ tests![
 ];
 
 /// What the group comes to; refusals as their codes.
-fn exchange(app: &App, group: &[Asked]) -> Vec<Result<Issued, &'static str>> {
+fn exchange(app: &App, group: Vec<Asked>) -> Vec<Result<Issued, &'static str>> {
     let outcomes = app.operate(|service, conn, _| Ok(exchange_all(service, conn, group))).unwrap();
     outcomes
         .into_iter()
@@ -69,7 +72,7 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
     let wrong = bob.wrong_codes().next().unwrap();
     // Somebody who failed before: a success forgets it.
     shop.otp("frank", &frank.wrong_codes().next().unwrap()).must_be(400, "invalid_grant");
-    let group = [
+    let group = vec![
         shop.asked("alice", &alice.code(), None),
         shop.asked("bob", &wrong, None),
         shop.asked("carol", &replayed, None),
@@ -80,7 +83,7 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
         shop.asked("erin", &erin.code(), Some("users")),
         shop.asked("frank", &frank.code(), None),
     ];
-    let outcomes = exchange(&app, &group);
+    let outcomes = exchange(&app, group);
     let codes: Vec<&str> =
         outcomes.iter().map(|outcome| outcome.as_ref().err().copied().unwrap_or("")).collect();
     assert_eq!(
@@ -118,8 +121,8 @@ fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
     let spoil = "UPDATE factor_secret SET sealed = factor_id WHERE factor_id IN \
          (SELECT factor.id FROM factor JOIN \"user\" ON \"user\".id = factor.user_id WHERE name = 'bob')";
     app.place.connection().batch_execute(spoil).unwrap();
-    let group = phones.each_ref().map(|(name, phone)| shop.asked(name, &phone.code(), None));
-    let outcomes = exchange(&app, &group).into_iter().map(Result::err);
+    let group = phones.iter().map(|(name, phone)| shop.asked(name, &phone.code(), None)).collect();
+    let outcomes = exchange(&app, group).into_iter().map(Result::err);
     assert_eq!(outcomes.collect::<Vec<_>>(), [None, Some("broken"), None]);
     the_log_is_intact(&app);
 }
@@ -197,8 +200,8 @@ fn more_codes_than_the_server_keeps_are_shed_and_stay_good(on: Backend) {
             (user, code)
         })
         .collect();
-    // At most two are taken at first, and two wait behind them.
-    let replies = while_nobody_can_write(&app, 12, 4, |index| shop.otp(&phones[index].0, &phones[index].1));
+    // Two have a place until they are answered.
+    let replies = while_nobody_can_write(&app, 12, 10, |index| shop.otp(&phones[index].0, &phones[index].1));
     for reply in &replies {
         match reply.status {
             200 => {}
@@ -210,6 +213,101 @@ fn more_codes_than_the_server_keeps_are_shed_and_stay_good(on: Backend) {
     assert!(exchanged >= 2, "{replies:?}");
     let again = phones.iter().filter(|(user, code)| shop.otp(user, code).status == 200).count();
     assert_eq!(exchanged + again, 12, "a code that was shed is still good, and one that was not is used up");
+}
+
+/// Anybody can send requests in somebody's name. If each took a place in a group the line would move by one name a commit.
+fn whoever_is_no_client_stands_in_nobodys_way(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let names: Vec<String> = (0..8).map(|index| format!("user{index}")).collect();
+    let codes: Vec<(&String, String)> = names
+        .iter()
+        .map(|name| {
+            app.user(name);
+            (name, app.phone(name).code())
+        })
+        .collect();
+    let wrong = shop.with_secret("x");
+    let (noted, from) = (mpsc::channel(), 8 * 40);
+    thread::scope(|scope| {
+        let holder = &mut writers_held_up(&app);
+        for index in 0..from {
+            let (sender, wrong, shop, codes) = (noted.0.clone(), &wrong, &shop, &codes);
+            scope.spawn(move || {
+                let (name, code) = &codes[index % 8];
+                let is_flood = index >= 8;
+                let reply = if is_flood { wrong.otp(name, "123456") } else { shop.otp(name, code) };
+                sender.send((is_flood, reply)).unwrap();
+            });
+            if index == 0 {
+                // This one's group waits for the writer; all others gather behind it.
+                thread::sleep(Duration::from_millis(300));
+            }
+        }
+        thread::sleep(Duration::from_millis(700));
+        holder.batch_execute("ROLLBACK").unwrap();
+        let mut right = 0;
+        // Those that stand in nobody's way are answered with the second group, not in forty.
+        for _ in 0..from {
+            let (is_flood, reply) = noted.1.recv_timeout(Duration::from_secs(20)).unwrap();
+            if is_flood {
+                reply.must_be(401, "invalid_client");
+            } else {
+                reply.access_token();
+                right += 1;
+            }
+        }
+        assert_eq!(right, 8);
+    });
+    assert_eq!(names.iter().map(|name| app.failures(name)).max(), Some(0));
+}
+
+fn codes_of_one_name_do_not_fill_the_line(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    app.user("alice");
+    let code = app.phone("alice").code();
+    let mut holder = writers_held_up(&app);
+    let replies = thread::scope(|scope| {
+        let send = || {
+            let (shop, code) = (&shop, &code);
+            scope.spawn(move || shop.otp("alice", code))
+        };
+        // Of alice's one is taken at first, and 64 find room behind it.
+        let mut sent = vec![send()];
+        thread::sleep(Duration::from_millis(300));
+        sent.extend((1..100).map(|_| send()));
+        thread::sleep(Duration::from_secs(1));
+        holder.batch_execute("ROLLBACK").unwrap();
+        sent.into_iter().map(|reply| reply.join().unwrap().status).collect::<Vec<_>>()
+    });
+    let count = |status| replies.iter().filter(|reply| **reply == status).count();
+    assert_eq!((count(200), count(400) + count(503)), (1, 99), "{replies:?}");
+    assert!(count(400) >= 64 && count(503) > 0, "{replies:?}");
+}
+
+fn a_code_that_waited_too_long_is_refused_and_stays_good(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    app.user("alice");
+    let phone = app.phone("alice");
+    let (right, wrong) = (phone.code(), phone.wrong_code());
+    let mut holder = writers_held_up(&app);
+    let replies = thread::scope(|scope| {
+        let shop = &shop;
+        // One a group: the first waits for the writer until it gives up, the second after it until there is one. The third has waited for both.
+        let sent = [&wrong, &wrong, &right].map(|code| {
+            let reply = scope.spawn(move || shop.otp("alice", code));
+            thread::sleep(Duration::from_millis(300));
+            reply
+        });
+        thread::sleep(Duration::from_secs(7));
+        holder.batch_execute("ROLLBACK").unwrap();
+        sent.map(|reply| reply.join().unwrap())
+    });
+    assert_eq!(replies.each_ref().map(|reply| reply.status), [503, 400, 503], "{replies:?}");
+    assert!(replies[2].header("retry-after").is_some());
+    shop.otp("alice", &right).access_token();
 }
 
 fn more_requests_than_the_server_keeps_are_shed(on: Backend) {

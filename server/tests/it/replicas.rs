@@ -9,12 +9,11 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use countersign::app::otp::exchange_all;
 use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
-use crate::actors::App;
+use crate::actors::{App, exchange_all};
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
 use crate::process::{Installation, Process, Story, soon};
@@ -290,9 +289,8 @@ fn what_codes_ask_is_planned_once(on: Backend) {
         // More often than PostgreSQL tries before it decides.
         for _ in 0..5 {
             for group in [&people[..1], &people[1..]] {
-                let codes: Vec<_> =
-                    group.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect();
-                assert!(exchange_all(service, &mut conn, &codes).iter().all(Result::is_ok));
+                let codes = group.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect();
+                assert!(exchange_all(service, &mut conn, codes).iter().all(Result::is_ok));
             }
             app.clock.advance(30_000);
         }
