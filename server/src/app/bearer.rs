@@ -12,7 +12,7 @@ use crate::db::signing_key::StoredKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::authorization::ScopeRule;
-use crate::domain::id::ClientId;
+use crate::domain::id::{ClientId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::FACTORS;
 use crate::domain::time::Timestamp;
@@ -94,12 +94,36 @@ pub fn hand_out_pass(
     Ok(token)
 }
 
+/// Whatever `find` makes of what somebody shows, and holds its user until the transaction ends: no code is checked, and neither state nor
+/// factors are changed meanwhile. Found once more behind the hold, which may have waited for a reset, a lock or a new password: what was
+/// shown is over then.
+pub fn held<T>(
+    tx: &mut Tx<'_>,
+    find: impl Fn(&mut Conn, Timestamp) -> Result<T, Stop>,
+    user: impl Fn(&T) -> UserId,
+) -> Result<T, Stop> {
+    let whose = user(&find(tx.conn, tx.now)?);
+    db::lockout::hold(tx.conn, whose, tx.now)?;
+    let found = find(tx.conn, tx.now)?;
+    if user(&found) == whose { Ok(found) } else { Err(Refusal::InvalidToken.into()) }
+}
+
 /// Somebody looking after the own factors.
 pub enum Bearer {
     /// Has shown a password, and only that.
     Password(MfaToken),
     /// Has logged in, and may look after factors.
     LoggedIn(Login),
+}
+
+impl Bearer {
+    /// Whose factors.
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::Password(pass) => pass.user,
+            Self::LoggedIn(login) => login.user,
+        }
+    }
 }
 
 /// Takes an access token of a user for the issuer itself with this scope.

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{find_access_token, mfa_pass};
+use crate::app::bearer::{find_access_token, held, mfa_pass};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
@@ -55,6 +55,11 @@ fn find_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -
     // A token that some application got is no cookie.
     let login = record.filter(|record| record.client == ClientId::CONSOLE).and_then(|record| record.login);
     Ok(login.ok_or(Refusal::InvalidToken)?)
+}
+
+/// The same, and holds its user until the transaction ends.
+fn hold_login(service: &Service, tx: &mut Tx<'_>, token: &str) -> Result<Login, Stop> {
+    held(tx, |conn, now| find_login(service, conn, now, token), |login| login.user)
 }
 
 /// What every form carries that belongs to the browser with this cookie: another site can neither read nor compute it.
@@ -112,7 +117,7 @@ pub fn trust_device(
 ) -> Result<Option<Zeroizing<String>>, Stop> {
     let Some(seconds) = service.console.remember_device_s else { return Ok(None) };
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = hold_login(service, tx, token)?;
         if !login.used_second_factor() {
             return Err(Refusal::FactorNeeded.into());
         }
@@ -211,9 +216,8 @@ pub fn change_password(
     must_be_fresh(&find_login(service, conn, at.now, token)?, at.now)?;
     let hash = password::hash(new)?;
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = hold_login(service, tx, token)?;
         must_be_fresh(&login, tx.now)?;
-        db::lockout::hold(tx.conn, login.user, tx.now)?;
         db::user::set_password_hash(tx.conn, login.user, &hash)?;
         end_others(service, tx, &login)
     })

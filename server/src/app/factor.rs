@@ -3,7 +3,7 @@
 use mobile_core::phone::PhoneKey;
 use mobile_core::{Code, Counter, KeyUri, Kind, Origin, Secret, Totp};
 
-use crate::app::bearer::{Bearer, authenticate};
+use crate::app::bearer::{Bearer, authenticate, held};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::app::recovery_code::renew_in;
@@ -85,8 +85,7 @@ pub fn associate(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
     // First without a transaction, so that whoever has no good token never takes a writer's place.
     authenticate(service, conn, at.now, token)?;
     service.write(conn, at, |tx| {
-        let bearer = authenticate(service, tx.conn, tx.now, token)?;
-        let user = bearer.user(tx)?;
+        let (bearer, user) = hold(service, tx, token)?;
         bearer.must_reach_active_factors(tx, &user)?;
         let bucket = service.hasher.hash(Purpose::EnrolmentBucket, &[user.id.bytes()]);
         if let Gate::Closed(until) = db::lockout::pour(tx.conn, &bucket, ENROLMENTS_OF_USER, tx.now)? {
@@ -218,8 +217,7 @@ pub fn confirm_own(
     code: &Code,
 ) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let bearer = authenticate(service, tx.conn, tx.now, token)?;
-        let user = bearer.user(tx)?;
+        let (bearer, user) = hold(service, tx, token)?;
         bearer.must_reach_active_factors(tx, &user)?;
         let usable = db::factor::usable(tx.conn, user.id, tx.now)?;
         let pending = usable.iter().find(|own| own.summary.id == factor);
@@ -290,10 +288,7 @@ pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<Summary>, St
 
 /// A user's factors as the user sees them.
 pub fn list_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Vec<Summary>, Stop> {
-    let user = match authenticate(service, conn, at.now, token)? {
-        Bearer::Password(pass) => pass.user,
-        Bearer::LoggedIn(login) => login.user,
-    };
+    let user = authenticate(service, conn, at.now, token)?.user();
     Ok(unlapsed(conn, at, user)?)
 }
 
@@ -314,8 +309,7 @@ pub fn remove_own(
 ) -> Result<(), Stop> {
     authenticate(service, conn, at.now, token)?;
     service.write(conn, at, |tx| {
-        let bearer = authenticate(service, tx.conn, tx.now, token)?;
-        let user = bearer.user(tx)?;
+        let (bearer, user) = hold(service, tx, token)?;
         let found = find(tx, user.id, factor)?;
         if found.state == FactorState::Active {
             bearer.must_reach_active_factors(tx, &user)?;
@@ -324,7 +318,8 @@ pub fn remove_own(
     })
 }
 
-/// The operator or a manager removes one factor of a user. The sessions that it started end; recovery codes stay.
+/// The operator or a manager removes one factor of a user. The sessions that it started end; recovery codes stay. Where a help desk's resets
+/// need a second person, so does the last active factor: that is what a reset is for.
 pub fn remove(
     service: &Service,
     conn: &mut Conn,
@@ -335,6 +330,15 @@ pub fn remove(
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
         let found = find(tx, user.id, factor)?;
+        // Without the last one a password alone enrols a new phone: that is a reset.
+        let is_another = |own: &Summary| own.id != factor && own.state == FactorState::Active;
+        if service.console.reset_needs_approval
+            && tx.is_help_desk()
+            && found.state == FactorState::Active
+            && !db::factor::list(tx.conn, user.id)?.iter().any(is_another)
+        {
+            return Err(Refusal::OutOfReach.into());
+        }
         revoke(service, tx, tx.origin.manager, &user, &found)
     })
 }
@@ -362,18 +366,14 @@ fn revoke(
     Ok(())
 }
 
-impl Bearer {
-    /// The user, held like by `Tx::require_user`.
-    fn user(&self, tx: &mut Tx<'_>) -> Result<User, Stop> {
-        let id = match self {
-            Self::Password(pass) => pass.user,
-            Self::LoggedIn(login) => login.user,
-        };
-        db::lockout::hold(tx.conn, id, tx.now)?;
-        let user = db::user::find(tx.conn, id)?.filter(|user| user.state == UserState::Active);
-        Ok(user.ok_or(Refusal::InvalidToken)?)
-    }
+/// Whoever shows this, and the user, held.
+fn hold(service: &Service, tx: &mut Tx<'_>, token: &str) -> Result<(Bearer, User), Stop> {
+    let bearer = held(tx, |conn, now| authenticate(service, conn, now, token), Bearer::user)?;
+    let user = db::user::find(tx.conn, bearer.user())?.filter(|user| user.state == UserState::Active);
+    Ok((bearer, user.ok_or(Refusal::InvalidToken)?))
+}
 
+impl Bearer {
     /// A password alone, or a login without a code, may not touch the factors of a user who has an active one: else the second factor
     /// would be worth no more than the first.
     fn must_reach_active_factors(&self, tx: &mut Tx<'_>, user: &User) -> Result<(), Stop> {

@@ -62,6 +62,24 @@ pub struct Extent {
     pub audience: String,
 }
 
+impl Extent {
+    /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
+    pub fn still(
+        client: &Client,
+        issuer: &str,
+        scope: &str,
+        details: Details,
+        audience: &str,
+    ) -> Result<Self, Stop> {
+        let scope = Scopes::parse(scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+        Ok(Self {
+            scope: scope.refreshed(&client.scopes, None)?,
+            details: details.retain_types(&client.detail_types),
+            audience: client.audience(Some(audience), issuer)?,
+        })
+    }
+}
+
 /// A token that was recorded and is still to be written out: signing waits for the commit, so that no transaction waits for it.
 #[must_use]
 pub struct Recorded {

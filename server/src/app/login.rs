@@ -138,12 +138,16 @@ fn finish(
         db::lockout::clear(tx.conn, &buckets.user)?;
         let client = hold(tx, &client)?;
         let subject = Subject::User(user.id);
-        // Once more, since hashing took a while: the user may have been removed or locked.
+        // Once more, since hashing took a while: the user may have been removed or locked, or have another password.
         db::lockout::hold(tx.conn, user.id, tx.now)?;
-        let state = db::user::find(tx.conn, user.id)?.map(|user| user.state);
-        if state != Some(UserState::Active) {
+        let found = db::user::find(tx.conn, user.id)?.filter(|found| found.state == UserState::Active);
+        let Some(found) = found else {
             tx.note(Event::refused(actor, Action::PasswordChecked, subject, "user locked"));
             return Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }.into());
+        };
+        if found.password_hash != user.password_hash {
+            tx.note(Event::refused(actor, Action::PasswordChecked, subject, "changed meanwhile"));
+            return Err(Refusal::InvalidGrant.into());
         }
         let has_factor =
             db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);

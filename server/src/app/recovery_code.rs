@@ -1,6 +1,6 @@
 //! Recovery codes: made with the first enrolment, shown once, each good for one login without the phone.
 
-use crate::app::bearer::{logged_in, mfa_pass};
+use crate::app::bearer::{held, logged_in, mfa_pass};
 use crate::app::client_auth::{Asker, hold, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, issue};
@@ -16,7 +16,7 @@ use crate::domain::lockout;
 use crate::domain::notice::Notice;
 use crate::domain::recovery_code::{COUNT, FEW, RecoveryCode};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::{FACTORS, Scopes};
+use crate::domain::scope::FACTORS;
 use crate::domain::user::{User, UserName, UserState};
 use crate::error::Fault;
 use crate::random;
@@ -38,6 +38,7 @@ pub fn mfa_recovery_code(
     let (recorded, fresh) = service.write(conn, at, |tx| {
         let client = hold(tx, &client)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
+        let extent = Extent::still(&client, &service.issuer, &pass.scope, pass.details, &pass.audience)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
         let bucket = service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()]);
@@ -73,8 +74,6 @@ pub fn mfa_recovery_code(
         let fresh = add(service, tx, user)?;
         tx.note(Event::done(actor, Action::RecoveryCodeChecked, Subject::User(user)));
         tell(service, tx, &person)?;
-        let scope = Scopes::parse(&pass.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-        let extent = Extent { scope, details: pass.details, audience: pass.audience };
         Ok((issue(service, tx, client, Ground::RecoveryCode(spent), &extent)?, fresh))
     })?;
     Ok((recorded.sign()?, fresh))
@@ -99,12 +98,12 @@ pub fn count_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
 pub fn renew_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Vec<RecoveryCode>, Stop> {
     logged_in(service, conn, at.now, token, FACTORS)?;
     service.write(conn, at, |tx| {
-        let login = logged_in(service, tx.conn, tx.now, token, FACTORS)?;
+        let find = |conn: &mut Conn, now| logged_in(service, conn, now, token, FACTORS);
+        let login = held(tx, find, |login| login.user)?;
         login.must_be_fresh(tx.now)?;
         if !login.used_second_factor() {
             return Err(Refusal::FactorNeeded.into());
         }
-        db::lockout::hold(tx.conn, login.user, tx.now)?;
         renew_in(service, tx, Actor::User(login.user), login.user)
     })
 }

@@ -18,7 +18,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::time::OVER_KEPT_S;
 use crate::domain::token::RefreshToken;
-use crate::error::Fault;
 use crate::random;
 
 /// `refresh_token`.
@@ -48,12 +47,13 @@ pub fn refresh(
         if shown.expected(tx.now).is_none() {
             return reused(tx, &client, &shown);
         }
-        let login_scope = Scopes::parse(&shown.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
         // Before the exchange: what is refused here costs no token.
+        let left =
+            Extent::still(&client, &service.issuer, &shown.scope, shown.details.clone(), &shown.audience)?;
         let extent = Extent {
-            scope: login_scope.refreshed(&client.scopes, scope)?,
-            details: shown.details.clone().narrowed_to(details)?,
-            audience: client.audience(Some(&shown.audience), &service.issuer)?,
+            scope: left.scope.refreshed(&client.scopes, scope)?,
+            details: left.details.narrowed_to(details)?,
+            audience: left.audience,
         };
         let successor = TokenId::new(random::id(tx.now));
         let ends_at = session_end(&client, tx.now, shown.login.limit_at);

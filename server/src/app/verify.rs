@@ -26,7 +26,6 @@ use crate::domain::id::{FactorId, UserId};
 use crate::domain::lockout;
 use crate::domain::notice::{LockedBy, Notice};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Amr;
 use crate::domain::user::{UserName, UserState};
@@ -46,13 +45,12 @@ pub fn mfa_otp(
     let recorded = service.write(conn, at, |tx| {
         let client = hold(tx, &client)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
+        let extent = Extent::still(&client, &service.issuer, &pass.scope, pass.details, &pass.audience)?;
         let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
-        let extent =
-            Extent { scope: kept_scope(&pass.scope)?, details: pass.details, audience: pass.audience };
         issue(service, tx, client, Ground::Code(spent, WithPassword::Seen), &extent)
     })?;
     Ok(recorded.sign()?)
@@ -70,11 +68,6 @@ pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Co
         tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
         Ok(db::session::refreshen(tx.conn, login.session, Amr::PasswordAndOtp, tx.now)?)
     })
-}
-
-/// The scope that was asked for with the password.
-fn kept_scope(stored: &str) -> Result<Scopes, Fault> {
-    Scopes::parse(stored).map_err(|_| Fault::Corrupt { what: "scope" })
 }
 
 /// Whose code is checked.

@@ -133,6 +133,13 @@ impl Details {
         if known { Ok(()) } else { Err(Refusal::InvalidAuthorizationDetails) }
     }
 
+    /// What is left of these types.
+    #[must_use]
+    pub fn retain_types(mut self, types: &[String]) -> Self {
+        self.0.retain(|detail| types.contains(&detail.kind));
+        self
+    }
+
     /// What a refreshed token gets: the login's, or what is asked for, if every entry is within one of the login's (RFC 9396 s6.1).
     pub fn narrowed_to(self, asked: Option<Self>) -> Result<Self, Refusal> {
         let Some(asked) = asked else { return Ok(self) };

@@ -8,7 +8,7 @@ use countersign::domain::user::UserName;
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
-use crate::actors::{App, Client, ClientSpec, Phone, Reply};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, Reply};
 use crate::{Backend, tests};
 
 tests![
@@ -26,6 +26,7 @@ tests![
     details_need_the_clients_type_and_the_users_grant,
     details_are_in_the_token_the_reply_and_introspection,
     details_never_widen_at_refresh,
+    what_an_application_has_no_more_it_is_not_given_later_either,
     malformed_details_are_refused_and_cost_no_code,
     details_travel_with_the_mfa_token,
     a_clients_own_token_has_no_grants,
@@ -314,6 +315,41 @@ fn details_are_in_the_token_the_reply_and_introspection(on: Backend) {
     assert!(client.introspect(&token).body.get("authorization_details").is_none());
 }
 
+/// The application's registration is narrowed between the password and the code, or between two refreshes.
+fn what_an_application_has_no_more_it_is_not_given_later_either(on: Backend) {
+    let app = App::start(on);
+    let wide =
+        ClientSpec { audiences: &["https://payments.example"], ..spec("payments orders offline_access") };
+    let client = app.client_with(wide);
+    app.user_with_password("alice");
+    give(&app, &[user("alice")], &detail(COMMENT), None);
+    let phone = app.phone("alice");
+    let asked = format!("[{COMMENT}]");
+    let begin = |audience: &str| {
+        let mut fields = vec![
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("authorization_details", &asked),
+        ];
+        fields.extend((!audience.is_empty()).then_some(("audience", audience)));
+        client.token(&fields).text("mfa_token").to_owned()
+    };
+    let (first, second, third) = (begin(""), begin(""), begin("https://payments.example"));
+    let before = client.mfa_otp(&first, &phone.code());
+    assert!(before.text("scope").contains("payments") && before.body.get("authorization_details").is_some());
+    let narrow = "UPDATE client SET scopes = 'offline_access orders', detail_types = '', audiences = ''";
+    app.place.connection().batch_execute(narrow).unwrap();
+    app.next_step();
+    client.mfa_otp(&third, &phone.code()).must_be(400, "invalid_target");
+    assert_eq!(app.failures("alice"), 0);
+    let after = client.mfa_otp(&second, &phone.code());
+    for reply in [client.refresh(before.text("refresh_token")), after] {
+        assert_eq!(reply.text("scope"), "offline_access orders");
+        assert!(reply.body.get("authorization_details").is_none(), "{reply:?}");
+    }
+}
+
 fn details_never_widen_at_refresh(on: Backend) {
     let app = App::start(on);
     let (phone, client) = (alice(&app), app.client_with(spec("offline_access")));
@@ -366,7 +402,7 @@ fn details_travel_with_the_mfa_token(on: Backend) {
     let reply = client.token(&[
         ("grant_type", "password"),
         ("username", "alice"),
-        ("password", crate::actors::PASSWORD),
+        ("password", PASSWORD),
         ("authorization_details", &details),
     ]);
     let reply = client.mfa_otp(reply.text("mfa_token"), &phone.code());

@@ -678,6 +678,11 @@ pub fn at_once<T: Send>(threads: usize, body: impl Fn(usize) -> T + Sync) -> Vec
 
 /// How many rows a table has.
 pub fn count_rows(place: &Place, table: &str) -> i64 {
+    count(&mut place.connection(), &format!("\"{table}\""))
+}
+
+/// How many rows there are after `FROM`.
+pub fn count(conn: &mut Conn, from: &str) -> i64 {
     use diesel::QueryableByName;
     use diesel::prelude::*;
 
@@ -686,8 +691,8 @@ pub fn count_rows(place: &Place, table: &str) -> i64 {
         #[diesel(sql_type = diesel::sql_types::BigInt)]
         rows: i64,
     }
-    let query = format!("SELECT count(*) AS rows FROM \"{table}\"");
-    diesel::sql_query(query).get_result::<Count>(&mut *place.connection()).unwrap().rows
+    let query = format!("SELECT count(*) AS rows FROM {from}");
+    diesel::sql_query(query).get_result::<Count>(conn).unwrap().rows
 }
 
 /// A number that no other call in this run returns.

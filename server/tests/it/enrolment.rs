@@ -1,12 +1,15 @@
 //! Enrolling by QR code, confirming, removing, resetting.
 
+use std::time::Duration;
+
 use countersign::app;
 use countersign::app::factor::NewFactor;
 use countersign::domain::client::{Grant, SecondFactor};
 use countersign::domain::user::UserName;
+use diesel::connection::SimpleConnection as _;
 use mobile_core::Code;
 
-use crate::actors::{App, Client, ClientSpec, ISSUER};
+use crate::actors::{App, Client, ClientSpec, ISSUER, Reply};
 use crate::{Backend, tests};
 
 tests![
@@ -20,6 +23,7 @@ tests![
     a_login_without_a_code_may_not,
     nobody_reaches_another_users_factors,
     a_reset_kills_factors_sessions_and_tokens_at_once,
+    what_was_begun_before_a_reset_adds_nothing_after_it,
     an_expired_mfa_token_is_over,
     an_mfa_token_is_good_for_one_login,
     an_mfa_token_belongs_to_its_client,
@@ -230,6 +234,44 @@ fn a_reset_kills_factors_sessions_and_tokens_at_once(on: Backend) {
     let fresh = app.scan(&app.associate(&mfa_token));
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
     client.mfa_otp(&mfa_token, &fresh.code()).access_token();
+}
+
+/// A password's pass and a login that were good when the request came, and not any more when it had its turn.
+fn what_was_begun_before_a_reset_adds_nothing_after_it(on: Backend) {
+    let app = App::start(on);
+    let client = factors_client(&app);
+    let (phone, token) = enrolled(&app, &client, "alice");
+    app.user_with_password("bob");
+    let pass = client.mfa_token("bob");
+    // Their rows, which whoever changes factors has to have, are there.
+    for name in ["alice", "bob"] {
+        client.mfa_otp(&client.mfa_token(name), &phone.wrong_code()).must_be(400, "invalid_grant");
+    }
+    let factor = app.get_as("/mfa/authenticators", &token).body[0]["id"].as_str().unwrap().to_owned();
+    let recovery_codes =
+        || app.post("/mfa/recovery-codes", &[("authorization", &format!("Bearer {token}"))], b"");
+    let requests: [&(dyn Fn() -> Reply + Sync); 4] =
+        [&|| app.associate(&pass), &|| app.associate(&token), &recovery_codes, &|| {
+            app.delete_as(&format!("/mfa/authenticators/{factor}"), &token)
+        }];
+    let mut other = app.place.connection();
+    let begin = if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    other.batch_execute(&format!("{begin}; UPDATE lockout SET failures = failures")).unwrap();
+    let replies = std::thread::scope(|scope| {
+        let sent = requests.map(|request| scope.spawn(request));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(sent.iter().all(|one| !one.is_finished()));
+        other.batch_execute("DELETE FROM mfa_token; UPDATE session SET revoked_at = 1; COMMIT").unwrap();
+        sent.map(|one| one.join().unwrap())
+    });
+    for reply in replies {
+        reply.must_be_problem(401, "invalid_token");
+    }
+    let count = |name: &str| {
+        let name = UserName::parse(name).unwrap();
+        app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().factors.len()
+    };
+    assert_eq!((count("alice"), count("bob")), (1, 0));
 }
 
 fn an_expired_mfa_token_is_over(on: Backend) {

@@ -1,8 +1,9 @@
 //! The first factor: passwords, and guessing them.
 
 use countersign::domain::client::SecondFactor;
+use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, PASSWORD, at_once};
+use crate::actors::{App, ClientSpec, PASSWORD, at_once, count};
 use crate::{Backend, tests};
 
 tests![
@@ -15,6 +16,7 @@ tests![
     tries_during_a_users_wait_cost_the_address_nothing,
     right_passwords_in_parallel_are_all_let_in,
     wrong_passwords_in_parallel_buy_no_tries,
+    an_old_password_under_way_is_no_good_once_there_is_a_new_one,
     a_user_without_a_password_has_none_that_fits,
     an_optional_second_factor_is_asked_for_once_there_is_one,
     scope_and_audience_are_kept_until_the_code_comes,
@@ -134,6 +136,36 @@ fn wrong_passwords_in_parallel_buy_no_tries(on: Backend) {
     let replies = at_once(32, |index| client.password("alice", &format!("guess number {index}")));
     let count = |status| replies.iter().filter(|reply| reply.status == status).count();
     assert_eq!((count(400), count(429)), (6, 26), "{replies:?}");
+}
+
+/// Hashing takes a while, and in that while somebody changes the password.
+fn an_old_password_under_way_is_no_good_once_there_is_a_new_one(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let client = app.client();
+    let new = "UPDATE \"user\" SET password_hash = 'another'";
+    let begin = if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    let (mut other, mut watcher) = (app.place.connection(), app.place.connection());
+    client.mfa_token("alice");
+    // Where it was not caught between its two transactions, once more.
+    let caught = (0..100).any(|_| {
+        std::thread::scope(|scope| {
+            let login = scope.spawn(|| client.password("alice", PASSWORD));
+            // A try counts as failed until it is known to be right.
+            while count(&mut watcher, "lockout WHERE failures > 0") == 0 && !login.is_finished() {}
+            other.batch_execute(&format!("{begin}; UPDATE lockout SET failures = failures")).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            if login.is_finished() {
+                other.batch_execute("ROLLBACK").unwrap();
+                login.join().unwrap().must_be(403, "mfa_required");
+                return false;
+            }
+            other.batch_execute(&format!("{new}; COMMIT")).unwrap();
+            login.join().unwrap().must_be(400, "invalid_grant");
+            true
+        })
+    });
+    assert!(caught);
 }
 
 fn a_user_without_a_password_has_none_that_fits(on: Backend) {

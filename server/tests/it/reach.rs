@@ -17,6 +17,7 @@ tests![
     a_client_cannot_reach_further_through_clients_or_users,
     an_application_does_not_remove_disable_or_disarm_itself,
     a_help_desk_helps_users_and_no_more,
+    a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
     a_managers_token_for_another_application_manages_nothing,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
@@ -203,6 +204,30 @@ fn a_managers_token_for_another_application_manages_nothing(on: Backend) {
         }
         call(&app, "GET", "/v1/users", &token, &Value::Null).must_be_problem(403, "insufficient_scope");
     }
+}
+
+/// Without one a password alone enrols a new phone: by another way that would be the reset which waits for a second person.
+fn a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone(on: Backend) {
+    let app = App::start_with_approvals(on);
+    let (_, desk) = staff(&app, "hel", Role::Helpdesk);
+    let (_, admin) = staff(&app, "ada", Role::Admin);
+    app.user("bob");
+    app.phone("bob");
+    app.phone("bob");
+    let factors = |token: &str| -> Vec<String> {
+        let shown = call(&app, "GET", "/v1/users/bob/factors", token, &Value::Null);
+        let items = must(200, &shown)["items"].as_array().unwrap().clone();
+        items
+            .iter()
+            .map(|factor| format!("/v1/users/bob/factors/{}", factor["id"].as_str().unwrap()))
+            .collect()
+    };
+    let both = factors(&desk);
+    must(204, &call(&app, "DELETE", &both[0], &desk, &Value::Null));
+    call(&app, "DELETE", &both[1], &desk, &Value::Null).must_be_problem(403, "out_of_reach");
+    assert_eq!(factors(&desk), both[1..]);
+    must(202, &call(&app, "POST", "/v1/users/bob/reset", &desk, &Value::Null));
+    must(204, &call(&app, "DELETE", &both[1], &admin, &Value::Null));
 }
 
 fn an_auditor_reads_and_changes_nothing(on: Backend) {
