@@ -9,14 +9,16 @@ use crate::domain::audit::{Action, Event, Subject};
 use crate::domain::authorization::{Access, ScopeRule};
 use crate::domain::id::{GrantId, GroupId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserName;
 use crate::error::Fault;
 use crate::random;
 
-/// Puts a rule in the place of the one of the same scope.
+/// Puts a rule in the place of the one of the same scope. Nobody tightens or loosens a management scope that the own token has not.
 pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -> Result<(), Stop> {
     service.write_by_name(conn, at, |tx| {
+        must_hold(tx, &rule.name)?;
         if !db::scope_rule::put(tx.conn, rule)? {
             return Err(Refusal::AlreadyExists { what: "scope" }.into());
         }
@@ -40,12 +42,17 @@ pub fn scope_page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<ScopeR
 /// Removes a scope's rule: the client alone rules it from now on.
 pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
+        must_hold(tx, name)?;
         if !db::scope_rule::remove(tx.conn, name)? {
             return Err(Refusal::NotFound { what: "scope" }.into());
         }
         tx.note(Event::done(tx.origin.manager, Action::ScopeRemoved, None).with(format!("scope={name}")));
         Ok(())
     })
+}
+
+fn must_hold(tx: &Tx<'_>, scope: &str) -> Result<(), Stop> {
+    Ok(tx.must_hold(&Scopes::parse(scope)?)?)
 }
 
 /// Adds a group without members.
@@ -231,6 +238,7 @@ pub fn give(
     access: &Access,
     span: Span,
 ) -> Result<Vec<GrantId>, Stop> {
+    let access = &access.clone().checked()?;
     if span.ends_at <= span.starts_at {
         return Err(Invalid::new("until", "is not after the start").into());
     }

@@ -299,7 +299,7 @@ fn unlapsed(conn: &mut Conn, at: At, user: UserId) -> Result<Vec<Summary>, Fault
 }
 
 /// A user removes a factor: a pending one with whatever could enrol it, an active one only with a login that used an active factor.
-/// The sessions that it started end.
+/// The sessions whose last code was its end.
 pub fn remove_own(
     service: &Service,
     conn: &mut Conn,
@@ -318,7 +318,7 @@ pub fn remove_own(
     })
 }
 
-/// The operator or a manager removes one factor of a user. The sessions that it started end; recovery codes stay. Where a help desk's resets
+/// The operator or a manager removes one factor of a user. The sessions whose last code was its end; recovery codes stay. Where a help desk's resets
 /// need a second person, so does the last active factor: that is what a reset is for.
 pub fn remove(
     service: &Service,

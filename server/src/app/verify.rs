@@ -66,7 +66,7 @@ pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Co
         let (actor, who) = (Actor::Client(asker.id), Who::User(login.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::Active)?;
         tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
-        Ok(db::session::refreshen(tx.conn, login.session, Amr::PasswordAndOtp, tx.now)?)
+        Ok(db::session::refreshen(tx.conn, login.session, spent.factor(), Amr::PasswordAndOtp, tx.now)?)
     })
 }
 

@@ -184,7 +184,8 @@ fn details_json(details: &Details, now: Timestamp) -> Value {
 /// When the wait for codes ends; none where there is no wait.
 fn locked_until(details: &Details, now: Timestamp) -> Option<String> {
     let until = details.standing.locked_until;
-    (until > now).then(|| if until == Timestamp::NEVER { "unlocked".to_owned() } else { until.to_string() })
+    lockout::is_wait(until, now)
+        .then(|| if until == Timestamp::NEVER { "unlocked".to_owned() } else { until.to_string() })
 }
 
 fn details_text(details: &Details, now: Timestamp) -> String {

@@ -14,7 +14,7 @@ use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
 use crate::db::{self, Conn};
 use crate::domain::id::UserId;
-use crate::domain::lockout::Leak;
+use crate::domain::lockout::{Leak, is_wait, longest_wait};
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserName;
 use crate::error::Fault;
@@ -198,17 +198,20 @@ impl PassedRow {
 }
 
 fn gate(locked_until: Timestamp, now: Timestamp) -> Gate {
-    if locked_until <= now { Gate::Open } else { Gate::Closed(locked_until) }
+    if is_wait(locked_until, now) { Gate::Closed(locked_until) } else { Gate::Open }
 }
 
 /// The failures of a subject that may try now, whose row is this transaction's from then on.
 fn open(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Option<i64>, Fault> {
     let open: Option<Failures> = directly!(conn, |own| Statement::new(
-        "UPDATE lockout SET attempted_at = ? WHERE subject = ? AND locked_until <= ? RETURNING failures",
+        "UPDATE lockout SET attempted_at = ? WHERE subject = ? \
+         AND (locked_until <= ? OR (locked_until > ? AND locked_until < ?)) RETURNING failures",
     )
     .bind::<BigInt, _>(now.millis())
     .bind::<Binary, _>(subject)
     .bind::<BigInt, _>(now.millis())
+    .bind::<BigInt, _>(longest_wait(now).millis())
+    .bind::<BigInt, _>(Timestamp::NEVER.millis())
     .get_result(own))
     .optional()?;
     Ok(open.map(|row| row.failures))
@@ -294,16 +297,18 @@ pub fn clear_all(conn: &mut Conn, users: &[UserId]) -> Result<(), Fault> {
 pub fn pour(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<Gate, Fault> {
     ensure(conn, bucket, now)?;
     let every = leak.every_s.saturating_mul(1000);
-    let full = full(leak, now);
+    let full = leak.full(now);
+    // Numbered in the order in which they appear: SQLite takes `$1` for a name.
     let poured = diesel::sql_query(
         "UPDATE lockout SET attempted_at = $1, \
-         locked_until = CASE WHEN locked_until > $1 THEN locked_until ELSE $1 END + $2 \
-         WHERE subject = $3 AND locked_until <= $4",
+         locked_until = CASE WHEN locked_until > $1 AND locked_until <= $2 THEN locked_until ELSE $1 END + $3 \
+         WHERE subject = $4 AND (locked_until <= $2 OR locked_until > $5)",
     )
     .bind::<BigInt, _>(now.millis())
+    .bind::<BigInt, _>(full.millis())
     .bind::<BigInt, _>(every)
     .bind::<Binary, _>(bucket)
-    .bind::<BigInt, _>(full.millis())
+    .bind::<BigInt, _>(leak.never_full(now).millis())
     .execute(conn)?;
     if poured == 1 {
         return Ok(Gate::Open);
@@ -314,12 +319,8 @@ pub fn pour(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Resul
 
 /// Whether [`pour`] would find room, as it looks now. Writes nothing.
 pub fn has_room(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<bool, Fault> {
-    Ok(standing(conn, bucket)?.locked_until <= full(leak, now))
-}
-
-/// When a bucket that takes one more try at `now` will be empty at the latest.
-const fn full(leak: Leak, now: Timestamp) -> Timestamp {
-    now.plus_seconds(leak.every_s.saturating_mul(leak.burst - 1))
+    let until = standing(conn, bucket)?.locked_until;
+    Ok(until <= leak.full(now) || until > leak.never_full(now))
 }
 
 /// Takes one try out of a leaking bucket again: it was a right one.

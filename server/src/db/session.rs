@@ -16,7 +16,7 @@ use crate::db::{Conn, id};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{Amr, Login, RefreshToken, SessionSummary};
+use crate::domain::token::{Amr, LEEWAY_S, Login, RefreshToken, SessionSummary};
 use crate::error::Fault;
 
 /// A login that just happened.
@@ -100,10 +100,21 @@ pub fn hold(conn: &mut Conn, session: SessionId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Notes that a code was given within a session, which makes its login as good as new.
-pub fn refreshen(conn: &mut Conn, session: SessionId, amr: Amr, now: Timestamp) -> Result<(), Fault> {
+/// Notes that a code of a factor was given within a session, which makes its login as good as new, and as good as that factor: the session
+/// ends with it from now on.
+pub fn refreshen(
+    conn: &mut Conn,
+    session: SessionId,
+    factor: FactorId,
+    amr: Amr,
+    now: Timestamp,
+) -> Result<(), Fault> {
     diesel::update(session::table.find(session.bytes()))
-        .set((session::amr.eq(amr.as_str()), session::fresh_at.eq(now.millis())))
+        .set((
+            session::factor_id.eq(factor.bytes()),
+            session::amr.eq(amr.as_str()),
+            session::fresh_at.eq(now.millis()),
+        ))
         .execute(conn)?;
     Ok(())
 }
@@ -186,7 +197,7 @@ pub enum Which {
     OfUser(UserId),
     /// All of a user but one.
     OfUserBut(UserId, SessionId),
-    /// All of a user that were started with a factor.
+    /// All of a user whose last code was a factor's.
     OfFactor(UserId, FactorId),
     /// All at a client.
     OfClient(ClientId),
@@ -196,12 +207,13 @@ pub enum Which {
     OneOf(UserId, SessionId),
 }
 
-/// Ends sessions; returns those that were live.
+/// Ends sessions; returns those that were live, or that somebody with a clock a little behind could still take for it: a request that waited
+/// for this one has the time at which it came.
 pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
     let live = || {
         diesel::update(session::table)
             .filter(session::revoked_at.is_null())
-            .filter(session::ends_at.gt(now.millis()))
+            .filter(session::ends_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
             .set(session::revoked_at.eq(now.millis()))
             .returning(session::id)
     };

@@ -166,6 +166,25 @@ pub struct Held {
     pub ends_at: Timestamp,
 }
 
+/// Whether a scope comes with a role. Such scopes are not given by grants as well: else whoever may give access to applications could give
+/// that to the management of users, and what was taken back would be good until its token ends.
+fn is_of_management(scope: &str) -> bool {
+    Scopes::parse(scope).is_ok_and(|scopes| !scopes.management().is_empty())
+}
+
+impl Access {
+    /// Refuses scopes that come with a role; names the field.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        match &self {
+            Self::Scope(scope) if is_of_management(scope) => Err(Invalid::new(
+                "scope",
+                "belongs to the management API: it comes with a role, not by grant",
+            )),
+            Self::Scope(_) | Self::Detail(_) => Ok(self),
+        }
+    }
+}
+
 /// How a scope tightens the policy of the client that asks for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScopeRule {
@@ -200,6 +219,9 @@ impl ScopeRule {
         }
         if self.acr.as_ref().is_some_and(|acr| !CLASSES.contains(&acr.as_str())) {
             return Err(Invalid::new("acr", "is no class of logins of this server"));
+        }
+        if self.by_grant && is_of_management(&self.name) {
+            return Err(Invalid::new("by_grant", "does not go with a scope of the management API"));
         }
         if self.description.len() > MAX_DESCRIPTION_BYTES || self.description.chars().any(char::is_control) {
             return Err(Invalid::new("description", "must be one line of at most 1,000 bytes"));

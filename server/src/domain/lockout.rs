@@ -17,6 +17,10 @@ const FIRST_WAIT_S: i64 = 5;
 /// No wait for codes or passwords is longer, except the end at [`FAILURE_LIMIT`].
 const LONGEST_WAIT_S: i64 = 3600;
 
+/// How far apart the clocks of servers may be, in seconds. A wait that reaches further than the longest and this was written by a clock that was
+/// wrong, and counts for nothing: else whoever was locked at that moment would be for as long as the clock was ahead.
+const CLOCKS_APART_S: i64 = 300;
+
 /// What a locked user is told to wait where no time can be named.
 pub const INDEFINITE_RETRY_S: u64 = 86_400;
 
@@ -28,6 +32,16 @@ pub fn codes_locked_until(failures: i64, now: Timestamp) -> Timestamp {
 /// Until when passwords for one user from one address are blocked after this many failures. Never for ever: a stranger can cause these.
 pub fn passwords_blocked_until(failures: i64, now: Timestamp) -> Timestamp {
     after_wait(failures, FREE_FAILURES, now)
+}
+
+/// Whether a wait that ends at `until` is under way.
+pub fn is_wait(until: Timestamp, now: Timestamp) -> bool {
+    until > now && (until == Timestamp::NEVER || until <= longest_wait(now))
+}
+
+/// When a wait that begins at `now` ends at the latest, but for the one that only an administrator ends.
+pub const fn longest_wait(now: Timestamp) -> Timestamp {
+    now.plus_seconds(LONGEST_WAIT_S + CLOCKS_APART_S)
 }
 
 /// Without a wait the lock has long been over: `now` itself would shut out a request that read its clock a moment earlier.
@@ -45,6 +59,18 @@ pub struct Leak {
     pub burst: i64,
     /// How long one of them takes to leave.
     pub every_s: i64,
+}
+
+impl Leak {
+    /// When a bucket that takes one more try at `now` will be empty at the latest.
+    pub const fn full(self, now: Timestamp) -> Timestamp {
+        now.plus_seconds(self.every_s.saturating_mul(self.burst - 1))
+    }
+
+    /// Later than any that clocks which are about right fill is empty again: such a bucket counts as empty.
+    pub const fn never_full(self, now: Timestamp) -> Timestamp {
+        now.plus_seconds(self.every_s.saturating_mul(self.burst) + CLOCKS_APART_S)
+    }
 }
 
 /// Passwords from one address, whoever they are for: offices and applications share one.
@@ -93,6 +119,14 @@ mod tests {
         assert_eq!(wait(99), 3600);
         assert_eq!(codes_locked_until(100, NOW), Timestamp::NEVER);
         assert_eq!(codes_locked_until(i64::MAX, NOW), Timestamp::NEVER);
+    }
+
+    #[test]
+    fn a_wait_by_a_clock_that_was_wrong_is_none() {
+        let later = |seconds: i64| NOW.plus_seconds(seconds);
+        assert!(is_wait(later(1), NOW) && is_wait(later(3600), NOW) && is_wait(later(3900), NOW));
+        assert!(is_wait(Timestamp::NEVER, NOW), "only an administrator ends it");
+        assert!(!is_wait(NOW, NOW) && !is_wait(later(3901), NOW) && !is_wait(later(31_536_000), NOW));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod users;
 
 use std::str::FromStr;
 
-use actix_web::web::{self, ServiceConfig, delete, get, post, put};
+use actix_web::web::{self, ServiceConfig, delete, post, put};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,19 +23,19 @@ use crate::app::context::Stop;
 use crate::app::manage::Needs;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::extract::{Unreadable, body};
-use crate::http::on;
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::{Managing, State};
+use crate::http::{on, read};
 
 /// Every operation. A test holds this table against the OpenAPI document.
 pub(super) fn operations(config: &mut ServiceConfig) {
     config
-        .service(on("/v1/openapi.json", "GET").route(get().to(openapi::document)))
+        .service(on("/v1/openapi.json", "GET, HEAD").route(read().to(openapi::document)))
         .service(openapi::pages())
-        .service(on("/v1/users", "GET").route(get().to(users::list)))
+        .service(on("/v1/users", "GET, HEAD").route(read().to(users::list)))
         .service(
-            on("/v1/users/{name}", "GET, PUT, DELETE")
-                .route(get().to(users::show))
+            on("/v1/users/{name}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(users::show))
                 .route(put().to(users::put))
                 .route(delete().to(users::remove)),
         )
@@ -43,8 +43,8 @@ pub(super) fn operations(config: &mut ServiceConfig) {
         .service(on("/v1/users/{name}/unlock", "POST").route(post().to(users::unlock)))
         .service(on("/v1/users/{name}/reset", "POST").route(post().to(users::reset)))
         .service(
-            on("/v1/users/{name}/factors", "GET, POST")
-                .route(get().to(factors::list))
+            on("/v1/users/{name}/factors", "GET, HEAD, POST")
+                .route(read().to(factors::list))
                 .route(post().to(factors::enrol)),
         )
         .service(on("/v1/users/{name}/factors/{id}", "DELETE").route(delete().to(factors::remove)))
@@ -57,47 +57,51 @@ pub(super) fn operations(config: &mut ServiceConfig) {
             on("/v1/users/{name}/recovery-codes", "POST").route(post().to(factors::renew_recovery_codes)),
         )
         .service(
-            on("/v1/users/{name}/sessions", "GET, DELETE")
-                .route(get().to(sessions::list))
+            on("/v1/users/{name}/sessions", "GET, HEAD, DELETE")
+                .route(read().to(sessions::list))
                 .route(delete().to(sessions::end_all)),
         )
         .service(on("/v1/users/{name}/sessions/{id}", "DELETE").route(delete().to(sessions::end)))
-        .service(on("/v1/clients", "GET").route(get().to(clients::list)))
+        .service(on("/v1/clients", "GET, HEAD").route(read().to(clients::list)))
         .service(
-            on("/v1/clients/{name}", "GET, PUT, DELETE")
-                .route(get().to(clients::show))
+            on("/v1/clients/{name}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(clients::show))
                 .route(put().to(clients::put))
                 .route(delete().to(clients::remove)),
         )
         .service(on("/v1/clients/{name}/secret", "POST").route(post().to(clients::renew_secret)))
         .service(on("/v1/clients/{name}/disable", "POST").route(post().to(clients::disable)))
         .service(on("/v1/clients/{name}/enable", "POST").route(post().to(clients::enable)))
-        .service(on("/v1/scopes", "GET").route(get().to(access::scopes)))
+        .service(on("/v1/scopes", "GET, HEAD").route(read().to(access::scopes)))
         .service(
             on("/v1/scopes/{name}", "PUT, DELETE")
                 .route(put().to(access::put_scope))
                 .route(delete().to(access::remove_scope)),
         )
-        .service(on("/v1/groups", "GET").route(get().to(access::groups)))
+        .service(on("/v1/groups", "GET, HEAD").route(read().to(access::groups)))
         .service(
-            on("/v1/groups/{name}", "GET, PUT, DELETE")
-                .route(get().to(access::show_group))
+            on("/v1/groups/{name}", "GET, HEAD, PUT, DELETE")
+                .route(read().to(access::show_group))
                 .route(put().to(access::put_group))
                 .route(delete().to(access::remove_group)),
         )
-        .service(on("/v1/groups/{name}/members", "GET").route(get().to(access::members)))
+        .service(on("/v1/groups/{name}/members", "GET, HEAD").route(read().to(access::members)))
         .service(
             on("/v1/groups/{name}/members/{user}", "PUT, DELETE")
                 .route(put().to(access::add_member))
                 .route(delete().to(access::remove_member)),
         )
-        .service(on("/v1/grants", "GET, POST").route(get().to(access::grants)).route(post().to(access::give)))
+        .service(
+            on("/v1/grants", "GET, HEAD, POST")
+                .route(read().to(access::grants))
+                .route(post().to(access::give)),
+        )
         .service(on("/v1/grants/take", "POST").route(post().to(access::take)))
         .service(on("/v1/grants/{id}", "DELETE").route(delete().to(access::end)))
-        .service(on("/v1/keys", "GET").route(get().to(system::keys)))
+        .service(on("/v1/keys", "GET, HEAD").route(read().to(system::keys)))
         .service(on("/v1/keys/rotate", "POST").route(post().to(system::rotate)))
         .service(on("/v1/keys/revoke", "POST").route(post().to(system::revoke)))
-        .service(on("/v1/audit", "GET").route(get().to(system::audit)));
+        .service(on("/v1/audit", "GET, HEAD").route(read().to(system::audit)));
 }
 
 /// A problem document (RFC 9457).
@@ -258,7 +262,9 @@ impl Query {
                 return Err(Invalid::new(name, "is given more than once"));
             }
             if value.chars().any(char::is_control) {
-                return Err(Invalid::new("query", "holds a control character"));
+                let is_known = known.contains(&name.as_str()) || ["limit", "cursor"].contains(&name.as_str());
+                let field = if is_known { name } else { "query".to_owned() };
+                return Err(Invalid::new(field, "holds a control character"));
             }
             match name.as_str() {
                 "limit" => {

@@ -30,6 +30,7 @@ tests![
     a_session_ends_after_half_an_hour_without_a_look_and_after_twelve_hours,
     an_authenticator_is_added_renamed_and_removed,
     what_protects_the_account_wants_a_fresh_code,
+    a_session_ends_with_the_factor_whose_code_it_had_last,
     recovery_codes_are_shown_once_and_come_as_a_file,
     sessions_are_ended_one_by_one_and_all_at_once,
     a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
@@ -564,6 +565,31 @@ fn what_protects_the_account_wants_a_fresh_code(on: Backend) {
     }
     app.next_step();
     assert!(app.failures("alice") >= 6);
+}
+
+/// Whoever stole a phone and a recovery code makes a login by the one as good as by the other.
+fn a_session_ends_with_the_factor_whose_code_it_had_last(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let (stolen, kept) = (app.phone("alice"), app.phone("alice"));
+    let name = UserName::parse("alice").unwrap();
+    let codes = app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
+    let [thief, owner] = [&codes[0], &codes[1]].map(|code| {
+        let visitor = Visitor::at(&app);
+        visitor.give_password("alice");
+        visitor.post("/login/recovery", &[("recovery_code", &code.shown())]).must_be(200);
+        visitor
+    });
+    for (visitor, phone) in [(&thief, &stolen), (&owner, &kept)] {
+        visitor
+            .post("/login/again", &[("otp", &phone.code()), ("to", "/console/account")])
+            .must_lead_to("/console/account");
+    }
+    let factors = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().factors;
+    let first = factors.iter().map(|factor| factor.id).min().unwrap();
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &name, first)).unwrap();
+    assert_eq!(thief.get("/console/account").status, 303);
+    owner.get("/console/account").must_be(200);
 }
 
 fn recovery_codes_are_shown_once_and_come_as_a_file(on: Backend) {

@@ -2,7 +2,8 @@
 
 use countersign::domain::lockout::{FAILURE_LIMIT, FREE_FAILURES};
 
-use crate::actors::App;
+use crate::actors::{App, PASSWORD};
+use crate::audit::entries;
 use crate::{Backend, tests};
 
 tests![
@@ -15,6 +16,7 @@ tests![
     malformed_codes_are_no_guesses,
     strangers_are_locked_out_like_users,
     a_locked_user_gets_nothing,
+    a_clock_that_was_ahead_shuts_nobody_out_until_then,
 ];
 
 fn five_wrong_codes_are_free_and_then_waits_grow(on: Backend) {
@@ -37,6 +39,39 @@ fn five_wrong_codes_are_free_and_then_waits_grow(on: Backend) {
         last_wait = wait;
     }
     client.otp("alice", &phone.code()).access_token();
+}
+
+fn a_clock_that_was_ahead_shuts_nobody_out_until_then(on: Backend) {
+    const YEAR_MS: i64 = 365 * 86_400 * 1000;
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let (phone, client) = (app.phone("alice"), app.client());
+    let wrong = client.with_secret("x");
+    let logged = || entries(&app).iter().filter(|entry| entry.action == "client.refused").count();
+    app.clock.advance(YEAR_MS);
+    for _ in 0..=FREE_FAILURES {
+        client.otp("alice", &phone.wrong_code()).must_be(400, "invalid_grant");
+        client.password("alice", "wrong password").must_be(400, "invalid_grant");
+    }
+    for _ in 0..30 {
+        wrong.otp("alice", "123456").must_be(401, "invalid_client");
+    }
+    client.otp("alice", &phone.code()).must_be(429, "too_many_attempts");
+    client.password("alice", PASSWORD).must_be(429, "too_many_attempts");
+    assert_eq!(logged(), 20);
+    app.clock.advance(-YEAR_MS);
+    client.password("alice", PASSWORD).must_be(403, "mfa_required");
+    client.otp("alice", &phone.code()).access_token();
+    wrong.otp("alice", "123456").must_be(401, "invalid_client");
+    assert_eq!(logged(), 21);
+    // A wait until somebody unlocks is no clock's mistake.
+    app.next_step();
+    for _ in 0..FAILURE_LIMIT {
+        client.otp("alice", &phone.wrong_code());
+        app.pass(3600);
+    }
+    assert_eq!(app.failures("alice"), FAILURE_LIMIT);
+    client.otp("alice", &phone.code()).must_be(429, "too_many_attempts");
 }
 
 fn a_right_code_clears_the_count(on: Backend) {
@@ -147,7 +182,7 @@ fn a_locked_user_gets_nothing(on: Backend) {
     assert!(!client.is_active(&token), "locking ends sessions");
     client.otp("alice", &phone.code()).must_be(429, "too_many_attempts");
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
-    client.password("alice", crate::actors::PASSWORD).must_be(429, "too_many_attempts");
+    client.password("alice", PASSWORD).must_be(429, "too_many_attempts");
     client.password("alice", "wrong password").must_be(400, "invalid_grant");
     app.unlock("alice");
     assert!(!client.is_active(&token), "unlocking brings no session back");

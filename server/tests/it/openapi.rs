@@ -177,6 +177,9 @@ fn the_document_names_every_path_and_method(on: Backend) {
                 assert!(reply.header("allow").is_some());
             }
         }
+        // HEAD is GET without the body.
+        let status = if methods.get("get").is_some() { 401 } else { 405 };
+        assert_eq!(app.head(&filled(pattern)).status, status, "{pattern}");
     }
 }
 

@@ -19,6 +19,7 @@ tests![
     a_help_desk_helps_users_and_no_more,
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
     a_managers_token_for_another_application_manages_nothing,
+    rules_of_management_scopes_are_for_managers_who_hold_them,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
     a_role_that_was_taken_away_is_over_at_once,
@@ -228,6 +229,21 @@ fn a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone(on: 
     assert_eq!(factors(&desk), both[1..]);
     must(202, &call(&app, "POST", "/v1/users/bob/reset", &desk, &Value::Null));
     must(204, &call(&app, "DELETE", &both[1], &admin, &Value::Null));
+}
+
+/// An application that may look after applications could else leave every manager without a good token, or undo a rule.
+fn rules_of_management_scopes_are_for_managers_who_hold_them(on: Backend) {
+    let app = App::start(on);
+    let (narrow, whole) = (manager(&app, "narrow", "clients"), manager(&app, "whole", ALL));
+    let rule = json!({ "one_use": true });
+    for scope in ["users", "users:read", "audit:read", "factors"] {
+        let path = format!("/v1/scopes/{scope}");
+        call(&app, "PUT", &path, &narrow, &rule).must_be_problem(403, "out_of_reach");
+        must(200, &call(&app, "PUT", &path, &whole, &json!({ "token_ttl": 60 })));
+        call(&app, "DELETE", &path, &narrow, &Value::Null).must_be_problem(403, "out_of_reach");
+        must(204, &call(&app, "DELETE", &path, &whole, &Value::Null));
+    }
+    must(200, &call(&app, "PUT", "/v1/scopes/documents", &narrow, &rule));
 }
 
 fn an_auditor_reads_and_changes_nothing(on: Backend) {

@@ -1,13 +1,14 @@
 //! Refresh tokens: rotation, copies, the grace for a lost reply, and the limits of a login.
 
 use countersign::app;
-use countersign::domain::client::SessionLimits;
+use countersign::domain::client::{DEFAULT_SESSION_IDLE_S, SessionLimits};
 use countersign::domain::user::UserName;
 
 use crate::actors::{App, Client, ClientSpec, Phone, Reply, at_once};
 use crate::{Backend, tests};
 
 tests![
+    a_refresh_that_waited_for_a_reset_is_over_with_it,
     a_refresh_token_comes_with_the_scope_and_the_grant_only,
     every_refresh_replaces_the_token_and_the_login_goes_on,
     a_used_refresh_token_ends_the_session,
@@ -335,4 +336,17 @@ fn a_long_login_does_not_pile_up_tokens(on: Backend) {
     // Of access tokens the last; of refresh tokens all, since a copy of an old one must be known for what it is.
     assert_eq!(crate::actors::count_rows(&app.place, "token"), 1 + 6);
     assert_eq!(client.refresh(&refresh_token(&reply)).status, 200);
+}
+
+/// It came in a session's last second, and had its turn after a reset that came when that was over.
+fn a_refresh_that_waited_for_a_reset_is_over_with_it(on: Backend) {
+    let app = App::start(on);
+    let client = app.client_with(ClientSpec::with_scopes("offline_access"));
+    app.user("alice");
+    let phone = app.phone("alice");
+    let refresh_token = client.otp("alice", &phone.code()).text("refresh_token").to_owned();
+    app.pass(DEFAULT_SESSION_IDLE_S + 2);
+    app.reset("alice");
+    app.clock.advance(-4_000);
+    client.refresh(&refresh_token).must_be(400, "invalid_grant");
 }

@@ -149,6 +149,7 @@ error-scope-description = Die Beschreibung ist zu lang (höchstens 1000 Byte).
 error-scope-audience = Das ist keine absolute URI, oder sie hat ein Fragment.
 error-scope-token-ttl = Eine Anzahl Sekunden, 1 bis 2592000 (dreißig Tage).
 error-scope-max-age = Eine Anzahl Sekunden, 1 bis 2592000 (dreißig Tage).
+error-scope-by-grant = Ein Scope der Verwaltung kommt mit einer Rolle, nicht durch eine Freigabe.
 error-scope-acr = Diese Art der Anmeldung gibt es nicht.
 remove-scope-title = Die Regel von { $name } entfernen?
 remove-scope-what = Ab jetzt begrenzt nur noch die Registrierung der Anwendung { $name }.

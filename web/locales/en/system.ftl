@@ -149,6 +149,7 @@ error-scope-description = The description is too long (1,000 bytes at most).
 error-scope-audience = This is not an absolute URI, or it has a fragment.
 error-scope-token-ttl = A number of seconds, 1 to 2592000 (thirty days).
 error-scope-max-age = A number of seconds, 1 to 2592000 (thirty days).
+error-scope-by-grant = A scope of the management comes with a role, not by grant.
 error-scope-acr = There is no such way to log in.
 remove-scope-title = Remove the rule of { $name }?
 remove-scope-what = From now on only the application's own registration limits { $name }.

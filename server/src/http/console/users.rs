@@ -15,6 +15,7 @@ use crate::app::directory::{Found, Profile};
 use crate::app::manage::Needs;
 use crate::app::user::NewUser;
 use crate::domain::id::UserId;
+use crate::domain::lockout::is_wait;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::search::{Enrolment, Place, Wanted};
 use crate::domain::time::Timestamp;
@@ -294,7 +295,7 @@ impl UserPage {
 
     /// Until when codes are not looked at; none: they are.
     fn waits_until(&self) -> Option<Timestamp> {
-        Some(self.profile.standing.locked_until).filter(|until| *until > self.profile.now)
+        Some(self.profile.standing.locked_until).filter(|until| is_wait(*until, self.profile.now))
     }
 
     /// Whether that is until somebody unlocks.

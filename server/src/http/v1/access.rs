@@ -226,7 +226,8 @@ pub(super) async fn put_group(
     managed(call, Needs::scope("users"), async |manager| {
         let body: GroupBody = json(&mut payload).await?;
         let name = plain(&path)?;
-        let users = body.members.iter().map(|user| UserName::parse(user)).collect::<Result<Vec<_>, _>>()?;
+        let users =
+            body.members.iter().map(|user| name_of("members", user)).collect::<Result<Vec<_>, _>>()?;
         let view = manager.run(move |service, conn, at| {
             app::access::put_group(service, conn, at, &name, &users)?;
             Ok(GroupView { members: app::access::member_count(conn, &name)?, name })
@@ -310,10 +311,18 @@ struct Wanted {
     until: Option<Timestamp>,
 }
 
+/// A user's name in a list of that name.
+fn name_of(list: &'static str, name: &str) -> Result<UserName, Invalid> {
+    UserName::parse(name).map_err(|invalid| invalid.named(list))
+}
+
 impl GrantBody {
     fn parsed(self) -> Result<Wanted, Invalid> {
-        let users = self.users.iter().map(|name| UserName::parse(name).map(Named::User));
-        let groups = self.groups.iter().map(|name| plain(name).map(Named::Group));
+        let users = self.users.iter().map(|name| name_of("users", name).map(Named::User));
+        let groups = self
+            .groups
+            .iter()
+            .map(|name| plain(name).map(Named::Group).map_err(|invalid| invalid.named("groups")));
         let holders = users.chain(groups).collect::<Result<Vec<_>, _>>()?;
         if holders.is_empty() {
             return Err(Invalid::new("users", "and groups are both empty"));
@@ -389,7 +398,7 @@ pub(super) async fn grants(call: Call) -> HttpResponse {
         let query = Query::read(&manager, &["user", "group"])?;
         let of = match (query.get("user"), query.get("group")) {
             (Some(_), Some(_)) => return Err(Invalid::new("group", "does not go with user").into()),
-            (Some(name), None) => Some(Named::User(UserName::parse(name)?)),
+            (Some(name), None) => Some(Named::User(name_of("user", name)?)),
             (None, group) => group.map(|name| Named::Group(name.to_owned())),
         };
         let (before, rows) = (query.after(GrantId::LAST)?, query.rows());

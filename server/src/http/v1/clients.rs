@@ -135,7 +135,11 @@ impl ClientBody {
         let format = self.token_format.as_deref().map(str::parse).transpose()?;
         Ok(NewClient {
             name: ClientName::parse(name)?,
-            grants: self.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?,
+            grants: self
+                .grants
+                .iter()
+                .map(|grant| grant.parse().map_err(|invalid: Invalid| invalid.named("grants")))
+                .collect::<Result<_, _>>()?,
             redirect_uris: uris("redirect_uris", &self.redirect_uris)?,
             audiences: uris("audiences", &self.audiences)?,
             scopes: Scopes::parse(self.scope.as_deref().unwrap_or_default())?,
@@ -143,7 +147,7 @@ impl ClientBody {
                 .detail_types
                 .iter()
                 .flatten()
-                .map(|text| parse_detail_type(text))
+                .map(|text| parse_detail_type(text).map_err(|invalid| invalid.named("detail_types")))
                 .collect::<Result<_, _>>()?,
             policy: TokenPolicy::new(
                 format,

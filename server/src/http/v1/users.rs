@@ -9,6 +9,7 @@ use crate::app;
 use crate::app::manage::Needs;
 use crate::app::reset::Outcome;
 use crate::app::user::NewUser;
+use crate::domain::lockout::is_wait;
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, parse_email};
@@ -120,7 +121,7 @@ pub(super) async fn show(call: Call, path: web::Path<String>) -> HttpResponse {
             Ok(UserDetails {
                 user: UserView::from(&details.user),
                 failures: details.standing.failures,
-                locked_until: (until > at.now).then_some(shown),
+                locked_until: is_wait(until, at.now).then_some(shown),
             })
         });
         Ok(ok(&shown.await?))
