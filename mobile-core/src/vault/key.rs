@@ -81,41 +81,14 @@ impl Key {
         Self::parse_with_origin(text).map(|(key, _)| key)
     }
 
-    /// The same with the Countersign that made the URI, for [`Entry::origin`](super::Entry::origin).
+    /// The same with the Countersign that made the URI, for [`Entry::origin`](super::Entry::origin). None makes Steam's.
     pub fn parse_with_origin(text: &str) -> Result<(Self, Option<Origin>), KeyUriError> {
-        const SCHEME: &str = "otpauth://";
         let uri = text.trim_matches([' ', '\t', '\r', '\n']);
-        let kind = uri.get(..SCHEME.len()).filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
-        let rest = kind.and_then(|_| uri.get(SCHEME.len()..)).unwrap_or_default();
-        if let Some(tail) =
-            rest.get(..6).filter(|kind| kind.eq_ignore_ascii_case("steam/")).and_then(|_| rest.get(6..))
-        {
-            // Its other parameters say nothing: some write `digits=5`.
-            let (label, query) = tail.split_once('?').unwrap_or((tail, ""));
-            let mut totp = Zeroizing::new(String::with_capacity(text.len() + SCHEME.len()));
-            totp.push_str("otpauth://totp/");
-            totp.push_str(label);
-            totp.push('?');
-            for parameter in query.split('&') {
-                let name = parameter.split('=').next().unwrap_or_default();
-                if ["secret", "issuer"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
-                    if !totp.ends_with('?') {
-                        totp.push('&');
-                    }
-                    totp.push_str(parameter);
-                }
-            }
+        if let Some(totp) = plain_of_steam(uri) {
             return Ok((Self::steam_of(&KeyUri::parse(&totp)?.0)?, None));
         }
-        let (key, _) = KeyUri::parse(uri)?;
-        let query = uri.split_once('?').map_or("", |(_, query)| query);
-        let is_steam = query.split('&').any(|parameter| parameter.eq_ignore_ascii_case("encoder=steam"));
-        let (key, origin) = key.split_origin();
-        if is_steam && matches!(key.kind(), Kind::Totp { .. }) {
-            Ok((Self::steam_of(&key)?, origin))
-        } else {
-            Ok((key.into(), origin))
-        }
+        let (key, origin) = KeyUri::parse(uri)?.0.split_origin();
+        Ok((key.into(), origin))
     }
 
     fn steam_of(key: &KeyUri) -> Result<Self, KeyUriError> {
@@ -200,4 +173,36 @@ impl Key {
     pub fn has_the_names_of(&self, other: &Self) -> bool {
         self.issuer() == other.issuer() && self.account() == other.account()
     }
+}
+
+/// The rest of a text behind a beginning in whichever case.
+fn behind<'a>(text: &'a str, start: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then_some(rest)
+}
+
+/// A URI of Steam's as an ordinary one with the same names and secret. `None` where it is not of Steam's: neither of the kind
+/// `steam` nor with `encoder=steam`. Its other parameters say nothing: some write `digits=5`, which no other kind may have.
+fn plain_of_steam(uri: &str) -> Option<Zeroizing<String>> {
+    let rest = behind(uri, "otpauth://")?;
+    let tail = behind(rest, "steam/").or_else(|| {
+        let encoder = |parameter: &str| parameter.eq_ignore_ascii_case("encoder=steam");
+        behind(rest, "totp/")
+            .filter(|tail| tail.split_once('?').is_some_and(|(_, query)| query.split('&').any(encoder)))
+    })?;
+    let (label, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let mut totp = Zeroizing::new(String::with_capacity(uri.len() + 1));
+    totp.push_str("otpauth://totp/");
+    totp.push_str(label);
+    totp.push('?');
+    for parameter in query.split('&') {
+        let name = parameter.split('=').next().unwrap_or_default();
+        if ["secret", "issuer"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            if !totp.ends_with('?') {
+                totp.push('&');
+            }
+            totp.push_str(parameter);
+        }
+    }
+    Some(totp)
 }

@@ -453,6 +453,8 @@ fn steam_keys_are_read_in_the_ways_they_are_written() {
         "otpauth://steam/Steam:dave?secret=MZXW6YTBOI&issuer=Steam",
         " OTPAUTH://Steam/Steam:dave?digits=5&secret=mzxw6ytboi&issuer=Steam&period=30\n",
         "otpauth://totp/Steam:dave?secret=MZXW6YTBOI&issuer=Steam&encoder=steam",
+        "otpauth://totp/Steam:dave?secret=MZXW6YTBOI&period=30&digits=5&issuer=Steam&encoder=steam",
+        "otpauth://TOTP/Steam:dave?Encoder=Steam&algorithm=STEAM&secret=MZXW6YTBOI&issuer=Steam",
     ] {
         assert_eq!(Key::parse(text).unwrap(), steam, "{text}");
     }
@@ -461,6 +463,12 @@ fn steam_keys_are_read_in_the_ways_they_are_written() {
         plain.generator(),
         Generator::Totp(Totp::default()),
         "nothing is guessed from the issuer's name"
+    );
+    let by_counter = "otpauth://hotp/Steam:dave?secret=MZXW6YTBOI&counter=1&encoder=steam";
+    assert!(matches!(Key::parse(by_counter).unwrap().generator(), Generator::Hotp(..)));
+    assert_eq!(
+        Key::parse("otpauth://totp/Steam:dave?secret=MZXW6YTBOI&digits=5").unwrap_err().code(),
+        "out_of_range"
     );
     for text in
         ["otpauth://steam/", "otpauth://steam/?", "otpauth://steam", "otpauth://steam/é", "é", "otpauth://é"]
