@@ -320,7 +320,8 @@ pub struct Import {
     pub without_code: usize,
 }
 
-/// Reads a file of this format. A password is looked at only where the file is encrypted.
+/// Reads a file of this format. A password is looked at only where the file is encrypted; that of our own vault must be in
+/// Unicode's form NFC, as a [`Passphrase`] always, and others as they were typed.
 pub fn read(file: &[u8], format: Format, password: Option<&str>) -> Result<Import, TransferError> {
     if file.len() > MAX_BYTES {
         return Err(TransferError::TooLarge);

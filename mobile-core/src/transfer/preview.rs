@@ -29,7 +29,8 @@ pub enum Choice {
     Skip,
     /// Add it, beside whatever has the same names.
     Add,
-    /// Of a conflict: put its key in the place of the entry's, whose old secret is gone then. Of others: as [`Self::Add`].
+    /// Of a conflict: put its key and origin in the place of the entry's, whose old secret is gone then. Of others: as
+    /// [`Self::Add`].
     Replace,
 }
 
@@ -140,6 +141,8 @@ impl Preview {
             if let Some(mut entry) = replaced {
                 codes.remove(&fingerprint(&entry.key));
                 entry.key = item.found.entry.key;
+                // It goes with the secret: the factor that the old one belonged to is another.
+                entry.origin = item.found.entry.origin;
                 changed.push(entry.id());
                 after.replace(entry)?;
             } else {

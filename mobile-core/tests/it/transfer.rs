@@ -346,6 +346,32 @@ fn the_preview_tells_new_duplicate_conflict_and_repeated_apart() {
 }
 
 #[test]
+fn what_takes_the_place_of_an_account_brings_its_own_origin() {
+    let uri = |secret: &str, origin: &str| {
+        format!("otpauth://totp/Example:alice?secret={secret}&issuer=Example{origin}\n")
+    };
+    let made = |number: u8| {
+        format!("&countersign=https%3A%2F%2Fmfa.example.com%230192f0c1-2345-7abc-8def-{number:012}")
+    };
+    let read = |list: &str| transfer::read(list.as_bytes(), Format::Uris, None).unwrap();
+    let mut vault = Content::default();
+    assert_eq!(take_over(read(&uri("GEZDGNBV", &made(1))), &mut vault), 1);
+    let id = vault.entries()[0].id();
+    // Enrolled anew, then replaced by a key of who knows whom.
+    for (secret, origin, factor) in [
+        ("MZXW6YTB", made(2), Some("0192f0c1-2345-7abc-8def-000000000002")),
+        ("JBSWY3DP", String::new(), None),
+    ] {
+        let preview = read(&uri(secret, &origin)).preview(&vault);
+        assert_eq!(preview.items[0].status, Status::Conflict(id));
+        assert_eq!(preview.apply(&mut vault, 0, ids(), |_| Choice::Replace).unwrap(), [id]);
+        let entry = vault.entry(id).unwrap();
+        assert_eq!(*entry.key.secret(), Secret::parse(secret).unwrap());
+        assert_eq!(entry.origin.as_ref().and_then(|origin| origin.factor.as_deref()), factor);
+    }
+}
+
+#[test]
 fn a_list_says_which_countersign_made_an_account_and_an_export_does_not() {
     let bare =
         "otpauth://totp/Example:alice?secret=GEZDGNBV&issuer=Example&algorithm=SHA1&digits=6&period=30";

@@ -64,6 +64,7 @@ extern "C" {
 /// `page.js`: the page and its surroundings.
 #[wasm_bindgen(raw_module = "./page.js")]
 extern "C" {
+    pub(crate) fn composed(text: &str) -> String;
     pub(crate) fn normalized(text: &str) -> Vec<u8>;
     #[wasm_bindgen(catch)]
     pub(crate) async fn copy(text: &str, seconds: u32) -> Result<JsValue, JsValue>;

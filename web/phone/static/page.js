@@ -1,8 +1,13 @@
 // What the page can do beyond its own elements.
 
-// One form for one text, whichever keyboard it came from; as UTF-8.
+// One form for one text, whichever keyboard it came from.
+export function composed(text) {
+  return text.normalize("NFC");
+}
+
+// The same as UTF-8.
 export function normalized(text) {
-  return new TextEncoder().encode(text.normalize("NFC"));
+  return new TextEncoder().encode(composed(text));
 }
 
 let cleaner;
@@ -130,7 +135,8 @@ export async function ask(url, body) {
   let reply;
   try {
     const json = { method: "POST", headers: { "content-type": "application/json" }, body };
-    reply = await fetch(url, { ...(body ? json : {}), cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(8000) });
+    const alone = { cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer" };
+    reply = await fetch(url, { ...(body ? json : {}), ...alone, signal: AbortSignal.timeout(8000) });
     return [reply.status, await reply.text()];
   } catch {
     throw "offline";

@@ -43,7 +43,7 @@ pub(super) fn show(app: App) -> AnyView {
         }
         let item = |entry: Entry| {
             let id = entry.id();
-            let state = standing.of(id);
+            let state = standing.of(&entry);
             let text = match state {
                 Some(State::Active) => words.server_active.to_owned(),
                 Some(State::Pending) => words.server_pending.to_owned(),

@@ -85,7 +85,7 @@ fn at_server(app: App, words: &'static Words, id: EntryId, work: Work) -> Option
             Ok(())
         });
     };
-    let (text, is_bad) = match standing.of(id) {
+    let (text, is_bad) = match standing.of(&entry) {
         Some(State::Active) => (words.server_active.to_owned(), false),
         Some(State::Pending) => (words.server_pending.to_owned(), false),
         Some(State::Ended(at)) => (words.server_ended.replace("{date}", &date(at)), true),
@@ -98,7 +98,7 @@ fn at_server(app: App, words: &'static Words, id: EntryId, work: Work) -> Option
                 <h2>{words.server}</h2>
                 <p class="hint" dir="auto">{origin.issuer}</p>
                 <p role="status">{text}</p>
-                {(standing.of(id) == Some(State::Pending)).then(|| view! {
+                {(standing.of(&entry) == Some(State::Pending)).then(|| view! {
                     <button class="button primary" disabled=move || work.busy.get() on:click=move |_| confirm()>{words.confirm}</button>
                 })}
                 <button class="button" disabled=move || work.busy.get() on:click=move |_| check()>{words.check}</button>

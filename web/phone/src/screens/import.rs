@@ -15,7 +15,14 @@ use crate::words::Words;
 
 /// Reads a file in the worker. An empty format has it guessed.
 pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>) -> Result<Import, Trouble> {
-    let password = password.map_or(JsValue::UNDEFINED, JsValue::from_str);
+    // A vault's passphrase has one form, whichever keyboard it was typed on; other apps take theirs as it comes.
+    let is_vault = match format {
+        "" => file.subarray(0, 8).to_vec() == b"csvault\n",
+        _ => format == Format::Vault.code(),
+    };
+    let password = password.map_or(JsValue::UNDEFINED, |password| {
+        if is_vault { glue::composed(password).into() } else { password.into() }
+    });
     let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await?;
     // Whose file it was, and what is in it.
     let json = items(&answer).get(1).map(to_bytes).unwrap_or_default();
@@ -157,6 +164,11 @@ fn choose(app: App, words: &'static Words, preview: Preview) -> AnyView {
             // Written or not, what was read is read once more before anything else is tried with it.
             match added {
                 Ok(added) => {
+                    // A code that was shown of a key that is no longer there.
+                    app.counter_codes.update(|codes| codes.retain(|id, _| !added.contains(id)));
+                    leptos::task::spawn_local(async move {
+                        let _ = crate::server::check_enrolments(app).await;
+                    });
                     app.incoming.set(None);
                     app.say(app.words().imported.replace("{count}", &added.len().to_string()));
                     app.leave_all();

@@ -109,7 +109,7 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     let is_gone = |state| matches!(state, Some(State::Ended(_) | State::Unknown));
     let standing = app.standing.get();
     let gone =
-        app.read(|content| content.entries().iter().filter(|entry| is_gone(standing.of(entry.id()))).count());
+        app.read(|content| content.entries().iter().filter(|entry| is_gone(standing.of(entry))).count());
     view! {
         {app.update.get().map(|_| view! {
             <button class="banner" on:click=move |_| app.go(Screen::About)>{words.update_there}</button>
@@ -204,7 +204,8 @@ fn card(app: App, words: &'static Words, id: EntryId) -> AnyView {
 fn names(app: App, words: &'static Words, entry: &Entry) -> (AnyView, AnyView) {
     let (id, title) = (entry.id(), title_of(entry));
     let more = words.more_about.replace("{name}", &title);
-    let flag = move || match app.standing.with(|standing| standing.of(id)) {
+    let asked = entry.clone();
+    let flag = move || match app.standing.with(|standing| standing.of(&asked)) {
         Some(State::Ended(_) | State::Unknown) => {
             Some(view! { <span class="flag bad">{words.flag_ended}</span> })
         }
