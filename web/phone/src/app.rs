@@ -34,6 +34,7 @@ pub(crate) enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Screen {
     Add,
+    Offered,
     Scan,
     Type,
     Import,
@@ -63,7 +64,7 @@ pub(crate) struct App {
     notice: RwSignal<Option<String>>,
     /// How the entries stand at the server, as far as it was asked.
     pub(crate) standing: RwSignal<Standing>,
-    /// What came with the address, to be added once the vault is open.
+    /// What came with the address: a link to ask about once the vault is open, or nothing but the wish to add something.
     pub(crate) handed: RwSignal<Option<String>>,
     /// What was read and waits for the person's choice.
     pub(crate) incoming: RwSignal<Option<Import>>,
@@ -106,6 +107,10 @@ impl App {
     pub(crate) fn go(self, screen: Screen) {
         self.trail.update(|trail| trail.push(screen));
         glue::deeper(u32::try_from(self.trail.with_untracked(Vec::len)).unwrap_or(u32::MAX));
+    }
+
+    fn is_at(self, screen: Screen) -> bool {
+        self.trail.with_untracked(|trail| trail.last() == Some(&screen))
     }
 
     /// Shows another screen in the place of this one.
@@ -257,10 +262,17 @@ pub(crate) fn view() -> impl IntoView {
             set_timeout(gone, std::time::Duration::from_secs(4));
         }
     });
-    // What was handed over by the address is added as soon as there is a vault to add it to.
+    // What was handed over by the address is shown as soon as there is a vault to add it to.
     Effect::new(move |_| {
-        if app.phase.get() == Phase::Open && app.handed.with(Option::is_some) {
-            app.go(Screen::Add);
+        let is_open = app.phase.get() == Phase::Open;
+        match app.handed.with(|handed| handed.as_ref().map(String::is_empty)) {
+            Some(true) if is_open => {
+                app.handed.set(None);
+                app.go(Screen::Add);
+            }
+            // One that comes while another is asked about takes its place.
+            Some(false) if is_open && !app.is_at(Screen::Offered) => app.go(Screen::Offered),
+            _ => {}
         }
     });
     start(app);

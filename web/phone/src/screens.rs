@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod list;
 mod lock;
+mod offered;
 mod scan;
 mod settings;
 mod start;
@@ -31,6 +32,7 @@ pub(crate) fn show(app: App, phase: &Phase, screen: Option<Screen>) -> AnyView {
         Phase::Open => match screen {
             None => list::show(app),
             Some(Screen::Add) => add::show(app),
+            Some(Screen::Offered) => offered::show(app),
             Some(Screen::Scan) => scan::show(app),
             Some(Screen::Type) => add::by_hand(app),
             Some(Screen::Import) => import::show(app),

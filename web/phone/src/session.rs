@@ -267,17 +267,25 @@ impl App {
         let passphrase = passphrase(text)?;
         let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
         let locked = Locked::read(&file.bytes)?;
-        let mut refused = VaultError::NotOpened;
         for wanted in locked.slots().iter().filter_map(Slot::stretch) {
-            match locked.open(&stretch(&passphrase, &wanted).await?) {
-                Ok(vault) => {
-                    self.unlocked(vault, file.revision);
-                    return Ok(());
-                }
-                Err(error) => refused = error,
+            let opened = locked.open(&stretch(&passphrase, &wanted).await?);
+            if !matches!(opened, Err(VaultError::NotOpened)) {
+                return self.came_of(opened, &file);
             }
         }
-        Err(refused.into())
+        Err(VaultError::NotOpened.into())
+    }
+
+    /// What a try to unlock leads to. A slot that opened a body that cannot be read shows what can be done about it.
+    fn came_of(self, opened: Result<Vault, VaultError>, file: &File) -> Result<(), Trouble> {
+        match opened {
+            Ok(vault) => self.unlocked(vault, file.revision),
+            Err(error @ (VaultError::Damaged | VaultError::Content(_))) => {
+                self.phase.set(Phase::Broken { trouble: error.into(), has_previous: file.has_previous });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Asks the device for the key of one of its slots.
@@ -293,8 +301,7 @@ impl App {
         }
         let answer = items(&glue::ask_device(slots).await?);
         let key = device_key(answer.get(1))?;
-        self.unlocked(locked.open(&key)?, file.revision);
-        Ok(())
+        self.came_of(locked.open(&key), &file)
     }
 
     /// Edits a copy of the content, writes the file, and only then lets the change be seen. An error has changed nothing.

@@ -129,6 +129,9 @@ words! {
     // Adding
     added: "Added." / "Hinzugefügt.";
     already_there: "This account is already here." / "Dieses Konto ist schon da.";
+    offered: "Add this account?" / "Dieses Konto hinzufügen?";
+    offered_text: "A link has brought this account. Add it only if you opened that link yourself, to set up a second factor." / "Dieses Konto kam durch einen Link. Fügen Sie es nur hinzu, wenn Sie den Link selbst geöffnet haben, um einen zweiten Faktor einzurichten.";
+    offered_server: "Server: {server}" / "Server: {server}";
     add_scan: "Scan a QR code" / "QR-Code scannen";
     add_scan_hint: "With the camera" / "Mit der Kamera";
     add_picture: "From a picture" / "Aus einem Bild";

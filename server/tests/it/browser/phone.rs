@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use countersign::app::factor::NewFactor;
 use countersign::clock::Clock;
-use mobile_core::{KeyUri, Kind, Totp};
+use countersign::domain::factor::Mechanism;
+use mobile_core::{Hotp, KeyUri, Kind, Totp};
 use serde_json::{Value, json};
 
 use crate::actors::{App, Place, START};
@@ -19,6 +21,10 @@ tests![
     a_code_that_was_scanned_logs_in,
     one_tap_confirms_a_new_phone,
     a_reset_shows_which_account_is_dead,
+    an_account_that_was_enrolled_anew_takes_the_place_of_the_dead_one,
+    a_link_is_asked_about_before_it_adds_an_account,
+    nobody_is_asked_in_the_servers_place,
+    a_clock_that_jumps_is_corrected_while_the_server_is_asked,
     a_wrong_clock_is_told_and_corrected,
     codes_stay_right_without_the_server,
     the_codes_of_rfc_6238_appear_at_their_times,
@@ -29,6 +35,7 @@ tests![
     a_full_store_changes_nothing,
     two_windows_do_not_undo_each_other,
     a_counters_code_is_stored_before_it_is_seen,
+    a_counter_that_was_used_up_is_not_put_back_with_a_name,
     every_format_is_imported_once,
     an_encrypted_copy_comes_back,
     a_picture_of_another_thing_is_told_apart,
@@ -276,6 +283,118 @@ fn a_reset_shows_which_account_is_dead(on: Backend) {
     phone.browser.must_say("None of the accounts here");
 }
 
+fn an_account_that_was_enrolled_anew_takes_the_place_of_the_dead_one(on: Backend) {
+    let app = server(on);
+    app.user("alice");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let confirm = || {
+        phone.browser.must_say("Not confirmed yet");
+        phone.browser.unfold("Confirm with one tap");
+        phone.browser.must_say("The server accepts this phone's codes.");
+    };
+    phone.add(&app.enrol("alice", NewFactor::default()).uri.to_uri());
+    confirm();
+    app.reset("alice");
+    phone.browser.unfold("Check with the server");
+    phone.browser.must_say("Its codes are no longer accepted");
+    phone.home();
+
+    let anew = app.enrol("alice", NewFactor::default()).uri.to_uri();
+    phone.browser.unfold("Add");
+    phone.browser.fill("#link", &anew);
+    phone.browser.unfold("Add the link");
+    phone.browser.must_say("Found: 1. Not readable: 0.");
+    let replace = "const choice = document.querySelector('#item-0'); choice.value = 'replace'; \
+         choice.dispatchEvent(new Event('change', { bubbles: true }))";
+    phone.browser.script(replace, Vec::new());
+    phone.browser.unfold("Take over 1");
+    phone.must_show_codes_of(&[&anew]);
+    phone.browser.must_not_say("no longer accepted");
+    phone.browser.click(".card .icon-button");
+    confirm();
+}
+
+/// Has a page hand a link over, as the enrolment page or anybody else's may.
+fn hand_over(phone: &Handset, uri: &str) {
+    let go = "location.hash = 'add=' + encodeURIComponent(arguments[0])";
+    phone.browser.script(go, vec![Value::from(uri)]);
+}
+
+fn a_link_is_asked_about_before_it_adds_an_account(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let empty = phone.file();
+    let origin = "&countersign=https%3A%2F%2Flogin.example%230192f0c1-2345-7abc-8def-0123456789ab";
+    hand_over(&phone, &format!("{URI}{origin}"));
+    phone.browser.must_say("Add this account?");
+    for words in
+        ["Example", "alice@example.com", "SHA1, 6 digits, every 30 s", "Server: https://login.example"]
+    {
+        phone.browser.must_say(words);
+    }
+    assert!(!phone.browser.url().contains('#'), "{}", phone.browser.url());
+    phone.browser.must_look_right("phone-offered");
+    // A later one takes its place.
+    let other = "otpauth://totp/Other:bob?secret=JBSWY3DPEHPK3PXP&issuer=Other";
+    hand_over(&phone, other);
+    phone.browser.must_say("bob");
+    phone.browser.must_not_say("alice@example.com");
+    assert_eq!(phone.file(), empty);
+    phone.browser.unfold("Cancel");
+    phone.browser.must_say("No accounts yet");
+    assert_eq!(phone.file(), empty);
+
+    // One that comes while something else is being added is not missed.
+    phone.browser.unfold("Add");
+    phone.browser.soon("add", || phone.browser.is_there("#link").then_some(()));
+    hand_over(&phone, other);
+    phone.browser.must_say("Add this account?");
+    phone.browser.click(".page .primary");
+    phone.browser.must_say("Added.");
+    phone.home();
+    phone.must_show_codes_of(&[other]);
+    // What is there needs no question, and what cannot be read gets its reason.
+    hand_over(&phone, other);
+    phone.browser.must_say("This account is already here.");
+    hand_over(&phone, "https://example.org/");
+    phone.browser.must_say("This is a web address, not an account.");
+    phone.browser.unfold("Cancel");
+    phone.must_show_codes_of(&[other]);
+}
+
+fn nobody_is_asked_in_the_servers_place(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let ask = |path: &str| {
+        let script = "return import('./page.js').then(page => page.ask(arguments[0])).catch(why => why)";
+        phone.browser.script(script, vec![Value::from(path)])
+    };
+    assert_eq!(ask("api/time")[0], 200);
+    // It redirects whoever is not logged in.
+    assert_eq!(ask("../console/account"), "offline");
+}
+
+fn a_clock_that_jumps_is_corrected_while_the_server_is_asked(on: Backend) {
+    let app = server(on);
+    app.user("alice");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let uri = app.enrol("alice", NewFactor::default()).uri.to_uri();
+    let jump = || {
+        let a_day = "const now = Date.now.bind(Date); Date.now = () => now() + 86400000";
+        phone.browser.script(a_day, Vec::new());
+    };
+    // What asks by itself is refused, and asks once more.
+    jump();
+    phone.add(&uri);
+    phone.browser.must_say("Not confirmed yet");
+    // What compares the clocks first goes on with the corrected one, not with the one on the screen.
+    jump();
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    phone.home();
+    phone.must_show_codes_of(&[&uri]);
+}
+
 fn a_wrong_clock_is_told_and_corrected(on: Backend) {
     // The server lives in another time than the phone.
     let app = App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::fake(START));
@@ -467,20 +586,26 @@ fn a_vault_that_was_changed_or_cut_off_is_told_and_kept(on: Backend) {
     *changed.last_mut().unwrap() ^= 1;
     phone.spoil(&changed);
     phone.reload();
+    phone.unlock("something else entirely");
+    phone.browser.must_say("That did not open the vault.");
     phone.unlock(PASSPHRASE);
+    phone.browser.must_say("The vault cannot be read");
     phone.browser.must_say("The file is damaged or was changed.");
+    phone.browser.must_say("Nothing has been deleted.");
     assert_eq!(phone.file(), changed);
+    phone.browser.unfold("Keep a copy of the file");
+    assert_eq!(std::fs::read(phone.browser.download("csvault")).unwrap(), changed);
+    phone.browser.unfold("Use the state before the last change");
+    // That was the empty vault.
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
 
     // Cut off in the header: there is not even a lock to open.
     phone.spoil(&good[..40]);
     phone.reload();
     phone.browser.must_say("The vault cannot be read");
-    phone.browser.must_say("Nothing has been deleted.");
     phone.browser.must_look_right("phone-broken");
-    phone.browser.unfold("Use the state before the last change");
-    // That was the empty vault.
-    phone.unlock(PASSPHRASE);
-    phone.browser.must_say("No accounts yet");
+    phone.browser.must_say("Use the state before the last change");
 
     // The right file again, as if it had been cured: nothing was lost on the way.
     phone.spoil(&good);
@@ -567,6 +692,35 @@ fn a_counters_code_is_stored_before_it_is_seen(on: Backend) {
     phone.browser.soon("the code of counter 5", || (phone.codes() == ["254676"]).then_some(()));
 }
 
+fn a_counter_that_was_used_up_is_not_put_back_with_a_name(on: Backend) {
+    let app = server(on);
+    app.user("carol");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let mechanism = Mechanism::Hotp(Hotp::default());
+    let token = app.enrol("carol", NewFactor { mechanism, ..NewFactor::default() });
+    phone.add(&token.uri.to_uri());
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    let counter = |expected: u64| {
+        let kept = format!("\"counter\":{expected},");
+        let is_kept = || String::from_utf8(phone.file()).unwrap().contains(&kept);
+        phone.browser.soon(&kept, || is_kept().then_some(()));
+    };
+    counter(1);
+    let save = || {
+        phone.browser.unfold("Save");
+        phone.browser.must_say("Saved.");
+    };
+    phone.browser.fill("#label", "My token");
+    save();
+    counter(1);
+    assert!(String::from_utf8(phone.file()).unwrap().contains("My token"));
+    // What somebody types is set, once: the code after it counts on from there.
+    phone.browser.fill("#entry-counter", "7");
+    save();
+    counter(7);
+}
+
 /// The samples that `mobile-core` reads in its own tests, with what must be found in them.
 fn samples() -> Vec<(PathBuf, Option<String>, usize, usize)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mobile-core/tests/cases/transfer");
@@ -632,8 +786,10 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     phone.home();
     phone.settings();
     phone.choose("Export");
-    phone.browser.fill("#export-new", PASSPHRASE);
-    phone.browser.fill("#export-again", PASSPHRASE);
+    // One keyboard writes é as one character, another as a letter and an accent.
+    let [written, typed] = ["café river candle", "cafe\u{301} river candle"];
+    phone.browser.fill("#export-new", written);
+    phone.browser.fill("#export-again", written);
     phone.browser.unfold("Save the copy");
     phone.browser.must_say("The file is in your downloads.");
     let copy = phone.browser.download("csvault");
@@ -652,7 +808,7 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     other.browser.fill("#import-password", "something else");
     other.browser.unfold("Open");
     other.browser.must_say("That did not open the vault.");
-    other.browser.fill("#import-password", PASSPHRASE);
+    other.browser.fill("#import-password", typed);
     other.browser.unfold("Open");
     other.browser.must_say("Found: 1. Not readable: 0.");
     other.browser.unfold("Take over 1");
@@ -805,6 +961,12 @@ fn visit_all(on: Backend, language: &str) {
     click(".card .icon-button");
     phone.browser.soon("entry", || phone.browser.is_there(".who").then_some(()));
     look("account");
+    hand_over(&phone, "otpauth://hotp/Example:erin?secret=JBSWY3DPEHPK3PXS&issuer=Example");
+    phone.browser.soon("a question", || phone.browser.is_there(".warning").then_some(()));
+    look("offered");
+    phone.reload();
+    click(".card .icon-button");
+    phone.browser.soon("entry", || phone.browser.is_there(".who").then_some(()));
     click(".page > .row");
     phone.browser.soon("hand over", || phone.browser.is_there(".danger").then_some(()));
     click(".danger");

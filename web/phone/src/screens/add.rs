@@ -18,9 +18,6 @@ use crate::trouble::Trouble;
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
     let work = Work::new(app);
-    if let Some(text) = app.handed.try_update(Option::take).flatten().filter(|text| !text.is_empty()) {
-        work.start(take_text(app, text));
-    }
     let text = NodeRef::<Input>::new();
     let link = move || {
         let text = typed(text);
@@ -133,6 +130,11 @@ fn not_an_account(text: &str) -> Trouble {
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
 pub(super) async fn take_text(app: App, text: String) -> Result<(), Trouble> {
+    take_import(app, read_text(text).await?).await
+}
+
+/// The accounts of a text with a link a line.
+pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
     let text = Zeroizing::new(text);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let is_uri = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("otpauth"));
@@ -147,10 +149,9 @@ pub(super) async fn take_text(app: App, text: String) -> Result<(), Trouble> {
         let (key, origin) = Key::parse_with_origin(line).map_err(key_trouble)?;
         let mut entry = Entry::new(EntryId::new([0; 16]), key, 0);
         entry.origin = origin;
-        return take_entry(app, entry).await;
+        return Ok(just(entry));
     }
-    let read = super::import::read(Uint8Array::from(text.as_bytes()), "uris", None).await?;
-    take_import(app, read).await
+    super::import::read(Uint8Array::from(text.as_bytes()), "uris", None).await
 }
 
 /// A wrong key, by the part that is wrong.
@@ -158,13 +159,9 @@ pub(super) fn key_trouble(error: KeyUriError) -> Trouble {
     Trouble::new(&["key_", error.field().as_str()].concat())
 }
 
-/// Adds one account; if its codes or names are there already, the person decides.
-async fn take_entry(app: App, entry: Entry) -> Result<(), Trouble> {
-    take_import(
-        app,
-        Import { found: vec![Found { place: Place::Item(1), entry }], unread: Vec::new(), without_code: 0 },
-    )
-    .await
+/// One account and nothing else.
+fn just(entry: Entry) -> Import {
+    Import { found: vec![Found { place: Place::Item(1), entry }], unread: Vec::new(), without_code: 0 }
 }
 
 /// Adds a single new account at once; everything else is shown first.
@@ -239,7 +236,7 @@ pub(super) fn by_hand(app: App) -> AnyView {
         Key::new(issuer, typed(account).trim().to_owned(), secret, generator).map_err(key_trouble)
     };
     let add = move || match key() {
-        Ok(key) => work.start(take_entry(app, Entry::new(EntryId::new([0; 16]), key, 0))),
+        Ok(key) => work.start(take_import(app, just(Entry::new(EntryId::new([0; 16]), key, 0)))),
         Err(trouble) => work.refuse(trouble),
     };
     view! {

@@ -29,15 +29,7 @@ pub(super) fn show(app: App, id: EntryId) -> AnyView {
     };
     view! {
         {page(app, words.account, view! {
-            <div class="who">
-                {move || entry_of(app, id).map(|entry| view! {
-                    {badge(&entry)}
-                    <span class="names">
-                        <span class="title" dir="auto">{title_of(&entry)}</span>
-                        <span class="subtitle" dir="auto">{subtitle_of(&entry)}</span>
-                    </span>
-                })}
-            </div>
+            {move || entry_of(app, id).map(|entry| who(&entry))}
             {live(app, entry.clone())}
             {move || at_server(app, words, id, work)}
             {names(app, words, &entry)}
@@ -45,6 +37,20 @@ pub(super) fn show(app: App, id: EntryId) -> AnyView {
             {facts(words, &entry)}
             {sure(app, words.delete, words.delete_question, delete)}
         })}
+    }
+    .into_any()
+}
+
+/// Whose account it is.
+pub(super) fn who(entry: &Entry) -> AnyView {
+    view! {
+        <div class="who">
+            {badge(entry)}
+            <span class="names">
+                <span class="title" dir="auto">{title_of(entry)}</span>
+                <span class="subtitle" dir="auto">{subtitle_of(entry)}</span>
+            </span>
+        </div>
     }
     .into_any()
 }
@@ -123,13 +129,27 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> AnyView {
     let (label, group) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let (counter, note) = (NodeRef::<Input>::new(), NodeRef::<Textarea>::new());
     let favourite = NodeRef::<Input>::new();
-    let counts = match entry.key.generator() {
-        Generator::Hotp(_, counter) => Some(counter),
+    let counter_of = |entry: &Entry| match entry.key.generator() {
+        Generator::Hotp(_, counter) => Some(counter.get().to_string()),
         _ => None,
     };
+    let filled = StoredValue::new(counter_of(entry));
+    // A code may be used up while the page is open: the field follows, unless somebody has typed another number.
+    Effect::new(move |_| {
+        let now = entry_of(app, id).as_ref().and_then(counter_of);
+        if let (Some(now), Some(field)) = (now, counter.get())
+            && (filled.with_value(|filled| filled.as_ref() == Some(&field.value())) || field.value() == now)
+        {
+            field.set_value(&now);
+            filled.set_value(Some(now));
+        }
+    });
     let save = move || {
         let some = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let counter = counts.map(|_| typed(counter).trim().parse::<u64>().map(Counter::new));
+        // What was only filled in is not set: it may be a counter that was used up meanwhile.
+        let counter = Some(typed(counter))
+            .filter(|typed| filled.with_value(|filled| filled.as_ref().is_some_and(|filled| filled != typed)))
+            .map(|typed| typed.trim().parse::<u64>().map(Counter::new));
         let (label, group) = (some(typed(label)), some(typed(group)));
         let note = Zeroizing::new(note.get_untracked().map(|note| note.value()).unwrap_or_default());
         let favourite = favourite.get_untracked().is_some_and(|favourite| favourite.checked());
@@ -184,7 +204,7 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> AnyView {
                 <span>{words.note}</span>
                 <textarea node_ref=note id="note" rows="2" maxlength="8000" dir="auto" prop:value=entry.note.to_string()></textarea>
             </label>
-            {counts.map(|at| number_field(words.counter, "entry-counter", &at.get().to_string(), counter))}
+            {filled.get_value().map(|at| number_field(words.counter, "entry-counter", &at, counter))}
             {work.shown()}
             <button class="button" disabled=move || work.busy.get()>{words.save}</button>
         </form>
@@ -192,8 +212,9 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> AnyView {
     .into_any()
 }
 
-fn facts(words: &'static Words, entry: &Entry) -> AnyView {
-    let generator = match entry.key.generator() {
+/// How its codes are made.
+pub(super) fn made(words: &'static Words, entry: &Entry) -> String {
+    match entry.key.generator() {
         Generator::Totp(totp) => words
             .made_totp
             .replace("{algorithm}", totp.algorithm.as_str())
@@ -204,7 +225,10 @@ fn facts(words: &'static Words, entry: &Entry) -> AnyView {
             .replace("{algorithm}", hotp.algorithm.as_str())
             .replace("{digits}", &hotp.digits.get().to_string()),
         Generator::Steam => "Steam".to_owned(),
-    };
+    }
+}
+
+fn facts(words: &'static Words, entry: &Entry) -> AnyView {
     let created = words.created.replace("{date}", &date(i64::try_from(entry.created).unwrap_or(i64::MAX)));
-    view! { <p class="hint">{generator}" · "{created}</p> }.into_any()
+    view! { <p class="hint">{made(words, entry)}" · "{created}</p> }.into_any()
 }
