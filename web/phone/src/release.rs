@@ -32,11 +32,24 @@ pub(crate) async fn installed() -> Option<Release> {
     release_of(&glue::release(message("release", None)).await.ok()?, "installed")
 }
 
-/// Asks the server for a newer one.
+/// Asks the server for a newer one. Quiet: without a network there is nothing to tell.
 pub(crate) async fn look(app: App) {
-    if let Ok(answer) = glue::release(message("check", None)).await {
-        app.update.set(release_of(&answer, "available"));
+    let _ = check(app).await;
+}
+
+async fn check(app: App) -> Result<(), Trouble> {
+    let answer = glue::release(message("check", None)).await?;
+    app.update.set(release_of(&answer, "available"));
+    error_of(&answer).map_or(Ok(()), Err)
+}
+
+/// The same for somebody who wants to know.
+pub(crate) async fn find(app: App) -> Result<(), Trouble> {
+    check(app).await?;
+    if app.update.with_untracked(Option::is_none) {
+        app.say(app.words().update_none);
     }
+    Ok(())
 }
 
 /// Takes the release of this build over and starts it.

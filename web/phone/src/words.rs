@@ -307,6 +307,7 @@ words! {
     not_installed: "This browser keeps no copy of the app, so it needs the network to start." / "Dieser Browser behält keine Kopie der App; sie braucht zum Start das Netz.";
     update_there: "A new version is there" / "Eine neue Version ist da";
     update_look: "Look for a new version" / "Nach neuer Version sehen";
+    update_none: "There is no newer version." / "Es gibt keine neuere Version.";
     update_text: "The present version goes on until you take the new one." / "Die jetzige Version läuft weiter, bis Sie die neue nehmen.";
     update_accept: "Take the new version" / "Neue Version nehmen";
 

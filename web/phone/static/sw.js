@@ -5,6 +5,8 @@
 // 2. Requests for the app's files are answered from the accepted release. Everything else goes to the network, unkept.
 // 3. A page asks by message whether there is another release, and has it fetched. Until all of that one is here and
 //    checked, the accepted one stays.
+// 4. Where the accepted release does not start, or the browser has lost what it starts with, a page that is made here takes
+//    its place and asks the same. What nobody has accepted never runs.
 // A release's build is the beginning of the SHA-256 of `release.json`, so it stands for every byte of every file.
 //
 // Messages, each with a port for the answer:
@@ -13,10 +15,14 @@
 // {kind: "update", build}  -> {installed} or {installed, error}
 // `installed` and `available` are {version, build}; `installed` is null if the browser has thrown the files away.
 // `error`: "offline"; for updates also "changed" (the server has another build than the one asked for), "damaged" (a file
-// is not what the release says), "full" (no space). After an update all pages are told {kind: "updated", installed}.
+// is not what the release says), "full" (no space). After an update all other pages are told {kind: "updated", installed}.
 
 const RELEASE = "release.json";
 const PAGE = "index.html";
+// Without these two nothing can say that the rest is missing.
+const START = [PAGE, "boot.js"];
+// The page for an app that does not start. A server that is asked for it answers with the app.
+const RESCUE = "?rescue";
 const SCOPE = new URL(self.registration.scope);
 const CACHES = `countersign:${SCOPE.pathname}:`;
 const MARKS = `${CACHES}accepted`;
@@ -82,10 +88,26 @@ let accepted;
 function acceptedRelease() {
   accepted ??= (async () => {
     const build = await (await (await caches.open(MARKS)).match(at("accepted")))?.text();
-    const list = build && (await (await caches.open(CACHES + build)).match(at(RELEASE)));
-    return list ? read(await list.arrayBuffer()) : null;
+    return build ? await readKept(build) : null;
   })().catch(() => null);
   return accepted;
+}
+
+// The list of the accepted release. Where the browser has lost it, the server's will do if it is the same; else nobody knows
+// any more what was accepted, and there are no files.
+async function readKept(build) {
+  const cache = await caches.open(CACHES + build);
+  const list = await cache.match(at(RELEASE));
+  if (list) return read(await list.arrayBuffer());
+  const found = await load(RELEASE).catch(() => null);
+  const release = found && (await read(found.bytes).catch(() => null));
+  if (release?.build === build) {
+    await cache.put(at(RELEASE), found.kept);
+    return release;
+  }
+  // Another try may find it.
+  accepted = undefined;
+  return { version: "", build, files: null };
 }
 
 // Fetches and checks the server's release, or exactly this build, and puts it in the place of the accepted one.
@@ -136,41 +158,167 @@ async function check() {
   }
 }
 
-async function update(build) {
+async function update(build, asker) {
   try {
     const installed = shown(await takeInTurn(String(build)));
-    for (const page of await self.clients.matchAll()) page.postMessage({ kind: "updated", installed });
+    for (const page of await self.clients.matchAll()) {
+      if (page.id !== asker) page.postMessage({ kind: "updated", installed });
+    }
     return { installed };
   } catch (error) {
     return { installed: shown(await acceptedRelease()), error: reason(error) };
   }
 }
 
-async function obey({ kind, build }) {
+async function obey({ kind, build }, asker) {
   if (kind === "release") return { installed: shown(await acceptedRelease()) };
   if (kind === "check") return check();
-  return kind === "update" ? update(build) : { error: "unknown" };
+  return kind === "update" ? update(build, asker) : { error: "unknown" };
 }
 
-async function answer(request, asked) {
-  const release = await acceptedRelease();
-  if (!release) return fetch(request);
-  const isPage = asked === "" || (request.mode === "navigate" && !asked.includes("."));
-  const name = isPage ? PAGE : asked;
-  const file = release.files.get(name);
-  if (!file && name !== RELEASE) return fetch(request);
+// A file of the accepted release, or null. Where the browser has lost it, the same bytes will do, no others.
+async function kept(release, name) {
   const cache = await caches.open(CACHES + release.build);
-  const kept = await cache.match(at(name));
-  if (kept) return kept;
-  if (!file) return Response.error();
-  // The browser has lost it. The same bytes will do, no others.
+  const file = await cache.match(at(name));
+  if (file || name === RELEASE) return file ?? null;
   try {
-    const found = await loadChecked(name, file);
+    const found = await loadChecked(name, release.files.get(name));
     await cache.put(at(name), found.clone());
     return found;
   } catch {
-    return Response.error();
+    return null;
   }
+}
+
+async function answer(request, asked, search) {
+  const release = await acceptedRelease();
+  if (!release) return fetch(request);
+  const isPage = asked === "" || (request.mode === "navigate" && !asked.includes("."));
+  if (isPage && search === RESCUE) return rescuePage();
+  if (!release.files) return isPage ? rescuePage() : Response.error();
+  if (isPage || asked === PAGE) {
+    const start = await Promise.all(START.filter((name) => release.files.has(name)).map((name) => kept(release, name)));
+    return start.every(Boolean) ? start[0] : rescuePage();
+  }
+  if (!release.files.has(asked) && asked !== RELEASE) return fetch(request);
+  return (await kept(release, asked)) ?? Response.error();
+}
+
+// The script of the page for an app that does not start. It runs in the page: nothing of this worker is within its reach.
+function rescue() {
+  const words = {
+    en: {
+      title: "The app does not start",
+      text: "Your accounts are not affected. If trying again does not help, the server may have a version that starts. It is taken only when you say so.",
+      again: "Try again",
+      look: "Look for a new version",
+      none: "There is no newer version.",
+      offline: "The server could not be reached.",
+      there: "A new version is there",
+      version: "Version",
+      build: "Build",
+      accept: "Take the new version",
+      changed: "The server has yet another version by now. Look again.",
+      damaged: "The new version is damaged. The present one stays.",
+      full: "There is no room left on this device. The present version stays.",
+      busy: "One moment …",
+    },
+    de: {
+      title: "Die App startet nicht",
+      text: "Ihre Konten sind davon nicht betroffen. Hilft ein neuer Versuch nicht, hat der Server vielleicht eine Version, die startet. Sie wird nur genommen, wenn Sie es sagen.",
+      again: "Noch einmal versuchen",
+      look: "Nach neuer Version sehen",
+      none: "Es gibt keine neuere Version.",
+      offline: "Der Server ist nicht erreichbar.",
+      there: "Eine neue Version ist da",
+      version: "Version",
+      build: "Stand",
+      accept: "Neue Version nehmen",
+      changed: "Der Server hat inzwischen eine andere Version. Sehen Sie noch einmal nach.",
+      damaged: "Die neue Version ist beschädigt. Die jetzige bleibt.",
+      full: "Auf diesem Gerät ist kein Platz mehr. Die jetzige Version bleibt.",
+      busy: "Einen Augenblick …",
+    },
+  };
+  const language = (localStorage.getItem("countersign.language") ?? navigator.language).startsWith("de") ? "de" : "en";
+  const say = words[language];
+  document.documentElement.lang = language;
+  const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+  const button = (text, act) => Object.assign(element("button", text), { onclick: act });
+  const status = element("p", "");
+  status.setAttribute("role", "status");
+  const offer = document.createElement("section");
+  const start = () => location.replace("./");
+
+  async function tell(message) {
+    status.textContent = say.busy;
+    const { active } = await navigator.serviceWorker.ready;
+    const answer = await new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => resolve(data);
+      active.postMessage(message, [port2]);
+    });
+    status.textContent = answer.error ? (say[answer.error] ?? answer.error) : "";
+    return answer;
+  }
+
+  async function look() {
+    offer.replaceChildren();
+    const { error, available } = await tell({ kind: "check" });
+    if (error) return;
+    if (!available) {
+      status.textContent = say.none;
+      return;
+    }
+    const facts = document.createElement("dl");
+    facts.append(element("dt", say.version), element("dd", available.version));
+    facts.append(element("dt", say.build), element("dd", available.build));
+    offer.replaceChildren(element("h2", say.there), facts, button(say.accept, () => take(available.build)));
+  }
+
+  async function take(build) {
+    if (!(await tell({ kind: "update", build })).error) start();
+  }
+
+  const page = document.createElement("main");
+  page.append(element("h1", say.title), element("p", say.text), button(say.again, start), button(say.look, look), offer, status);
+  document.body.replaceChildren(page);
+}
+
+function rescuePage() {
+  const nonce = crypto.randomUUID();
+  const style = `
+    :root { color-scheme: light dark; font: 100%/1.45 system-ui, sans-serif; }
+    body { margin: 0 auto; max-width: 28rem; padding: 8vh 1.5rem; background: light-dark(#f6f5f1, #14181a); color: light-dark(#1b2224, #e9ecea); overflow-wrap: anywhere; }
+    main, section { display: grid; gap: 1rem; }
+    h1, h2, p, dl { margin: 0; }
+    h1 { font-size: 1.6rem; }
+    h2 { font-size: 1.05rem; }
+    dl { display: grid; grid-template-columns: auto 1fr; gap: 0.25rem 1rem; }
+    dd { margin: 0; }
+    button { min-height: 3rem; border: 1px solid light-dark(#d9d8d0, #353e41); border-radius: 999px; background: light-dark(#ffffff, #1c2225); color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
+    section button { background: light-dark(#1f5f5b, #7fcfc4); color: light-dark(#ffffff, #0d2220); }
+    :focus-visible { outline: 3px solid light-dark(#1f5f5b, #7fcfc4); outline-offset: 2px; }`;
+  const page = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Countersign</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style nonce="${nonce}">${style}</style>
+</head>
+<body><script nonce="${nonce}">(${rescue})()</script></body>
+</html>
+`;
+  const policy = ["default-src 'none'", `script-src 'nonce-${nonce}'`, `style-src 'nonce-${nonce}'`, "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"];
+  const headers = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": policy.join("; "),
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+  };
+  return new Response(page, { headers });
 }
 
 self.addEventListener("install", (event) => {
@@ -186,10 +334,10 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || url.origin !== SCOPE.origin || !url.pathname.startsWith(SCOPE.pathname)) return;
   const name = url.pathname.slice(SCOPE.pathname.length);
   // The app has no folders: that is the server's API.
-  if (!name.includes("/")) event.respondWith(answer(request, name));
+  if (!name.includes("/")) event.respondWith(answer(request, name, url.search));
 });
 
 self.addEventListener("message", (event) => {
   const port = event.ports[0];
-  if (port) event.waitUntil(obey(event.data ?? {}).then((reply) => port.postMessage(reply)));
+  if (port) event.waitUntil(obey(event.data ?? {}, event.source?.id).then((reply) => port.postMessage(reply)));
 });

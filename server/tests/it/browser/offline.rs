@@ -17,6 +17,9 @@ tests![
     another_release_is_taken_when_the_user_says_so,
     a_release_that_is_not_what_its_list_says_is_not_taken,
     an_app_that_was_not_kept_whole_is_not_kept,
+    an_app_that_does_not_start_is_replaced_when_the_user_says_so,
+    an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all,
+    a_vault_that_does_not_open_leaves_a_way_to_another_release,
 ];
 
 /// What stands in the page of the second release only.
@@ -47,6 +50,10 @@ impl Release {
         let page = self.folder().join("index.html");
         let text = fs::read_to_string(&page).unwrap();
         fs::write(&page, text.replace("<head>", &format!("<head>{MARK}"))).unwrap();
+        self.list("99.0.0");
+    }
+
+    fn list(&self, version: &str) {
         let mut names: Vec<String> = fs::read_dir(self.folder())
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
@@ -60,7 +67,7 @@ impl Release {
                 json!({ "path": name, "bytes": content.len(), "sha256": hash(&content) })
             })
             .collect();
-        let list = json!({ "version": "99.0.0", "files": files }).to_string();
+        let list = json!({ "version": version, "files": files }).to_string();
         fs::write(self.folder().join("release.json"), list).unwrap();
     }
 
@@ -193,15 +200,17 @@ fn another_release_is_taken_when_the_user_says_so(on: Backend) {
     assert_eq!(tell(&browser, &other), json!({ "installed": old, "error": "changed" }));
     assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": old }));
 
-    browser.script(
-        "window.told = new Promise(resolve => navigator.serviceWorker.addEventListener('message', ({ data }) => resolve(data)))",
-        Vec::new(),
-    );
+    let first = browser.window();
+    let second = browser.new_window();
+    open(&browser, &app.url);
+    browser.show_window(&first);
     let update = json!({ "kind": "update", "build": new["build"] });
     assert_eq!(tell(&browser, &update), json!({ "installed": new }));
-    let told = browser.script("return window.told", Vec::new());
-    assert_eq!(told, json!({ "kind": "updated", "installed": new }));
-    assert!(!has_mark(&browser), "what runs goes on running");
+    assert!(!has_mark(&browser), "who has asked is answered, and goes on as it likes");
+    // No other window goes on with half of each.
+    browser.show_window(&second);
+    browser.soon("the new release in the other window", || has_mark(&browser).then_some(()));
+    browser.show_window(&first);
     assert_eq!(kept(&browser).as_object().unwrap().len(), 2, "the old release is gone");
 
     let url = app.url.clone();
@@ -251,4 +260,139 @@ fn an_app_that_was_not_kept_whole_is_not_kept(on: Backend) {
          new Promise(resolve => { installing.onstatechange = () => resolve(installing.state); }))";
     assert_eq!(browser.script(register, Vec::new()), "redundant");
     assert_eq!(kept(&browser), json!({ "countersign:/phone/:accepted": [] }));
+}
+
+/// The page that stands in for an app that does not start.
+fn must_be_rescued(browser: &Browser) {
+    browser.must_say("The app does not start");
+    browser.must_say("Your accounts are not affected.");
+}
+
+/// Takes the server's release there, and waits for it.
+fn be_rescued(browser: &Browser, release: &Release) {
+    browser.unfold("Look for a new version");
+    browser.must_say("A new version is there");
+    browser.must_say(release.shown()["build"].as_str().unwrap());
+    browser.unfold("Take the new version");
+    browser.must_say("Your second factor");
+    assert_eq!(tell(browser, &json!({ "kind": "release" })), json!({ "installed": release.shown() }));
+}
+
+fn an_app_that_does_not_start_is_replaced_when_the_user_says_so(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app_script = release.folder().join("app.js");
+    let good = fs::read(&app_script).unwrap();
+    fs::write(&app_script, "throw new Error('broken')").unwrap();
+    release.list("98.0.0");
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    browser.visit(&format!("{}/phone/", app.url));
+    browser.must_say("Countersign could not start");
+    let controlled = "return navigator.serviceWorker.ready.then(() => !!navigator.serviceWorker.controller)";
+    browser.soon("a service worker", || (browser.script(controlled, Vec::new()) == true).then_some(()));
+    browser.visit(&format!("{}/phone/", app.url));
+    browser.must_say("Countersign could not start");
+    let before = kept(&browser);
+    // What the broken app complained about is known.
+    browser.complaints();
+    browser.must_look_right("phone-failed");
+
+    browser.unfold("Look for a new version");
+    must_be_rescued(&browser);
+    browser.unfold("Look for a new version");
+    browser.must_say("There is no newer version.");
+    fs::write(&app_script, good).unwrap();
+    release.renew();
+    browser.unfold("Look for a new version");
+    browser.must_say("99.0.0");
+    assert_eq!(kept(&browser), before, "nobody has said so");
+    browser.must_look_right("phone-rescue");
+    browser.unfold("Try again");
+    browser.must_say("Countersign could not start");
+    browser.visit(&format!("{}/phone/?rescue", app.url));
+    be_rescued(&browser, &release);
+    assert!(has_mark(&browser));
+}
+
+fn an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let lose = |name: &str| {
+        let build = tell(&browser, &json!({ "kind": "release" }))["installed"]["build"].clone();
+        let lose = "return caches.open('countersign:/phone/:' + arguments[0]).then(cache => cache.delete(new URL(arguments[1], location)))";
+        assert_eq!(browser.script(lose, vec![build, json!(name)]), true);
+    };
+    let page = format!("{}/phone/", app.url);
+    // As long as the server has the same, that is taken.
+    for name in ["boot.js", "index.html"] {
+        lose(name);
+        open(&browser, &app.url);
+    }
+    let old = release.shown();
+    release.renew();
+    for name in ["boot.js", "index.html"] {
+        lose(name);
+        browser.visit(&page);
+        // The page that was changed would start, and nobody has said so; the script was not changed and is taken.
+        if name == "index.html" {
+            must_be_rescued(&browser);
+        }
+        assert!(!has_mark(&browser));
+    }
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": old }));
+    be_rescued(&browser, &release);
+    assert!(has_mark(&browser));
+
+    // Without its list, nobody knows what was accepted. The worker has read it and must be stopped first.
+    let list = fs::read(release.folder().join("release.json")).unwrap();
+    release.list("100.0.0");
+    lose("release.json");
+    let stop = || {
+        browser.chromium("ServiceWorker.enable", &json!({}));
+        browser.chromium("ServiceWorker.stopAllWorkers", &json!({}));
+    };
+    stop();
+    browser.visit(&page);
+    must_be_rescued(&browser);
+    let status = "return fetch(arguments[0]).then(reply => reply.status, () => 'none')";
+    assert_eq!(browser.script(status, vec![json!("app.js")]), "none");
+    // The same list is as good as the lost one.
+    fs::write(release.folder().join("release.json"), list).unwrap();
+    open(&browser, &app.url);
+    assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": release.shown() }));
+}
+
+fn a_vault_that_does_not_open_leaves_a_way_to_another_release(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let take = || {
+        browser.unfold("Look for a new version");
+        browser.must_say("There is no newer version.");
+        release.renew();
+        browser.unfold("Look for a new version");
+        browser.unfold("A new version is there");
+        browser.must_say("The present version goes on until you take the new one.");
+        browser.unfold("Take the new version");
+        browser.soon("the new release", || has_mark(&browser).then_some(()));
+    };
+    // Nobody knows any more what opens it.
+    browser.fill("#passphrase-new", "plum river candle brick");
+    browser.fill("#passphrase-again", "plum river candle brick");
+    browser.unfold("Start");
+    browser.must_say("No accounts yet");
+    browser.unfold("Lock");
+    browser.must_say("Locked");
+    take();
+    browser.must_say("Locked");
+
+    // A file that this release cannot read.
+    let spoil = "return import('./store.js').then(store => store.save(new Uint8Array([1]), 2, 1))";
+    browser.script(spoil, Vec::new());
+    browser.visit(&format!("{}/phone/", app.url));
+    browser.must_say("The vault cannot be read");
+    browser.must_say("Look for a new version");
 }

@@ -3,6 +3,7 @@
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
+use super::about::update_before;
 use super::{Work, filed_as, heading, on_submit, passphrase_field, sure, typed};
 use crate::app::App;
 use crate::glue;
@@ -94,6 +95,7 @@ pub(super) fn locked(app: App, ways: &Ways) -> AnyView {
                 </form>
             })}
             {work.shown()}
+            {update_before(app)}
         </main>
     }
     .into_any()
@@ -125,6 +127,7 @@ pub(super) fn broken(app: App, trouble: &Trouble, has_previous: bool) -> AnyView
             <button class="button" on:click=move |_| keep()>{words.broken_download}</button>
             {sure(app, words.erase, words.erase_question, move || work.start(app.erase()))}
             {work.shown()}
+            {update_before(app)}
         </main>
     }
     .into_any()
