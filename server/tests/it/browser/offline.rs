@@ -18,6 +18,7 @@ tests![
     a_release_that_is_not_what_its_list_says_is_not_taken,
     an_app_that_was_not_kept_whole_is_not_kept,
     an_app_that_does_not_start_is_replaced_when_the_user_says_so,
+    an_app_whose_first_script_is_broken_shows_the_way_all_the_same,
     an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all,
     a_vault_that_does_not_open_leaves_a_way_to_another_release,
 ];
@@ -312,6 +313,28 @@ fn an_app_that_does_not_start_is_replaced_when_the_user_says_so(on: Backend) {
     browser.visit(&format!("{}/phone/?rescue", app.url));
     be_rescued(&browser, &release);
     assert!(has_mark(&browser));
+}
+
+fn an_app_whose_first_script_is_broken_shows_the_way_all_the_same(on: Backend) {
+    let (place, release) = (Arc::new(Place::new(on)), Release::built());
+    let app = serve(&place, &release);
+    let browser = Browser::open();
+    visit(&browser, &app);
+    let script = release.folder().join("boot.js");
+    let good = fs::read(&script).unwrap();
+    fs::write(&script, "throw new Error('broken')").unwrap();
+    release.list("98.0.0");
+    let update = json!({ "kind": "update", "build": release.shown()["build"] });
+    assert_eq!(tell(&browser, &update), json!({ "installed": release.shown() }));
+    browser.visit(&format!("{}/phone/", app.url));
+    browser.must_not_say("It does not start?");
+    // A quarter of a minute later.
+    browser.script("document.getAnimations().forEach(one => one.finish())", Vec::new());
+    browser.unfold("It does not start?");
+    must_be_rescued(&browser);
+    fs::write(&script, good).unwrap();
+    release.renew();
+    be_rescued(&browser, &release);
 }
 
 fn an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all(on: Backend) {
