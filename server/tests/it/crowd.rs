@@ -85,7 +85,7 @@ impl Crowd {
     }
 
     /// Sends everybody's codes by several callers at once, each to the server after its own in `urls`. `meanwhile` runs beside them, and is
-    /// handed the number of codes that were exchanged so far. Where a reply does not come a caller stops; where it is 503, it tries again.
+    /// handed the number of codes that were exchanged so far. Where a reply does not come a caller stops; where it is 503, it tries again for a while.
     pub fn log_in<T>(&self, urls: &[&str], meanwhile: impl FnOnce(&AtomicUsize) -> T) -> (Vec<Sent>, T) {
         let (exchanged, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let codes = self.codes();
@@ -101,7 +101,8 @@ impl Crowd {
                         codes.iter().enumerate().filter(|(place, _)| place % people % CALLERS == number);
                     for (_, (user, code)) in own {
                         let sent = self.send(&caller, user, code);
-                        let is_gone = sent.status.is_none();
+                        // Neither comes any more, and a test that has failed should not go on for everybody.
+                        let is_gone = matches!(sent.status, None | Some(503));
                         exchanged.fetch_add(usize::from(sent.token.is_some()), Ordering::SeqCst);
                         all.lock().unwrap().push(sent);
                         if is_gone {

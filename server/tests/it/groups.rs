@@ -296,12 +296,11 @@ fn a_code_that_waited_too_long_is_refused_and_stays_good(on: Backend) {
     let replies = thread::scope(|scope| {
         let shop = &shop;
         // One a group: the first waits for the writer until it gives up, the second after it until there is one. The third has waited for both.
-        let sent = [&wrong, &wrong, &right].map(|code| {
+        let sent = [(&wrong, 2500), (&wrong, 300), (&right, 6000)].map(|(code, then)| {
             let reply = scope.spawn(move || shop.otp("alice", code));
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(Duration::from_millis(then));
             reply
         });
-        thread::sleep(Duration::from_secs(7));
         holder.batch_execute("ROLLBACK").unwrap();
         sent.map(|reply| reply.join().unwrap())
     });

@@ -166,15 +166,13 @@ fn bad_input_names_the_field_and_changes_nothing(on: Backend) {
         ("GET", "/v1/users/alice/factors?limit=201", Value::Null, "limit"),
         // What PostgreSQL cannot even be asked for: a NUL, here also as a cursor.
         ("GET", "/v1/groups?cursor=AA", Value::Null, "cursor"),
-        ("GET", "/v1/users?name=%00", Value::Null, "query"),
-        ("GET", "/v1/audit?action=%00", Value::Null, "query"),
+        ("GET", "/v1/users?name=%00", Value::Null, "name"),
         ("GET", "/v1/grants?group=%00", Value::Null, "query"),
         ("GET", "/v1/groups/a%00", Value::Null, "name"),
         ("PUT", "/v1/groups/a%00", json!({ "members": [] }), "name"),
         ("DELETE", "/v1/scopes/a%00", Value::Null, "name"),
         ("GET", "/v1/clients/a%00", Value::Null, "name"),
         ("PUT", "/v1/scopes/x", json!({ "description": "a\u{0}b" }), "description"),
-        ("POST", "/v1/grants", json!({ "groups": ["a\u{0}"], "scope": "x" }), "name"),
         ("PUT", "/v1/clients/x", json!({ "grants": [] }), "grants"),
         (
             "PUT",
