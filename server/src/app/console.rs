@@ -108,7 +108,8 @@ pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Resul
     })
 }
 
-/// Lets this browser skip the code for as long as the operator allows. Returns its mark.
+/// Lets this browser skip the code for as long as the operator allows. Returns its mark; none where the operator does not, or the user
+/// manages.
 pub fn trust_device(
     service: &Service,
     conn: &mut Conn,
@@ -120,6 +121,10 @@ pub fn trust_device(
         let login = hold_login(service, tx, token)?;
         if !login.used_second_factor() {
             return Err(Refusal::FactorNeeded.into());
+        }
+        let user = db::user::find(tx.conn, login.user)?.ok_or(Refusal::InvalidToken)?;
+        if !user.role.may_skip_the_code() {
+            return Ok(None);
         }
         let mark = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice()));
         let hash = service.hasher.hash(Purpose::TrustedDevice, &[mark.as_bytes()]);
@@ -159,7 +164,7 @@ pub fn account(conn: &mut Conn, at: At, visitor: &Visitor) -> Result<Account, St
     Ok(Account {
         factors,
         recovery_codes: db::recovery_code::count(conn, visitor.user.id)?,
-        trusted_devices: db::trusted_device::count(conn, visitor.user.id, at.now)?,
+        trusted_devices: db::trusted_device::count(conn, &visitor.user, at.now)?,
     })
 }
 

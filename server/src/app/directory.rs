@@ -212,7 +212,7 @@ pub fn profile(conn: &mut Conn, at: At, id: UserId) -> Result<Profile, Stop> {
         factors,
         standing: db::lockout::standing(conn, id.bytes())?,
         recovery_codes: db::recovery_code::count(conn, id)?,
-        trusted_devices: db::trusted_device::count(conn, id, at.now)?,
+        trusted_devices: db::trusted_device::count(conn, &user, at.now)?,
         invited_until: db::invitation::pending(conn, id, at.now)?,
         reset_until: db::reset_request::of_user(conn, id, at.now)?.map(|request| request.expires_at),
         sessions: db::session::page(conn, id, at.now, SessionId::LAST, SESSIONS)?,

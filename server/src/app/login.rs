@@ -149,6 +149,7 @@ fn finish(
             tx.note(Event::refused(actor, Action::PasswordChecked, subject, "changed meanwhile"));
             return Err(Refusal::InvalidGrant.into());
         }
+        let user = found;
         let has_factor =
             db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
         tx.note(Event::done(actor, Action::PasswordChecked, subject));
@@ -158,7 +159,7 @@ fn finish(
         if let Some(device) = &trusted_device
             && client.id == ClientId::CONSOLE
             && service.console.remember_device_s.is_some()
-            && db::trusted_device::is_trusted(tx.conn, device, user.id, tx.now)?
+            && db::trusted_device::is_trusted(tx.conn, device, &user, tx.now)?
         {
             return issue(service, tx, client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
         }

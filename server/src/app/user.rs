@@ -89,6 +89,7 @@ pub fn change_role(
         if user.role != role {
             tx.must_leave_an_administrator(&user)?;
             db::user::update(tx.conn, user.id, user.email.as_deref(), role)?;
+            db::trusted_device::forget_all(tx.conn, user.id)?;
             let ended = tx.end_sessions(Which::OfUser(user.id))?;
             let event = Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id));
             tx.note(event.with(format!("role={role} sessions={ended}")));
@@ -124,10 +125,10 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<
         if let Some(hash) = &hash {
             db::user::set_password_hash(tx.conn, user.id, hash)?;
             db::mfa_token::end_all_of_user(tx.conn, user.id)?;
-            db::trusted_device::forget_all(tx.conn, user.id)?;
             db::invitation::void(tx.conn, user.id)?;
         }
         if hash.is_some() || new.role != user.role {
+            db::trusted_device::forget_all(tx.conn, user.id)?;
             let ended = tx.end_sessions(Which::OfUser(user.id))?;
             detail.extend([" sessions=", &ended.to_string()]);
         }

@@ -78,6 +78,11 @@ impl Role {
             Self::Admin => true,
         }
     }
+
+    /// Whether a browser may be remembered that asks a user in this role for no code: whoever manages gives one at every login.
+    pub const fn may_skip_the_code(self) -> bool {
+        matches!(self, Self::User)
+    }
 }
 
 words! {

@@ -2,7 +2,8 @@
 
 use countersign::app;
 use countersign::app::context::ConsolePolicy;
-use countersign::domain::user::UserName;
+use countersign::db;
+use countersign::domain::user::{Role, UserName};
 
 use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
 use crate::visitor::{Page, Visitor};
@@ -35,6 +36,7 @@ tests![
     sessions_are_ended_one_by_one_and_all_at_once,
     a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
     a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever,
+    managers_are_asked_for_a_code_in_every_browser,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
     a_reset_ends_the_browser_session_at_once,
     other_peoples_authenticators_and_sessions_are_out_of_reach,
@@ -698,6 +700,45 @@ fn a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever(on: Backe
     allowed.pass(86_400);
     visitor.get("/login");
     visitor.post("/login", &password).must_lead_to("/login/code?to=%2Fconsole");
+}
+
+fn managers_are_asked_for_a_code_in_every_browser(on: Backend) {
+    let app = App::start(on)
+        .with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    let (password, to_code) = ([("username", "alice"), ("password", PASSWORD)], "/login/code?to=%2Fconsole");
+    app.user_with_password("alice");
+    let alice = UserName::parse("alice").unwrap();
+    let phone = app.phone("alice");
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+    visitor.get("/console/account").must_say("One browser logs in without a code");
+    visitor.post("/logout", &[]).must_be(303);
+    // A browser that was remembered before its user was a manager, as a release before this one left it.
+    let user = app.operate(|_, conn, at| app::user::show(conn, at, &alice)).unwrap().user;
+    for role in [Role::Admin, Role::Auditor, Role::Helpdesk] {
+        app.operate(|_, conn, _| Ok(db::user::update(conn, user.id, None, role)?)).unwrap();
+        app.next_step();
+        visitor.get("/login");
+        visitor.post("/login", &password).must_lead_to(to_code);
+        visitor.get("/login/code").must_be(200).must_not_say("name=\"remember\"");
+        // Nor does a form that was sent all the same make it one.
+        let kept = visitor.cookie("-device");
+        visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+        assert_eq!(visitor.cookie("-device"), kept);
+        visitor.get("/console/users").must_be(200);
+        visitor.get("/console/account").must_not_say("logs in without a code");
+        visitor.post("/logout", &[]).must_be(303);
+    }
+    // What was remembered ends with the role.
+    app.operate(|_, conn, _| Ok(db::user::update(conn, user.id, None, Role::User)?)).unwrap();
+    visitor.get("/login");
+    visitor.post("/login", &password).must_lead_to("/console");
+    for role in [Role::Auditor, Role::User] {
+        app.operate(|service, conn, at| app::user::change_role(service, conn, at, &alice, role)).unwrap();
+    }
+    visitor.get("/login");
+    visitor.post("/login", &password).must_lead_to(to_code);
 }
 
 fn pages_speak_the_language_of_the_browser_and_then_of_the_user(on: Backend) {

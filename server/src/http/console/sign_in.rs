@@ -58,7 +58,7 @@ struct CodePage {
     frame: Frame,
     to: String,
     name: String,
-    /// How many days this browser may be remembered, where the operator allows it.
+    /// How many days this browser may be remembered, where the operator allows it and the user does not manage.
     remember_days: Option<i64>,
     error: Option<String>,
     recovery_error: Option<String>,
@@ -331,7 +331,9 @@ fn code_page(
     let said = |stop: &Stop, wrong| why(&frame, stop, wrong).unwrap_or_else(|| frame.t("error-now"));
     let error = error.map(|stop| said(stop, "error-code"));
     let recovery_error = recovery_error.map(|stop| said(stop, "error-recovery-code"));
-    let remember_days = state.service.console.remember_device_s.map(|seconds| seconds / 86_400);
+    let remember_s = state.service.console.remember_device_s;
+    let remember_s = remember_s.filter(|_| halfway.user.role.may_skip_the_code());
+    let remember_days = remember_s.map(|seconds| seconds / 86_400);
     let page = CodePage { name: halfway.user.name, to, remember_days, error, recovery_error, frame };
     render(status, &page)
 }
