@@ -14,13 +14,17 @@ const localise = (part) => {
 };
 localise(document);
 
-/** A code field sends its form at the sixth digit; once, and only what was typed or pasted in one go. */
-for (const form of document.querySelectorAll("form[data-submit-when-complete]")) {
+/**
+ * A code field sends its form at the last digit; once, and only what was typed or pasted in one go. Pages say which digit is the last
+ * where it is the same one for all codes that they take.
+ */
+for (const form of document.querySelectorAll("form[data-submit-at]")) {
+  const whole = Number(form.dataset.submitAt);
   const field = form.querySelector("input[name=otp]");
   let sent = false;
   field?.addEventListener("input", () => {
     const digits = field.value.replaceAll(/\D/g, "");
-    if (!sent && digits.length === 6 && field.selectionStart === field.value.length) {
+    if (!sent && digits.length === whole && field.selectionStart === field.value.length) {
       sent = true;
       form.requestSubmit();
     }
@@ -42,7 +46,7 @@ if (code && document.querySelector("[data-leads-out]")) {
 
 /** How long the code on the phone will last. */
 for (const left of document.querySelectorAll(".countdown")) {
-  const period = Number(left.dataset.period) || 30;
+  const period = Number(left.dataset.period);
   const show = () => {
     left.textContent = `${period - (Math.floor(Date.now() / 1000) % period)} s`;
   };

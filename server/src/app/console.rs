@@ -15,7 +15,7 @@ use crate::crypto::password;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Entry, Event, Subject};
-use crate::domain::factor::{FactorState, Summary};
+use crate::domain::factor::{CodeShape, FactorState, Summary};
 use crate::domain::id::{ClientId, FactorId};
 use crate::domain::notice::Notice;
 use crate::domain::password::Password;
@@ -37,6 +37,8 @@ pub struct Visitor {
     pub user: User,
     /// The login.
     pub login: Login,
+    /// What a code within the session looks like.
+    pub codes: CodeShape,
 }
 
 /// Who shows this cookie; the session goes on for another half hour.
@@ -47,7 +49,10 @@ pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<
     if login.ends_at.plus_seconds(TOUCH_EVERY_S) < ends_at {
         service.write_in_turn(conn, |conn| db::session::touch(conn, login.session, ends_at, at.now))?;
     }
-    Ok(Visitor { user, login })
+    let factors = db::factor::list(conn, user.id)?;
+    let active = factors.iter().filter(|factor| factor.state == FactorState::Active);
+    let codes = CodeShape::of(active.map(|factor| factor.mechanism));
+    Ok(Visitor { user, login, codes })
 }
 
 fn find_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Login, Stop> {
@@ -84,15 +89,19 @@ pub struct Halfway {
     pub user: User,
     /// Whether there is an active factor.
     pub has_factor: bool,
+    /// What a code looks like that goes on from here; one of a pending factor, too, does.
+    pub codes: CodeShape,
 }
 
 /// Looks at an `mfa_token` of the console.
 pub fn halfway(service: &Service, conn: &mut Conn, at: At, mfa_token: &str) -> Result<Halfway, Stop> {
     let (pass, _) = mfa_pass(service, conn, at.now, ClientId::CONSOLE, mfa_token)?;
     let user = db::user::find(conn, pass.user)?.ok_or(Refusal::LoginExpired)?;
-    let factors = db::factor::list(conn, user.id)?;
+    let mut factors = db::factor::list(conn, user.id)?;
+    factors.retain(|factor| !factor.has_lapsed(at.now));
     let has_factor = factors.iter().any(|factor| factor.state == FactorState::Active);
-    Ok(Halfway { user, has_factor })
+    let codes = CodeShape::of(factors.iter().map(|factor| factor.mechanism));
+    Ok(Halfway { user, has_factor, codes })
 }
 
 /// Ends the session behind this cookie.

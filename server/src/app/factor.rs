@@ -60,6 +60,8 @@ pub struct Enrolled {
     pub id: FactorId,
     /// Pending or active.
     pub state: FactorState,
+    /// How its codes are made.
+    pub mechanism: Mechanism,
     /// The secret with all that a phone must know.
     pub uri: KeyUri,
     /// With the first enrolment, for whoever will lose the phone.
@@ -161,7 +163,7 @@ fn add(
     // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
     let has_active = existing.iter().any(|factor| factor.state == FactorState::Active);
     let recovery_codes = if has_active { Vec::new() } else { renew_in(service, tx, actor, user.id)? };
-    Ok(Enrolled { id, state: new.state, uri, recovery_codes })
+    Ok(Enrolled { id, state: new.state, mechanism: new.mechanism, uri, recovery_codes })
 }
 
 /// The URI with the name of this server, for the phone to ask it about the factor; without where that cannot be written, or would make

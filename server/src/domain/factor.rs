@@ -74,12 +74,54 @@ impl Mechanism {
         }
     }
 
+    /// How long its codes are.
+    pub const fn digits(&self) -> Digits {
+        match self {
+            Self::Totp(totp) => totp.digits,
+            Self::Hotp(hotp) => hotp.digits,
+        }
+    }
+
     /// The period, where there is one.
     pub const fn period(&self) -> Option<Period> {
         match self {
             Self::Totp(totp) => Some(totp.period),
             Self::Hotp(_) => None,
         }
+    }
+}
+
+/// The longest period that anybody watches run out, in seconds.
+const LONGEST_COUNTDOWN_S: u32 = 60;
+
+/// What somebody's codes look like, as far as those of all factors look alike: so much a page can say to whoever types one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct CodeShape {
+    digits: Option<Digits>,
+    period: Option<Period>,
+}
+
+impl CodeShape {
+    /// That of all these factors together. Where there is none, nothing is known.
+    pub fn of(mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
+        let shapes = mechanisms
+            .into_iter()
+            .map(|mechanism| Self { digits: Some(mechanism.digits()), period: mechanism.period() });
+        let both = |one: Self, other: Self| Self {
+            digits: one.digits.filter(|_| one.digits == other.digits),
+            period: one.period.filter(|_| one.period == other.period),
+        };
+        shapes.reduce(both).unwrap_or_default()
+    }
+
+    /// How many digits every code has.
+    pub fn digits(self) -> Option<u8> {
+        self.digits.map(Digits::get)
+    }
+
+    /// After how many seconds every code changes, where that is soon enough to wait for.
+    pub fn countdown_s(self) -> Option<u32> {
+        self.period.map(Period::get).filter(|seconds| *seconds <= LONGEST_COUNTDOWN_S)
     }
 }
 

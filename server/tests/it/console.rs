@@ -2,7 +2,9 @@
 
 use countersign::app;
 use countersign::app::context::ConsolePolicy;
+use countersign::app::factor::NewFactor;
 use countersign::db;
+use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::user::{Role, UserName};
 
 use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
@@ -37,6 +39,7 @@ tests![
     a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
     a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever,
     managers_are_asked_for_a_code_in_every_browser,
+    a_code_field_fits_the_codes_of_whoever_is_asked,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
     a_reset_ends_the_browser_session_at_once,
     other_peoples_authenticators_and_sessions_are_out_of_reach,
@@ -739,6 +742,76 @@ fn managers_are_asked_for_a_code_in_every_browser(on: Backend) {
     }
     visitor.get("/login");
     visitor.post("/login", &password).must_lead_to(to_code);
+}
+
+/// Somebody with a password and these factors, all of them active.
+fn with_factors(app: &App, name: &str, mechanisms: &[Mechanism]) -> Vec<Phone> {
+    app.user_with_password(name);
+    let active = |mechanism: &Mechanism| NewFactor {
+        mechanism: *mechanism,
+        state: FactorState::Active,
+        ..NewFactor::default()
+    };
+    mechanisms.iter().map(|mechanism| app.enrol(name, active(mechanism))).collect()
+}
+
+fn totp(digits: u8, period: u32) -> Mechanism {
+    Mechanism::of("totp", "SHA1", digits, Some(period), None).unwrap()
+}
+
+fn hotp(digits: u8) -> Mechanism {
+    Mechanism::of("hotp", "SHA1", digits, None, Some(0)).unwrap()
+}
+
+fn a_code_field_fits_the_codes_of_whoever_is_asked(on: Backend) {
+    let app = App::start(on);
+    for (index, (mechanisms, digits, period, hint)) in [
+        (vec![totp(6, 30)], Some(6), Some(30), "The six digits that"),
+        (vec![totp(6, 30), totp(6, 30)], Some(6), Some(30), "The six digits that"),
+        (vec![totp(6, 60)], Some(6), Some(60), "The six digits that"),
+        (vec![totp(7, 30), totp(7, 60)], Some(7), None, "The seven digits that"),
+        (vec![totp(8, 30)], Some(8), Some(30), "The eight digits that"),
+        (vec![totp(6, 30), hotp(6)], Some(6), None, "The six digits that"),
+        (vec![totp(6, 30), totp(8, 30)], None, Some(30), "6 to 8 digits"),
+        (vec![hotp(8), totp(6, 30)], None, None, "6 to 8 digits"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let must_fit = |page: Page, sends_itself: bool| {
+            page.must_be(200).must_say(hint);
+            let sent = digits.filter(|_| sends_itself).map(|digits| format!("data-submit-at=\"{digits}\""));
+            let found = page.text.find("data-submit-at").map(|at| page.text[at..].split_inclusive('"'));
+            assert_eq!(found.map(|parts| parts.take(2).collect::<String>()), sent, "{mechanisms:?}");
+            let left = period.map(|period| format!("data-period=\"{period}\""));
+            let found = page.text.find("data-period").map(|at| page.text[at..].split_inclusive('"'));
+            assert_eq!(found.map(|parts| parts.take(2).collect::<String>()), left, "{mechanisms:?}");
+        };
+        let name = format!("user{index}");
+        let phone = with_factors(&app, &name, &mechanisms).remove(0);
+        let visitor = Visitor::at(&app);
+        // Before the password nothing is said of it.
+        visitor.get("/login").must_not_say("digits").must_not_say("data-");
+        visitor.give_password(&name);
+        must_fit(visitor.get("/login/code"), true);
+        let code = match mechanisms[0] {
+            Mechanism::Totp(_) => phone.code(),
+            Mechanism::Hotp(_) => phone.code_at(0),
+        };
+        visitor.post("/login/code", &[("otp", &code)]).must_be(303);
+        must_fit(visitor.get("/login/again"), true);
+        // What takes something away is sent by hand.
+        must_fit(visitor.get("/console/account/recovery-codes"), false);
+    }
+    // The first enrolment: whatever is new has six digits, but one that the operator has enrolled need not.
+    app.user_with_password("new");
+    app.enrol("new", NewFactor { mechanism: totp(8, 30), ..NewFactor::default() });
+    let visitor = Visitor::at(&app);
+    visitor.get("/login");
+    visitor.post("/login", &[("username", "new"), ("password", PASSWORD)]).must_be(303);
+    visitor.get("/login/enrol").must_be(200);
+    visitor.post("/login/enrol/confirm", &[("otp", "123456")]).must_be(400).must_say("data-submit-at=\"8\"");
+    visitor.post("/login/enrol", &[]).must_be(200).must_say("data-submit-at=\"6\"");
 }
 
 fn pages_speak_the_language_of_the_browser_and_then_of_the_user(on: Backend) {

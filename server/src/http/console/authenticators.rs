@@ -7,7 +7,7 @@ use mobile_core::Code;
 
 use crate::app;
 use crate::app::context::Stop;
-use crate::domain::factor::Summary;
+use crate::domain::factor::{CodeShape, Summary};
 use crate::domain::id::FactorId;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::Refusal;
@@ -31,13 +31,13 @@ pub(super) async fn add(Posted { visit, .. }: Posted) -> HttpResponse {
         .await;
     visit.page(found, "account", |frame, _, enrolled| {
         let shown = ShownSecret::of(&enrolled.uri, &visit.state.service.phone);
-        enrol_page(frame, enrolled.id, Some(shown))
+        enrol_page(frame, enrolled.id, CodeShape::of([enrolled.mechanism]), Some(shown))
     })
 }
 
-fn enrol_page(frame: Frame, id: FactorId, shown: Option<ShownSecret>) -> EnrolPage {
+fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownSecret>) -> EnrolPage {
     EnrolPage {
-        frame,
+        frame: frame.asking_for(codes),
         to: ACCOUNT.to_owned(),
         shown,
         confirm: format!("{ACCOUNT}/authenticators/{id}/confirm"),
@@ -50,10 +50,18 @@ fn enrol_page(frame: Frame, id: FactorId, shown: Option<ShownSecret>) -> EnrolPa
 /// `POST /console/account/authenticators/{id}/confirm`.
 pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
-    let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
-        Ok((visitor, ())) => visitor,
+    let found = visit
+        .state
+        .run_as_visitor(&visit.request, visit.token(), |_, conn, at, visitor| {
+            app::console::account(conn, at, visitor)
+        })
+        .await;
+    let (visitor, account) = match found {
+        Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };
+    let confirmed_one = account.factors.iter().filter(|factor| factor.id == id);
+    let codes = CodeShape::of(confirmed_one.map(|factor| factor.mechanism));
     let token = visit.token();
     let confirmed = match code_of(&form) {
         Ok(otp) => {
@@ -72,7 +80,7 @@ pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<Stri
             let frame = visit.frame(&visitor, "account");
             match why(&frame, &stop, "error-first-code") {
                 Some(error) => {
-                    let page = EnrolPage { error: Some(error), ..enrol_page(frame, id, None) };
+                    let page = EnrolPage { error: Some(error), ..enrol_page(frame, id, codes, None) };
                     render(outcome(&stop).0, &page)
                 }
                 None => visit.stopped(&stop),

@@ -5,7 +5,7 @@ use actix_web::http::header::ACCEPT_LANGUAGE;
 use askama::Template;
 
 use crate::app::console::Visitor;
-use crate::domain::factor::Summary;
+use crate::domain::factor::{CodeShape, Summary};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Language, Role};
 use crate::http::console::{Jar, assets, parameter};
@@ -26,6 +26,8 @@ pub(super) struct Frame {
     pub(super) here: &'static str,
     /// Whether resets may wait for a second person.
     pub(super) approvals: bool,
+    /// What the codes look like that the page may ask for.
+    codes: CodeShape,
     said: Option<String>,
     /// The page itself, to come back to.
     pub(super) path: String,
@@ -48,6 +50,7 @@ impl Frame {
             mark,
             here,
             approvals: state.service.console.reset_needs_approval,
+            codes: CodeShape::default(),
             said: parameter(request, "said"),
             path,
         }
@@ -58,7 +61,31 @@ impl Frame {
         self.language = visitor.user.language.unwrap_or(self.language);
         self.name = Some(visitor.user.name.clone());
         self.role = Some(visitor.user.role);
+        self.codes = visitor.codes;
         self
+    }
+
+    /// For whoever gives a code of this shape.
+    pub(super) fn asking_for(mut self, codes: CodeShape) -> Self {
+        self.codes = codes;
+        self
+    }
+
+    /// What a field for a code says of it.
+    pub(super) fn code_hint(&self) -> String {
+        self.codes
+            .digits()
+            .map_or_else(|| self.t("code-hint"), |digits| self.t(&format!("code-hint-{digits}")))
+    }
+
+    /// At how many digits a code is whole, where that is the same for all of this user's.
+    pub(super) fn code_digits(&self) -> Option<u8> {
+        self.codes.digits()
+    }
+
+    /// How many seconds a code lasts, where that is the same for all of this user's.
+    pub(super) fn countdown_s(&self) -> Option<u32> {
+        self.codes.countdown_s()
     }
 
     /// A text of the catalogue.

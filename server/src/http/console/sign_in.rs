@@ -21,6 +21,7 @@ use crate::app::factor::Enrolled;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::domain::authorization::Details;
+use crate::domain::factor::CodeShape;
 use crate::domain::lockout::INDEFINITE_RETRY_S;
 use crate::domain::password::Password;
 use crate::domain::phone::PhoneApp;
@@ -327,7 +328,7 @@ fn code_page(
     error: Option<&Stop>,
     recovery_error: Option<&Stop>,
 ) -> HttpResponse {
-    let frame = Frame::of(state, request, "", form_mark(&state.service, token));
+    let frame = Frame::of(state, request, "", form_mark(&state.service, token)).asking_for(halfway.codes);
     let said = |stop: &Stop, wrong| why(&frame, stop, wrong).unwrap_or_else(|| frame.t("error-now"));
     let error = error.map(|stop| said(stop, "error-code"));
     let recovery_error = recovery_error.map(|stop| said(stop, "error-recovery-code"));
@@ -430,10 +431,11 @@ fn enrol_page(
     request: &HttpRequest,
     token: &str,
     to: String,
+    codes: CodeShape,
     shown: Option<ShownSecret>,
 ) -> EnrolPage {
     EnrolPage {
-        frame: Frame::of(state, request, "", form_mark(&state.service, token)),
+        frame: Frame::of(state, request, "", form_mark(&state.service, token)).asking_for(codes),
         to,
         shown,
         confirm: "/login/enrol/confirm".to_owned(),
@@ -449,7 +451,9 @@ pub(super) async fn show_enrol(state: web::Data<State>, request: HttpRequest) ->
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
     match halfway(&state, &request).await {
         Ok((_, Halfway { has_factor: true, .. })) => see_other(&with_to("/login/code", &to)),
-        Ok((token, _)) => render(StatusCode::OK, &enrol_page(&state, &request, &token, to, None)),
+        Ok((token, halfway)) => {
+            render(StatusCode::OK, &enrol_page(&state, &request, &token, to, halfway.codes, None))
+        }
         Err(answer) => answer,
     }
 }
@@ -471,8 +475,10 @@ pub(super) async fn enrol(
         state.run(&request, move |service, conn, at| app::factor::associate(service, conn, at, &shown)).await;
     match done {
         Ok(enrolled) => {
+            // Whatever waited before is replaced by it.
+            let codes = CodeShape::of([enrolled.mechanism]);
             let shown = Some(ShownSecret::of(&enrolled.uri, &state.service.phone));
-            render(StatusCode::OK, &enrol_page(&state, &request, &token, to, shown))
+            render(StatusCode::OK, &enrol_page(&state, &request, &token, to, codes, shown))
         }
         // The phone has confirmed what this page, or one before it, showed.
         Err(Stop::Refused(Refusal::FactorNeeded)) => see_other(&with_to("/login/code", &to)),
@@ -487,7 +493,7 @@ pub(super) async fn confirm(
     mut payload: web::Payload,
 ) -> HttpResponse {
     let state = state.into_inner();
-    let (form, token, _) = match sent_halfway(&state, &request, &mut payload).await {
+    let (form, token, halfway) = match sent_halfway(&state, &request, &mut payload).await {
         Ok(sent) => sent,
         Err(answer) => return answer,
     };
@@ -519,7 +525,7 @@ pub(super) async fn confirm(
         Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
         Err(stop) => {
             let (status, _) = outcome(&stop);
-            let mut page = enrol_page(&state, &request, &token, to, None);
+            let mut page = enrol_page(&state, &request, &token, to, halfway.codes, None);
             page.error =
                 why(&page.frame, &stop, "error-first-code").or_else(|| Some(page.frame.t("error-now")));
             render(status, &page)
@@ -537,6 +543,10 @@ pub(super) async fn show_again(visit: Visit) -> HttpResponse {
 /// `POST /login/again`.
 pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
     let to = way_back(form.text("to"));
+    let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
+        Ok((visitor, ())) => visitor,
+        Err(stop) => return visit.stopped(&stop),
+    };
     let shown = visit.token();
     let done = match code_of(&form) {
         Ok(otp) => {
@@ -552,8 +562,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
     match done {
         Ok(()) => see_other(&to),
         Err(stop) => {
-            let frame =
-                Frame::of(&visit.state, &visit.request, "", form_mark(&visit.state.service, &visit.token()));
+            let frame = visit.frame(&visitor, "");
             match why(&frame, &stop, "error-code") {
                 Some(error) => {
                     let (status, _) = outcome(&stop);

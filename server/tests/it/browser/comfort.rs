@@ -1,8 +1,10 @@
 //! For everybody: other languages, other directions, no mouse.
 
+use countersign::app::factor::NewFactor;
+use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::user::Role;
 
-use crate::actors::PASSWORD;
+use crate::actors::{App, PASSWORD, Phone};
 use crate::browser::chromium::Browser;
 use crate::browser::{alice, give_password, person, server};
 use crate::{Backend, tests};
@@ -13,6 +15,8 @@ tests![
     one_can_log_in_and_out_by_the_keyboard_alone,
     the_menu_of_a_phone_opens_and_closes,
     a_code_with_a_blank_in_it_sends_itself_too,
+    a_code_of_eight_digits_sends_itself_at_the_eighth,
+    codes_of_different_lengths_are_sent_by_hand,
 ];
 
 const TAB: &str = "\u{e004}";
@@ -144,4 +148,43 @@ fn a_code_with_a_blank_in_it_sends_itself_too(on: Backend) {
     let (one, two) = code.split_at(3);
     browser.turn(|| browser.fill("#otp", &format!("{one} {two}")));
     browser.must_be_at("/console/account");
+}
+
+/// One more authenticator of Alice's, whose codes are so long.
+fn with_digits(app: &App, digits: u8) -> Phone {
+    let mechanism = Mechanism::of("totp", "SHA1", digits, None, None).unwrap();
+    app.enrol("alice", NewFactor { mechanism, state: FactorState::Active, ..NewFactor::default() })
+}
+
+fn a_code_of_eight_digits_sends_itself_at_the_eighth(on: Backend) {
+    let app = server(on);
+    app.user_with_password("alice");
+    let phone = with_digits(&app, 8);
+    let browser = Browser::open();
+    give_password(&app, &browser, "alice", PASSWORD);
+    browser.must_say("The eight digits that");
+    browser.must_look_right("code-eight-digits");
+    app.next_step();
+    let code = phone.code();
+    let (most, last) = code.split_at(7);
+    // The field has the focus already.
+    most.chars().for_each(|digit| browser.keys(&digit.to_string()));
+    browser.turn(|| browser.keys(last));
+    browser.must_be_at("/console/account");
+}
+
+fn codes_of_different_lengths_are_sent_by_hand(on: Backend) {
+    let app = server(on);
+    let short = person(&app, "alice", Role::User);
+    let long = with_digits(&app, 8);
+    for (phone, shot) in [(&long, "code-of-either-length"), (&short, "code-of-either-length-again")] {
+        let browser = Browser::open();
+        give_password(&app, &browser, "alice", PASSWORD);
+        browser.must_say("6 to 8 digits");
+        browser.must_look_right(shot);
+        app.next_step();
+        phone.code().chars().for_each(|digit| browser.keys(&digit.to_string()));
+        browser.press("Log in");
+        browser.must_be_at("/console/account");
+    }
 }
