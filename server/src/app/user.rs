@@ -55,7 +55,7 @@ fn add_in(tx: &mut Tx<'_>, new: NewUser, hash: Option<String>) -> Result<User, S
     insert(tx, &new.name, new.email, new.role, hash)
 }
 
-/// Gives a user another e-mail address, or none; nothing else changes.
+/// Gives a user another e-mail address, or none. A link that went to the old one is void; nothing else changes.
 pub fn change_email(
     service: &Service,
     conn: &mut Conn,
@@ -67,6 +67,7 @@ pub fn change_email(
         let user = tx.require_user(name)?;
         if user.email.as_deref() != email {
             db::user::update(tx.conn, user.id, email, user.role)?;
+            db::invitation::void(tx.conn, user.id)?;
             tx.note(
                 Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id)).with("email"),
             );
@@ -125,6 +126,8 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<
         if let Some(hash) = &hash {
             db::user::set_password_hash(tx.conn, user.id, hash)?;
             db::mfa_token::end_all_of_user(tx.conn, user.id)?;
+        }
+        if hash.is_some() || new.email != user.email {
             db::invitation::void(tx.conn, user.id)?;
         }
         if hash.is_some() || new.role != user.role {
@@ -205,7 +208,7 @@ pub fn show(conn: &mut Conn, at: At, name: &UserName) -> Result<Details, Stop> {
     Ok(Details { user, factors, standing })
 }
 
-/// Locks a user until somebody unlocks: no password or code counts, and all sessions end.
+/// Locks a user until somebody unlocks: no password, code or invitation counts, and all sessions end.
 pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
@@ -213,6 +216,7 @@ pub fn lock(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Resu
         db::user::set_state(tx.conn, user.id, UserState::Locked)?;
         db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         db::trusted_device::forget_all(tx.conn, user.id)?;
+        db::invitation::void(tx.conn, user.id)?;
         let ended = tx.end_sessions(Which::OfUser(user.id))?;
         let detail = format!("sessions={ended}");
         tx.note(Event::done(tx.origin.manager, Action::UserLocked, Subject::User(user.id)).with(detail));

@@ -3,6 +3,7 @@
 use countersign::app;
 use countersign::app::context::ConsolePolicy;
 use countersign::app::factor::NewFactor;
+use countersign::app::user::NewUser;
 use countersign::db;
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::user::{Role, UserName};
@@ -17,6 +18,7 @@ tests![
     the_link_of_the_first_start_ends_when_there_is_a_user,
     an_invitation_sets_a_password_and_connects_a_phone,
     an_invitation_works_once_and_not_for_ever,
+    a_lock_and_another_address_void_an_invitation,
     bad_fields_of_a_first_start_change_nothing_and_lose_nothing,
     a_password_and_a_code_log_in_and_lead_back,
     wrong_used_late_and_locked_are_told_apart_after_the_password,
@@ -176,6 +178,42 @@ fn an_invitation_works_once_and_not_for_ever(on: Backend) {
     visitor.post(&void, &fields).must_be(410);
     visitor.get("/welcome/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").must_be(410);
     visitor.get("/welcome/..%2f..%2fetc").must_be(410);
+}
+
+fn a_lock_and_another_address_void_an_invitation(on: Backend) {
+    let app = App::start(on);
+    app.user("bob");
+    let bob = UserName::parse("bob").unwrap();
+    let visitor = Visitor::at(&app);
+    let link = invite(&app, "bob");
+    app.lock("bob");
+    visitor.get(&link).must_be(410);
+    app.unlock("bob");
+    visitor.get(&link).must_be(410);
+    visitor.get("/login");
+    visitor.post(&link, &[("password", PASSWORD), ("password_again", PASSWORD)]).must_be(410);
+    // Whoever reads the old address's mail does not get in by it.
+    let move_to = |email: &str| {
+        app.operate(|service, conn, at| app::user::change_email(service, conn, at, &bob, Some(email)))
+            .unwrap();
+    };
+    move_to("bob@example.org");
+    let link = invite(&app, "bob");
+    move_to("bob@example.org");
+    visitor.get(&link).must_be(200);
+    move_to("bob@example.com");
+    visitor.get(&link).must_be(410);
+    // Nor where everything about a user is put at once.
+    let put = |email: &str| {
+        let (email, name, role) = (Some(email.to_owned()), bob.clone(), Role::User);
+        let new = NewUser { name, email, role, password: None };
+        app.operate(|service, conn, at| app::user::put(service, conn, at, &new)).unwrap();
+    };
+    let link = invite(&app, "bob");
+    put("bob@example.com");
+    visitor.get(&link).must_be(200);
+    put("robert@example.com");
+    visitor.get(&link).must_be(410);
 }
 
 fn bad_fields_of_a_first_start_change_nothing_and_lose_nothing(on: Backend) {
