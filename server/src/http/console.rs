@@ -2,7 +2,8 @@
 //!
 //! 1. Every page and form is for whoever the cookie says (`Visit`), or leads to the login and back again.
 //! 2. Every form carries a mark of the browser session, and comes from one of our own pages, or it is refused (`Form::read`).
-//! 3. A form that worked answers with a redirection, so that going back or loading again does nothing twice.
+//! 3. A form that worked answers with a redirection, so that going back or loading again does nothing twice. Only what is shown once is
+//!    the answer itself: such a page offers no other language, and a look at its address leads on.
 
 mod account;
 mod assets;
@@ -30,7 +31,7 @@ use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN};
 use actix_web::web::{self, ServiceConfig, get, post};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Route};
 use askama::Template;
 use zeroize::Zeroizing;
 
@@ -60,13 +61,21 @@ pub(super) fn pages(config: &mut ServiceConfig) {
                 .route(get().to(sign_in::show_code))
                 .route(post().to(sign_in::code)),
         )
-        .service(on("/login/recovery", "POST").route(post().to(sign_in::recovery)))
+        .service(
+            on("/login/recovery", "GET, POST")
+                .route(leads_to("/login/code"))
+                .route(post().to(sign_in::recovery)),
+        )
         .service(
             on("/login/enrol", "GET, POST")
                 .route(get().to(sign_in::show_enrol))
                 .route(post().to(sign_in::enrol)),
         )
-        .service(on("/login/enrol/confirm", "POST").route(post().to(sign_in::confirm)))
+        .service(
+            on("/login/enrol/confirm", "GET, POST")
+                .route(leads_to("/login/enrol"))
+                .route(post().to(sign_in::confirm)),
+        )
         .service(
             on("/login/again", "GET, POST")
                 .route(get().to(sign_in::show_again))
@@ -90,9 +99,14 @@ pub(super) fn pages(config: &mut ServiceConfig) {
         .service(on("/console/account/sessions", "GET").route(get().to(account::sessions)))
         .service(on("/console/account/sessions/end-all", "POST").route(post().to(account::end_all)))
         .service(on("/console/account/sessions/{id}/end", "POST").route(post().to(account::end)))
-        .service(on("/console/account/authenticators", "POST").route(post().to(authenticators::add)))
         .service(
-            on("/console/account/authenticators/{id}/confirm", "POST")
+            on("/console/account/authenticators", "GET, POST")
+                .route(leads_to("/console/account"))
+                .route(post().to(authenticators::add)),
+        )
+        .service(
+            on("/console/account/authenticators/{id}/confirm", "GET, POST")
+                .route(leads_to("/console/account"))
                 .route(post().to(authenticators::confirm)),
         )
         .service(
@@ -121,6 +135,11 @@ pub(super) fn pages(config: &mut ServiceConfig) {
         .configure(outbox::pages)
         .configure(settings::pages)
         .configure(users::pages);
+}
+
+/// For whoever looks at an address that answers a form with a page: leads to the page that the form stands on.
+fn leads_to(page: &'static str) -> Route {
+    get().to(move || ready(see_other(page)))
 }
 
 /// The cookies that this server sets, none of which scripts can read.

@@ -43,6 +43,9 @@ tests![
     managers_are_asked_for_a_code_in_every_browser,
     a_code_field_fits_the_codes_of_whoever_is_asked,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
+    a_page_that_answers_a_form_offers_no_language_that_would_lose_it,
+    an_address_that_takes_a_form_leads_to_its_page,
+    a_session_that_ends_at_a_page_shown_once_leads_to_a_page_again,
     a_reset_ends_the_browser_session_at_once,
     other_peoples_authenticators_and_sessions_are_out_of_reach,
     the_console_is_no_client_that_anybody_manages,
@@ -867,6 +870,83 @@ fn pages_speak_the_language_of_the_browser_and_then_of_the_user(on: Backend) {
     other.get("/login").must_say("<html lang=\"en\">");
     other.log_in("alice", &phone);
     other.get("/console/account").must_say("<html lang=\"de\">");
+}
+
+const SWITCH: &str = "action=\"/language\"";
+
+fn a_page_that_answers_a_form_offers_no_language_that_would_lose_it(on: Backend) {
+    let app = App::start(on);
+    let link = first_link(&app);
+    let visitor = Visitor::at(&app);
+    visitor.get(&link).must_say(SWITCH);
+    // A form that comes back with what was wrong leads to itself.
+    visitor.post(&link, &[("username", "root"), ("password", "short")]).must_be(400).must_say(SWITCH);
+    visitor.post(&link, FIRST).must_be(303);
+    visitor.get("/login/enrol").must_say(SWITCH);
+    let shown = visitor.post("/login/enrol", &[]).must_be(200).must_not_say(SWITCH);
+    let phone = scan(&app, &shown);
+    visitor.post("/login/enrol/confirm", &[("otp", &phone.wrong_code())]).must_be(400).must_not_say(SWITCH);
+    let codes = visitor.post("/login/enrol/confirm", &[("otp", &phone.code())]).must_be(200);
+    app.next_step();
+    visitor.get("/console/account").must_say(SWITCH);
+    visitor.post("/console/account/authenticators", &[]).must_be(200).must_not_say(SWITCH);
+    visitor
+        .post("/console/account/recovery-codes", &[("otp", &phone.code())])
+        .must_be(200)
+        .must_not_say(SWITCH);
+    visitor
+        .post("/console/users/add", &[("username", "bob"), ("role", "user"), ("invite", "1")])
+        .must_be(200)
+        .must_not_say(SWITCH);
+    let list = [("list", "name,email,role\ncarol,,user")];
+    visitor.post("/console/users/import", &list).must_be(200).must_not_say(SWITCH);
+    let other = Visitor::at(&app);
+    other.get("/login");
+    let back = "name=\"to\" value=\"/login?to=%2Fconsole%2Fusers\"";
+    let wrong = [("username", "root"), ("password", "wrong password"), ("to", "/console/users")];
+    other.post("/login", &wrong).must_be(400).must_say(SWITCH).must_say(back);
+    other.give_password("root");
+    let back = "name=\"to\" value=\"/login/code?to=%2Fconsole\"";
+    other.post("/login/code", &[("otp", "000000")]).must_be(400).must_say(SWITCH).must_say(back);
+    other.post("/login/recovery", &[("recovery_code", "x")]).must_be(400).must_say(SWITCH).must_say(back);
+}
+
+fn an_address_that_takes_a_form_leads_to_its_page(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    let id = "01900000-0000-7000-8000-000000000000";
+    for (address, page) in [
+        ("/login/recovery".to_owned(), "/login/code".to_owned()),
+        ("/login/enrol/confirm".to_owned(), "/login/enrol".to_owned()),
+        ("/console/account/authenticators".to_owned(), "/console/account".to_owned()),
+        (format!("/console/account/authenticators/{id}/confirm"), "/console/account".to_owned()),
+        (format!("/console/users/{id}/invite"), format!("/console/users/{id}")),
+        ("/console/users/import/apply".to_owned(), "/console/users/import".to_owned()),
+    ] {
+        visitor.get(&address).must_lead_to(&page);
+        Visitor::at(&app).get(&address).must_lead_to(&page);
+    }
+}
+
+fn a_session_that_ends_at_a_page_shown_once_leads_to_a_page_again(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    let shown = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
+    let mark = visitor.mark();
+    app.pass(3600);
+    let referer = [("referer", "https://countersign.example/console/account/authenticators")];
+    let sent = [("otp", "123456"), ("mark", mark.as_str())];
+    let page = visitor.send(&format!("/console/account/authenticators/{confirm}"), &sent, &referer);
+    assert!(page.status == 303 && page.to.starts_with("/login?to=%2Fconsole%2Faccount"), "{page:?}");
+    let to = url::form_urlencoded::parse(page.to.split_once('?').unwrap().1.as_bytes())
+        .find(|(name, _)| name == "to")
+        .unwrap()
+        .1
+        .into_owned();
+    visitor.get(&page.to).must_be(200);
+    visitor.log_in("alice", &phone);
+    visitor.get(&to).must_lead_to("/console/account");
 }
 
 fn a_reset_ends_the_browser_session_at_once(on: Backend) {

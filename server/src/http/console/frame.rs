@@ -1,6 +1,7 @@
 //! What every page has in common: language, navigation, the mark for its forms, and how things are said.
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use askama::Template;
 
@@ -29,8 +30,8 @@ pub(super) struct Frame {
     /// What the codes look like that the page may ask for.
     codes: CodeShape,
     said: Option<String>,
-    /// The page itself, to come back to.
-    pub(super) path: String,
+    /// Where the page is looked at; none where it answers a form, and looking at its address shows something else.
+    path: Option<String>,
 }
 
 impl Frame {
@@ -41,7 +42,7 @@ impl Frame {
             let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
             negotiate(header.unwrap_or_default())
         };
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let path = || request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         Self {
             language: chosen.unwrap_or_else(asked),
             brand: state.service.issuer_name.clone(),
@@ -52,8 +53,14 @@ impl Frame {
             approvals: state.service.console.reset_needs_approval,
             codes: CodeShape::default(),
             said: parameter(request, "said"),
-            path,
+            path: (request.method() != Method::POST).then(path),
         }
+    }
+
+    /// For a page that answers a form but can be looked at, too, and loses nothing by it.
+    pub(super) fn or_at(mut self, path: String) -> Self {
+        self.path.get_or_insert(path);
+        self
     }
 
     /// For somebody who is logged in, in the language of the account.
@@ -112,6 +119,11 @@ impl Frame {
     /// The language's tag.
     pub(super) const fn lang(&self) -> &'static str {
         self.language.as_str()
+    }
+
+    /// Where the page in another language is; none where that would lose what this one shows.
+    pub(super) fn translated_at(&self) -> Option<&str> {
+        self.path.as_deref().filter(|_| !self.mark.is_empty())
     }
 
     /// The other languages.

@@ -202,6 +202,7 @@ fn login_page(
     let known = Jar::Login.read(state, request);
     let value = known.clone().unwrap_or_else(|| Zeroizing::new(new_mark()));
     let frame = Frame::of(state, request, "", form_mark(&state.service, &value));
+    let frame = frame.or_at(with_to("/login", &to));
     let error = error(&frame);
     let mut answer = render(status, &LoginPage { frame, to, username, error });
     if known.is_none() {
@@ -329,6 +330,7 @@ fn code_page(
     recovery_error: Option<&Stop>,
 ) -> HttpResponse {
     let frame = Frame::of(state, request, "", form_mark(&state.service, token)).asking_for(halfway.codes);
+    let frame = frame.or_at(with_to("/login/code", &to));
     let said = |stop: &Stop, wrong| why(&frame, stop, wrong).unwrap_or_else(|| frame.t("error-now"));
     let error = error.map(|stop| said(stop, "error-code"));
     let recovery_error = recovery_error.map(|stop| said(stop, "error-recovery-code"));
@@ -562,7 +564,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
     match done {
         Ok(()) => see_other(&to),
         Err(stop) => {
-            let frame = visit.frame(&visitor, "");
+            let frame = visit.frame(&visitor, "").or_at(with_to("/login/again", &to));
             match why(&frame, &stop, "error-code") {
                 Some(error) => {
                     let (status, _) = outcome(&stop);

@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, UserState, parse_email};
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::why;
-use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
+use crate::http::console::{Form, Posted, Visit, leads_to, parameter, render, see_other};
 use crate::http::on;
 use crate::http::problem::outcome;
 
@@ -45,10 +45,18 @@ pub(super) fn pages(config: &mut ServiceConfig) {
                 .route(get().to(import::show))
                 .route(post().to(import::preview)),
         )
-        .service(on("/console/users/import/apply", "POST").route(post().to(import::apply)))
+        .service(
+            on("/console/users/import/apply", "GET, POST")
+                .route(leads_to("/console/users/import"))
+                .route(post().to(import::apply)),
+        )
         .service(on("/console/users/{id}", "GET").route(get().to(show)))
         .service(on("/console/users/{id}/unlock", "POST").route(post().to(deeds::unlock)))
-        .service(on("/console/users/{id}/invite", "POST").route(post().to(deeds::invite)))
+        .service(
+            on("/console/users/{id}/invite", "GET, POST")
+                .route(get().to(deeds::show_invited))
+                .route(post().to(deeds::invite)),
+        )
         .service(on("/console/users/{id}/email", "POST").route(post().to(deeds::email)))
         .service(
             on("/console/users/{id}/{deed}", "GET, POST")

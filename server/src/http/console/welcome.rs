@@ -129,7 +129,8 @@ pub(super) async fn accept(
         }
         Err(stop @ Stop::Refused(Refusal::Invalid(_))) => {
             let value = Jar::Login.read(&state, &request).unwrap_or_default();
-            let frame = Frame::of(&state, &request, "", form_mark(&state.service, &value));
+            let frame = Frame::of(&state, &request, "", form_mark(&state.service, &value))
+                .or_at(format!("/welcome/{token}"));
             let error = why(&frame, &stop, "error-now");
             let (username, email) = (form.text("username").to_owned(), form.text("email").to_owned());
             let page = WelcomePage { username, email, error, ..page(frame, user.as_ref(), &token) };

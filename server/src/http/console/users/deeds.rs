@@ -209,6 +209,12 @@ pub(super) async fn unlock(Posted { visit, .. }: Posted, path: web::Path<String>
     visit.done(done, &format!("/console/users/{id}?said=user-unlocked"))
 }
 
+/// `GET /console/users/{id}/invite`: the link was shown once. The user's page says how long it counts.
+pub(super) async fn show_invited(path: web::Path<String>) -> HttpResponse {
+    let Ok(id) = path.parse::<UserId>() else { return see_other("/console/users") };
+    see_other(&format!("/console/users/{id}"))
+}
+
 /// `POST /console/users/{id}/invite`: by mail, or where there is no address as a link that is shown once.
 pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<UserId>() else { return visit.stopped(&no_user()) };
