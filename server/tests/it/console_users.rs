@@ -16,6 +16,7 @@ tests![
     the_last_administrator_stays,
     of_two_administrators_who_dismiss_each_other_one_stays,
     every_action_works_and_is_audited,
+    a_form_that_comes_back_keeps_what_was_not_ticked,
     a_user_without_an_address_is_invited_by_a_link_shown_once,
     a_help_desk_helps_users_and_reaches_no_manager,
     an_auditor_sees_everything_and_changes_nothing,
@@ -149,6 +150,16 @@ fn every_action_works_and_is_audited(on: Backend) {
     ] {
         assert!(has_logged(&app, action), "{action}");
     }
+}
+
+fn a_form_that_comes_back_keeps_what_was_not_ticked(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    ada.get("/console/users/add").must_say("name=\"invite\" value=\"1\" checked");
+    let bad = [("username", "bob"), ("email", "nowhere"), ("role", "user")];
+    ada.post("/console/users/add", &bad).must_be(400).must_say("name=\"invite\"").must_not_say("checked");
+    let bad = [&bad[..], &[("invite", "1")]].concat();
+    ada.post("/console/users/add", &bad).must_be(400).must_say("name=\"invite\" value=\"1\" checked");
 }
 
 fn a_user_without_an_address_is_invited_by_a_link_shown_once(on: Backend) {

@@ -161,6 +161,8 @@ struct AddPage {
     username: String,
     email: String,
     role: String,
+    /// Whether an invitation goes out at once.
+    invite: bool,
     error: Option<String>,
 }
 
@@ -194,6 +196,7 @@ async fn show_add(visit: Visit) -> HttpResponse {
         username: String::new(),
         email: String::new(),
         role: Role::User.as_str().to_owned(),
+        invite: true,
         error: None,
     })
 }
@@ -255,6 +258,7 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
                 username: form.text("username").to_owned(),
                 email: form.text("email").to_owned(),
                 role: form.text("role").to_owned(),
+                invite,
                 error: Some(error),
             };
             render(outcome(&stop).0, &page)
