@@ -318,7 +318,11 @@ fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
 }
 
 /// The fields of a form that one of our own pages sent from this browser.
-struct Form(Fields);
+struct Form {
+    fields: Fields,
+    /// The cookie that the page was made for.
+    jar: Jar,
+}
 
 impl Form {
     /// Reads a form of a page that was made for the cookie in `jar`.
@@ -328,7 +332,17 @@ impl Form {
         payload: &mut web::Payload,
         jar: Jar,
     ) -> Result<Self, HttpResponse> {
-        Self::read_up_to(state, request, payload, jar, MAX_BODY_BYTES).await
+        Self::read_up_to(state, request, payload, &[jar], MAX_BODY_BYTES).await
+    }
+
+    /// The same where pages for different cookies have that form.
+    async fn read_of_any(
+        state: &Arc<State>,
+        request: &HttpRequest,
+        payload: &mut web::Payload,
+        jars: &[Jar],
+    ) -> Result<Self, HttpResponse> {
+        Self::read_up_to(state, request, payload, jars, MAX_BODY_BYTES).await
     }
 
     /// The same where a long list is among the fields.
@@ -338,14 +352,14 @@ impl Form {
         payload: &mut web::Payload,
         jar: Jar,
     ) -> Result<Self, HttpResponse> {
-        Self::read_up_to(state, request, payload, jar, MAX_LIST_BODY_BYTES).await
+        Self::read_up_to(state, request, payload, &[jar], MAX_LIST_BODY_BYTES).await
     }
 
     async fn read_up_to(
         state: &Arc<State>,
         request: &HttpRequest,
         payload: &mut web::Payload,
-        jar: Jar,
+        jars: &[Jar],
         max_bytes: usize,
     ) -> Result<Self, HttpResponse> {
         let foreign = || {
@@ -358,9 +372,10 @@ impl Form {
         if !comes_from_here(state, request) {
             return Err(foreign());
         }
-        let Some(cookie) = jar.read(state, request) else {
-            return Err(if jar == Jar::Session { to_login(request, "/login") } else { foreign() });
-        };
+        let cookies: Vec<_> = jars.iter().filter_map(|jar| Some((*jar, jar.read(state, request)?))).collect();
+        if cookies.is_empty() {
+            return Err(if jars == [Jar::Session] { to_login(request, "/login") } else { foreign() });
+        }
         let fields = Fields::read_up_to(request, payload, max_bytes).await.map_err(|_| {
             let frame = Frame::of(state, request, "", String::new());
             render(
@@ -368,25 +383,25 @@ impl Form {
                 &RefusedPage { key: "refused-form".to_owned(), detail: None, frame },
             )
         })?;
-        if !is_form_mark(&state.service, &cookie, fields.optional("mark").unwrap_or_default()) {
-            return Err(foreign());
-        }
-        Ok(Self(fields))
+        let mark = fields.optional("mark").unwrap_or_default();
+        let made_for = cookies.iter().find(|(_, cookie)| is_form_mark(&state.service, cookie, mark));
+        let jar = made_for.ok_or_else(foreign)?.0;
+        Ok(Self { fields, jar })
     }
 
     /// A field's text without blanks at either end; empty where it is missing.
     fn text(&self, name: &str) -> &str {
-        self.0.optional(name).unwrap_or_default().trim()
+        self.fields.optional(name).unwrap_or_default().trim()
     }
 
     /// A field's text as it is, for passwords.
     fn raw(&self, name: &str) -> &str {
-        self.0.optional(name).unwrap_or_default()
+        self.fields.optional(name).unwrap_or_default()
     }
 
     /// Whether a box is ticked.
     fn is_ticked(&self, name: &str) -> bool {
-        self.0.optional(name).is_some()
+        self.fields.optional(name).is_some()
     }
 }
 

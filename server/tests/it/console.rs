@@ -43,6 +43,8 @@ tests![
     managers_are_asked_for_a_code_in_every_browser,
     a_code_field_fits_the_codes_of_whoever_is_asked,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
+    the_language_is_chosen_at_every_login_whatever_cookies_are_left,
+    a_cookie_whose_session_is_over_is_taken_away,
     a_page_that_answers_a_form_offers_no_language_that_would_lose_it,
     an_address_that_takes_a_form_leads_to_its_page,
     a_session_that_ends_at_a_page_shown_once_leads_to_a_page_again,
@@ -870,6 +872,52 @@ fn pages_speak_the_language_of_the_browser_and_then_of_the_user(on: Backend) {
     other.get("/login").must_say("<html lang=\"en\">");
     other.log_in("alice", &phone);
     other.get("/console/account").must_say("<html lang=\"de\">");
+}
+
+const GERMAN: &[(&str, &str)] = &[("language", "de"), ("to", "/login")];
+
+fn the_language_is_chosen_at_every_login_whatever_cookies_are_left(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    let dead = visitor.cookie("countersign").unwrap();
+    app.user("bob");
+    let link = invite(&app, "bob");
+    // Somebody else's link in a browser where Alice is logged in: the choice is the browser's, not hers.
+    visitor.get(&link).must_be(200);
+    visitor.post("/language", &[("language", "de"), ("to", &link)]).must_lead_to(&link);
+    visitor.get(&link).must_say("<html lang=\"de\">");
+    Visitor::logged_in(&app, "alice", &phone).get("/console/account").must_say("<html lang=\"en\">");
+    app.pass(3600);
+    let left = Visitor::at(&app);
+    left.get("/login");
+    left.plant("countersign", &dead);
+    left.post("/language", GERMAN).must_lead_to("/login");
+    left.get("/login").must_say("<html lang=\"de\">");
+    // Halfway, too.
+    left.plant("countersign", &dead);
+    left.give_password("alice");
+    left.post("/language", &[("language", "en"), ("to", "/login/code")]).must_lead_to("/login/code");
+    left.get("/login/code").must_say("<html lang=\"en\">");
+    // A mark of neither is as good as none.
+    left.plant("countersign", &dead);
+    left.send("/language", &[("language", "de"), ("mark", "AAAA")], &[]).must_be(403);
+}
+
+fn a_cookie_whose_session_is_over_is_taken_away(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    app.pass(3600);
+    visitor.get("/login").must_be(200);
+    assert_eq!(visitor.cookie("countersign"), None);
+    visitor.log_in("alice", &phone);
+    visitor.post("/console/account/sessions/end-all", &[]).must_be(303);
+    assert_eq!(visitor.cookie("countersign"), None);
+    app.next_step();
+    visitor.log_in("alice", &phone);
+    let page = visitor.get("/console/account/sessions");
+    let own = page.text.split("/console/account/sessions/").nth(2).unwrap().split('/').next().unwrap();
+    visitor.post(&format!("/console/account/sessions/{own}/end"), &[]).must_lead_to("/login?said=logged-out");
+    assert_eq!(visitor.cookie("countersign"), None);
 }
 
 const SWITCH: &str = "action=\"/language\"";

@@ -16,7 +16,7 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::SessionSummary;
 use crate::domain::user::UserName;
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::{code_of, why};
+use crate::http::console::sign_in::{code_of, logged_out, why};
 use crate::http::console::welcome::new_password;
 use crate::http::console::{Posted, Visit, render, see_other};
 use crate::http::problem::outcome;
@@ -109,11 +109,14 @@ pub(super) async fn end(Posted { visit, .. }: Posted, path: web::Path<String>) -
     let token = visit.token();
     let ended = visit
         .state
-        .run(&visit.request, move |service, conn, at| {
+        .run_as_visitor(&visit.request, visit.token(), move |service, conn, at, _| {
             app::session::end_own(service, conn, at, &token, session)
         })
         .await;
-    visit.done(ended, "/console/account/sessions?said=session-ended")
+    match ended {
+        Ok((visitor, ())) if visitor.login.session == session => logged_out(&visit, "logged-out"),
+        _ => visit.done(ended, "/console/account/sessions?said=session-ended"),
+    }
 }
 
 /// `POST /console/account/sessions/end-all`: this one, too.
@@ -123,7 +126,10 @@ pub(super) async fn end_all(Posted { visit, .. }: Posted) -> HttpResponse {
         .state
         .run(&visit.request, move |service, conn, at| app::session::end_all_own(service, conn, at, &token))
         .await;
-    visit.done(ended, "/login?said=logged-out-everywhere")
+    match ended {
+        Ok(_) => logged_out(&visit, "logged-out-everywhere"),
+        Err(stop) => visit.stopped(&stop),
+    }
 }
 
 /// `POST /console/account/devices/forget`.

@@ -182,12 +182,17 @@ pub(super) async fn home(state: web::Data<State>, request: HttpRequest) -> HttpR
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
-    if let Ok(visit) = Visit::begin(&state, &request)
-        && state.run_as_visitor(&request, visit.token(), |_, _, _, _| Ok(())).await.is_ok()
-    {
-        return see_other(&to);
+    let page = |to| login_page(&state, &request, StatusCode::OK, to, String::new(), |_| None);
+    let Ok(visit) = Visit::begin(&state, &request) else { return page(to) };
+    match state.run_as_visitor(&request, visit.token(), |_, _, _, _| Ok(())).await {
+        Ok(_) => see_other(&to),
+        Err(Stop::Refused(Refusal::InvalidToken)) => {
+            let mut answer = page(to);
+            let _ = answer.add_cookie(&Jar::Session.empty(&state));
+            answer
+        }
+        Err(_) => page(to),
     }
-    login_page(&state, &request, StatusCode::OK, to, String::new(), |_| None)
 }
 
 /// The page for name and password; its cookie is new unless the browser has one.
@@ -587,22 +592,27 @@ pub(super) async fn log_out(Posted { visit, .. }: Posted) -> HttpResponse {
         // Whoever is told "logged out" must be.
         return visit.stopped(stop);
     }
-    let mut answer = see_other("/login?said=logged-out");
+    logged_out(&visit, "logged-out")
+}
+
+/// The browser's session is over: its cookie goes, and whatever the browser kept of its pages.
+pub(super) fn logged_out(visit: &Visit, said: &str) -> HttpResponse {
+    let mut answer = see_other(&format!("/login?said={said}"));
     let _ = answer.add_cookie(&Jar::Session.empty(&visit.state));
     answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     answer
 }
 
-/// `POST /language`: for this browser and, where somebody is logged in, for the account.
+/// `POST /language`: for this browser and, on the pages of somebody who is logged in, for the account. On the way to a login an older
+/// session's cookie may be left over, or somebody else's.
 pub(super) async fn language(
     state: web::Data<State>,
     request: HttpRequest,
     mut payload: web::Payload,
 ) -> HttpResponse {
     let state = state.into_inner();
-    let session = Jar::Session.read(&state, &request);
-    let jar = if session.is_some() { Jar::Session } else { Jar::Login };
-    let form = match Form::read(&state, &request, &mut payload, jar).await {
+    let jars = [Jar::Session, Jar::Login];
+    let form = match Form::read_of_any(&state, &request, &mut payload, &jars).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -610,7 +620,9 @@ pub(super) async fn language(
     let mut answer = see_other(&back);
     let Ok(language) = form.text("language").parse::<Language>() else { return answer };
     let _ = answer.add_cookie(&Jar::Language.fill(&state, language.as_str(), Some(LANGUAGE_TTL_S)));
-    if let Some(token) = session {
+    if form.jar == Jar::Session
+        && let Some(token) = Jar::Session.read(&state, &request)
+    {
         let kept = state
             .run(&request, move |service, conn, at| {
                 app::console::set_language(service, conn, at, &token, language)
