@@ -127,7 +127,7 @@ pub(super) async fn end_all(Posted { visit, .. }: Posted) -> HttpResponse {
         .run(&visit.request, move |service, conn, at| app::session::end_all_own(service, conn, at, &token))
         .await;
     match ended {
-        Ok(_) => logged_out(&visit, "logged-out-everywhere"),
+        Ok(()) => logged_out(&visit, "logged-out-everywhere"),
         Err(stop) => visit.stopped(&stop),
     }
 }

@@ -45,6 +45,14 @@ fn the_language_can_be_changed_and_is_kept(on: Backend) {
     browser.press("Abmelden");
     browser.must_say("Benutzername");
     browser.must_look_right("login-german");
+    // A login on its way is in another language, too.
+    browser.fill("#username", "alice");
+    browser.fill("#password", "not the password");
+    browser.press("Weiter");
+    browser.must_say("Benutzername oder Passwort ist falsch.");
+    browser.press("English");
+    browser.must_say("User name");
+    browser.press("Deutsch");
     // The account knows the language, too: in another browser it is there as soon as that knows who it is.
     let other = Browser::open();
     give_password(&app, &other, "alice", PASSWORD);

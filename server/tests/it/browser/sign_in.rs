@@ -79,6 +79,10 @@ fn the_first_start_has_three_steps(on: Backend) {
     give_code(&app, &browser, &phone);
     recovery_codes(&browser);
     browser.must_look_right("first-start-3-recovery-codes");
+    // Nothing on the page takes them away, and who asks for its address anew comes to the console.
+    browser.must_not_say("Deutsch");
+    browser.go("/login/enrol/confirm");
+    browser.must_be_at("/console/overview");
     browser.go("/console/account");
     browser.must_say("You have 10 left.");
     browser.must_say("Administrator");
