@@ -1,7 +1,7 @@
 //! Who may do what: scopes with rules, groups, and grants that begin and end. They are enforced where tokens are issued, refreshed and
 //! introspected (`app/issue.rs`, `app/introspect.rs`).
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Change, Service, Stop, Tx};
 use crate::db::grant::Holder;
 pub use crate::db::grant::Summary;
 use crate::db::{self, Conn};
@@ -17,16 +17,34 @@ use crate::random;
 
 /// Puts a rule in the place of the one of the same scope. Nobody tightens or loosens a management scope that the own token has not.
 pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -> Result<(), Stop> {
+    service.write_by_name(conn, at, |tx| put_in(tx, rule))
+}
+
+/// The same, if what rules the scope now `is_as_seen` by whoever asks: a rule, or none.
+pub fn change_scope(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    rule: &ScopeRule,
+    is_as_seen: impl Fn(Option<&ScopeRule>) -> bool,
+) -> Result<Change<Option<ScopeRule>>, Stop> {
     service.write_by_name(conn, at, |tx| {
-        must_hold(tx, &rule.name)?;
-        if !db::scope_rule::put(tx.conn, rule)? {
-            return Err(Refusal::AlreadyExists { what: "scope" }.into());
+        let known = db::scope_rule::hold(tx.conn, &rule.name)?;
+        if !is_as_seen(known.as_ref()) {
+            return Ok(Change::Overtaken(known));
         }
-        tx.note(
-            Event::done(tx.origin.manager, Action::ScopeChanged, None).with(format!("scope={}", rule.name)),
-        );
-        Ok(())
+        put_in(tx, rule)?;
+        Ok(Change::Done)
     })
+}
+
+fn put_in(tx: &mut Tx<'_>, rule: &ScopeRule) -> Result<(), Stop> {
+    must_hold(tx, &rule.name)?;
+    if !db::scope_rule::put(tx.conn, rule)? {
+        return Err(Refusal::AlreadyExists { what: "scope" }.into());
+    }
+    tx.note(Event::done(tx.origin.manager, Action::ScopeChanged, None).with(format!("scope={}", rule.name)));
+    Ok(())
 }
 
 /// All scopes with rules.

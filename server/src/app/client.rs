@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Change, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -73,20 +73,47 @@ pub fn put(
         let Some(known) = db::client::find_by_name(tx.conn, new.name.as_str())? else {
             return register(service, tx, &new).map(|added| (added.client, Some(added.secret)));
         };
-        // Nor is a client changed that reaches further: who rules it could use it.
-        tx.must_hold(&known.scopes)?;
-        tx.must_hold(&new.scopes)?;
-        let still_manages = new.scopes.cover(&known.scopes.management())
-            && new.grants.contains(&Grant::ClientCredentials)
-            && !new.policy.one_use();
-        if is_own(tx, known.id) && !still_manages {
-            return Err(Refusal::OwnClient.into());
-        }
-        let changed = new.applied_to(known.id, known.state, known.created_at);
-        db::client::update(tx.conn, &changed)?;
-        tx.note(Event::done(tx.origin.manager, Action::ClientChanged, Subject::Client(changed.id)));
-        Ok((changed, None))
+        Ok((change_in(tx, &known, &new)?, None))
     })
+}
+
+/// Changes the client with this id to be like that, but for its name, if what it is now `is_as_seen` by whoever asks.
+pub fn change(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    id: ClientId,
+    mut new: NewClient,
+    is_as_seen: impl FnOnce(&Client) -> bool,
+) -> Result<Change<Client>, Stop> {
+    new.normalise()?;
+    service.write(conn, at, |tx| {
+        // Held before it is read: of two who saw the same, one comes later and is told.
+        db::client::hold_changes(tx.conn, id)?;
+        let known = require_client(tx, &id.to_string())?;
+        if !is_as_seen(&known) {
+            return Ok(Change::Overtaken(known));
+        }
+        new.name = known.name.clone();
+        change_in(tx, &known, &new)?;
+        Ok(Change::Done)
+    })
+}
+
+fn change_in(tx: &mut Tx<'_>, known: &Client, new: &NewClient) -> Result<Client, Stop> {
+    // Nor is a client changed that reaches further: who rules it could use it.
+    tx.must_hold(&known.scopes)?;
+    tx.must_hold(&new.scopes)?;
+    let still_manages = new.scopes.cover(&known.scopes.management())
+        && new.grants.contains(&Grant::ClientCredentials)
+        && !new.policy.one_use();
+    if is_own(tx, known.id) && !still_manages {
+        return Err(Refusal::OwnClient.into());
+    }
+    let changed = new.applied_to(known.id, known.state, known.created_at);
+    db::client::update(tx.conn, &changed)?;
+    tx.note(Event::done(tx.origin.manager, Action::ClientChanged, Subject::Client(changed.id)));
+    Ok(changed)
 }
 
 impl NewClient {

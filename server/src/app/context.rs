@@ -35,6 +35,14 @@ pub enum Stop {
     Broken(Fault),
 }
 
+/// What became of a change by somebody who looked first.
+pub enum Change<T> {
+    /// It is done.
+    Done,
+    /// Nothing was changed, since somebody else was faster. This is how it is now.
+    Overtaken(T),
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

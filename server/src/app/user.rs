@@ -100,7 +100,7 @@ pub fn change_role(
 }
 
 /// Adds a user, or changes the one of this name to be like that; `true` where the user is new. A password that is left out stays;
-/// a new one ends all sessions.
+/// a new one ends all sessions, and like another e-mail address an invitation that waits.
 pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<(User, bool), Stop> {
     let hash = new.password.as_ref().map(password::hash).transpose()?;
     service.write_by_name(conn, at, |tx| {

@@ -171,6 +171,12 @@ pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Clie
     rows.into_iter().map(Row::read).collect()
 }
 
+/// Waits until no other transaction changes this client, and keeps it so until this one ends. Its tokens are issued meanwhile.
+pub fn hold_changes(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
+    diesel::update(client::table.find(id.bytes())).set(client::name.eq(client::name)).execute(conn)?;
+    Ok(())
+}
+
 /// Changes everything but id, name, secret and state.
 pub fn update(conn: &mut Conn, new: &Client) -> Result<(), Fault> {
     diesel::update(client::table.find(new.id.bytes())).set(Registration::of(new)).execute(conn)?;

@@ -53,6 +53,13 @@ pub fn page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<ScopeRule>, 
     Ok(rows.into_iter().map(Row::read).collect())
 }
 
+/// The rule of this scope, if there is one. No other transaction changes it until this one ends.
+pub fn hold(conn: &mut Conn, name: &str) -> Result<Option<ScopeRule>, Fault> {
+    diesel::update(scope_rule::table.find(name)).set(scope_rule::name.eq(scope_rule::name)).execute(conn)?;
+    let row: Option<Row> = scope_rule::table.find(name).select(Row::as_select()).first(conn).optional()?;
+    Ok(row.map(Row::read))
+}
+
 /// Puts a rule in the place of the one of the same name, or where there is none; `false` where another transaction puts one there at
 /// the same moment.
 pub fn put(conn: &mut Conn, rule: &ScopeRule) -> Result<bool, Fault> {

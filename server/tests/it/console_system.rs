@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
+use std::sync::Mutex;
 
 use countersign::app;
 use countersign::app::user::NewUser;
@@ -14,7 +15,7 @@ use countersign::domain::token::KeyState;
 use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone};
+use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
 use crate::process::Installation;
 use crate::{Backend, tests};
 
@@ -33,6 +34,9 @@ tests![
     a_form_says_what_is_wrong_next_to_each_field,
     an_application_is_changed_disabled_and_enabled,
     scope_rules_are_added_changed_and_never_replaced_unasked,
+    nobody_takes_back_unawares_what_another_has_changed,
+    of_two_who_change_an_application_at_once_one_is_told,
+    a_rule_that_another_has_changed_or_removed_is_not_put_back_unawares,
     keys_are_rotated_from_the_page,
     the_key_that_a_page_names_is_revoked,
     charts_add_up_to_the_log,
@@ -221,7 +225,7 @@ fn forms(client: &str) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
         (format!("/console/clients/{client}/disable"), vec![]),
         (format!("/console/clients/{client}/secret"), vec![]),
         (format!("/console/clients/{client}/remove"), vec![]),
-        ("/console/scopes".to_owned(), vec![("name", "stacks"), ("known", "1")]),
+        ("/console/scopes".to_owned(), vec![("name", "stacks"), ("seen", "0")]),
         ("/console/scopes/remove".to_owned(), vec![("name", "stacks")]),
         ("/console/keys/rotate".to_owned(), vec![]),
         ("/console/keys/revoke".to_owned(), vec![]),
@@ -746,7 +750,8 @@ fn an_application_is_changed_disabled_and_enabled(on: Backend) {
     let (mut root, own) = admin(&app);
     let path = format!("/console/clients/{}", client.id);
     root.get(&format!("{path}/edit")).must(200).says("value=\"900\"");
-    let form = registration(&[("name", "another"), ("token_ttl", "300")]);
+    let seen = seen(&root.get(&format!("{path}/edit")));
+    let form = registration(&[("name", "another"), ("token_ttl", "300"), ("seen", &seen)]);
     root.post(&format!("{path}/edit"), &form).leads_to(&format!("{path}?said=client-changed"));
     let page = root.get(&path).must(200);
     page.says("5 minutes");
@@ -762,6 +767,108 @@ fn an_application_is_changed_disabled_and_enabled(on: Backend) {
     assert!(!client.is_active(&token));
     app.next_step();
     assert_eq!(client.otp("alice", &phone.code()).status, 200);
+}
+
+/// What a form carries of what it showed.
+fn seen(page: &Page) -> String {
+    let rest = page.text.split("name=\"seen\" value=\"").nth(1).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+fn nobody_takes_back_unawares_what_another_has_changed(on: Backend) {
+    let app = App::start(on);
+    let client = app.client_with(ClientSpec::with_scopes("read write"));
+    let (mut root, _) = admin(&app);
+    let (mut other, _) = visitor(&app, "ruth", Role::Admin);
+    let path = format!("/console/clients/{}", client.id);
+    let edit = format!("{path}/edit");
+    let first = seen(&root.get(&edit).must(200));
+    let send = |browser: &mut Browser, scope: &str, ttl: &str, seen: &str| {
+        browser.post(&edit, &registration(&[("scope", scope), ("token_ttl", ttl), ("seen", seen)]))
+    };
+    let scopes = || app.operate(|_, conn, _| app::client::show(conn, &client.id)).unwrap().scopes.to_string();
+    // While one reads, another takes a scope away.
+    let as_first = seen(&other.get(&edit).must(200));
+    send(&mut other, "read", "120", &as_first).leads_to(&format!("{path}?said=client-changed"));
+    let changes = head(&app);
+    let page = send(&mut root, "read write", "300", &first).must(409);
+    assert_eq!((scopes().as_str(), head(&app)), ("read", changes), "nothing was saved");
+    // What was typed is there, what is stored stands beside it, and what is the same does not.
+    for part in ["Somebody else has changed this", "Stored now", "value=\"read write\"", "value=\"300\""] {
+        page.says(part);
+    }
+    let beside = page.text.split("<strong>Scopes</strong>").nth(1).unwrap().split("</li>").next().unwrap();
+    let values: Vec<_> = beside.split("<bdi>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    assert_eq!(values, ["read", "read write"]);
+    page.says_not("<strong>Access tokens</strong>");
+    // Neither an old print nor a made-up one nor none is good; a mistake in between loses the print no more than what was typed.
+    for old in [first.as_str(), "0", ""] {
+        send(&mut root, "read write", "300", old).must(409);
+    }
+    let now = seen(&page);
+    let wrong = send(&mut root, "read write", "soon", &now).must(400);
+    assert_eq!(seen(&wrong), now);
+    // Knowingly it is saved.
+    send(&mut root, "read write", "300", &now).leads_to(&format!("{path}?said=client-changed"));
+    assert_eq!(scopes(), "read write");
+    // Who meant the same is not bothered.
+    send(&mut other, "read  write", "300", &as_first).leads_to(&format!("{path}?said=client-changed"));
+    // An application that is gone is not made anew.
+    app.operate(|service, conn, at| app::client::remove(service, conn, at, &client.id)).unwrap();
+    let now = app.operate(|_, conn, _| app::client::list(conn)).unwrap().len();
+    send(&mut root, "read", "300", &now.to_string()).must(404);
+    assert_eq!(now, 0);
+}
+
+fn of_two_who_change_an_application_at_once_one_is_told(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    let people = ["root", "ruth", "rita", "roy"];
+    let browsers: Vec<_> = people.iter().map(|name| Mutex::new(visitor(&app, name, Role::Admin).0)).collect();
+    let edit = format!("/console/clients/{}/edit", client.id);
+    let answers = at_once(people.len(), |index| {
+        let mut browser = browsers[index].lock().unwrap();
+        let seen = seen(&browser.get(&edit).must(200));
+        (seen, index)
+    });
+    let answers = at_once(people.len(), |index| {
+        let ttl = (300 + index).to_string();
+        let form = registration(&[("token_ttl", &ttl), ("seen", &answers[index].0)]);
+        browsers[index].lock().unwrap().post(&edit, &form).status
+    });
+    assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 409).count(), people.len() - 1, "{answers:?}");
+}
+
+fn a_rule_that_another_has_changed_or_removed_is_not_put_back_unawares(on: Backend) {
+    let app = App::start(on);
+    rule(&app, "stacks", "The closed stacks");
+    let (mut root, _) = admin(&app);
+    let rules = || app.operate(|_, conn, _| app::access::scopes(conn)).unwrap();
+    let first = seen(&root.get("/console/scopes/rule?name=stacks").must(200));
+    rule(&app, "stacks", "Open again");
+    let mine = |seen: &str| -> Vec<(&str, String)> {
+        vec![("name", "stacks".to_owned()), ("description", "Mine".to_owned()), ("seen", seen.to_owned())]
+    };
+    let send = |browser: &mut Browser, seen: &str| {
+        let fields = mine(seen);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/console/scopes", &fields)
+    };
+    let page = send(&mut root, &first).must(409);
+    for part in ["Somebody else has changed this", "<bdi>Open again</bdi>", "value=\"Mine\""] {
+        page.says(part);
+    }
+    assert_eq!(rules()[0].description, "Open again");
+    let now = seen(&page);
+    app.operate(|service, conn, at| app::access::remove_scope(service, conn, at, "stacks")).unwrap();
+    let page = send(&mut root, &now).must(409);
+    page.says("Somebody else has removed this rule");
+    page.says("value=\"Mine\"");
+    page.says_not("name=\"seen\"");
+    assert!(rules().is_empty());
+    send(&mut root, "").leads_to("/console/scopes?said=scope-saved");
+    assert_eq!(rules()[0].description, "Mine");
 }
 
 fn scope_rules_are_added_changed_and_never_replaced_unasked(on: Backend) {
@@ -787,8 +894,9 @@ fn scope_rules_are_added_changed_and_never_replaced_unasked(on: Backend) {
     // Added once more it would take the place of the first without a word.
     root.post("/console/scopes", &[("name", "stacks")]).must(400).says("This scope has a rule already");
     assert_eq!(app.operate(|_, conn, _| app::access::scopes(conn)).unwrap(), stored);
-    root.get("/console/scopes/rule?name=stacks").must(200).says("value=\"3600\"");
-    root.post("/console/scopes", &[("name", "stacks"), ("known", "1")])
+    let page = root.get("/console/scopes/rule?name=stacks").must(200);
+    page.says("value=\"3600\"");
+    root.post("/console/scopes", &[("name", "stacks"), ("seen", &seen(&page))])
         .leads_to("/console/scopes?said=scope-saved");
     let changed = app.operate(|_, conn, _| app::access::scopes(conn)).unwrap();
     assert_eq!((changed[0].max_age_s, changed[0].by_grant), (None, false));

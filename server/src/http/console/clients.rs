@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::client::NewClient;
-use crate::app::context::Stop;
+use crate::app::context::{Change, Stop};
 use crate::app::manage::Needs;
 use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
@@ -20,7 +20,7 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
-use crate::http::console::typed::{Errors, duration, seconds};
+use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
 use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
 use crate::http::on;
 use crate::http::problem::outcome;
@@ -98,13 +98,22 @@ struct FormPage {
     typed: Typed,
     errors: Errors,
     /// Which one is changed; none: a new one.
-    known: Option<ClientId>,
+    known: Option<Known>,
+    /// What somebody else has stored otherwise meanwhile.
+    differences: Vec<Difference>,
+}
+
+/// An application that is changed.
+struct Known {
+    id: ClientId,
+    /// The print of what its form showed.
+    seen: String,
 }
 
 impl FormPage {
-    fn of(frame: Frame, typed: Typed, errors: Errors, known: Option<ClientId>) -> Self {
+    fn of(frame: Frame, typed: Typed, errors: Errors, known: Option<Known>) -> Self {
         let errors = errors.said(&frame, "client");
-        Self { frame, typed, errors, known }
+        Self { frame, typed, errors, known, differences: Vec::new() }
     }
 
     /// Every grant: its field, its name in words, and whether it is ticked.
@@ -126,6 +135,7 @@ fn field_of(grant: Grant) -> String {
 }
 
 /// What the form's fields hold.
+#[derive(Debug)]
 struct Typed {
     name: String,
     grants: Vec<Grant>,
@@ -197,6 +207,26 @@ impl Typed {
             session_ttl: text("session_ttl"),
             second_factor: text("second_factor"),
         }
+    }
+
+    /// All fields that can be changed, for people.
+    fn said(&self, frame: &Frame) -> Vec<Said> {
+        let grants: Vec<_> = self.grants.iter().map(|grant| frame.word("grant", slug(*grant))).collect();
+        [
+            ("grants", grants.join("\n")),
+            ("scope", self.scope.clone()),
+            ("audiences", self.audiences.clone()),
+            ("redirect_uris", self.redirect_uris.clone()),
+            ("detail_types", self.detail_types.clone()),
+            ("token_format", frame.word("format", &self.token_format)),
+            ("one-use", frame.t(if self.one_use { "yes" } else { "no" })),
+            ("token_ttl", self.token_ttl.clone()),
+            ("session_idle", self.session_idle.clone()),
+            ("session_ttl", self.session_ttl.clone()),
+            ("second_factor", frame.word("second", &self.second_factor)),
+        ]
+        .map(|(field, value)| (frame.word("client", field), value))
+        .into()
     }
 
     fn parsed(&self) -> Result<NewClient, Errors> {
@@ -324,6 +354,8 @@ enum Sent {
     /// Registered, and this is the secret.
     Added(Box<Client>, Zeroizing<String>),
     Changed,
+    /// Somebody else was faster, and this is how the application is now.
+    Overtaken(Box<Client>),
     Malformed,
     Taken,
     /// Scopes that this manager may not give.
@@ -364,7 +396,7 @@ fn answer(
     sent: Result<(app::console::Visitor, Sent), Stop>,
     typed: Typed,
     mut errors: Errors,
-    known: Option<ClientId>,
+    known: Option<Known>,
 ) -> HttpResponse {
     let (visitor, sent) = match sent {
         Ok(sent) => sent,
@@ -375,20 +407,37 @@ fn answer(
         (Sent::Added(client, secret), _) => {
             render(StatusCode::OK, &SecretPage { frame, client: *client, secret })
         }
-        (Sent::Changed, Some(id)) => see_other(&format!("{CLIENTS}/{id}?said=client-changed")),
-        (Sent::Changed, None) => see_other(CLIENTS),
-        (Sent::Malformed, _) => render(StatusCode::BAD_REQUEST, &FormPage::of(frame, typed, errors, known)),
-        (Sent::Taken, _) => {
-            errors.add("name", frame.t("error-client-taken"));
-            let page = FormPage { frame, typed, errors, known };
-            render(StatusCode::CONFLICT, &page)
+        (Sent::Changed, Some(known)) => changed(known.id),
+        (Sent::Changed | Sent::Overtaken(_), None) => see_other(CLIENTS),
+        (Sent::Overtaken(client), Some(known)) => {
+            let stored = Typed::from(&*client);
+            let differences = differences(stored.said(&frame), typed.said(&frame));
+            if differences.is_empty() {
+                // Both meant the same.
+                return changed(known.id);
+            }
+            let known = Some(Known { seen: print_of(&stored), ..known });
+            render(
+                StatusCode::CONFLICT,
+                &FormPage { differences, ..FormPage::of(frame, typed, errors, known) },
+            )
         }
-        (Sent::OutOfReach, _) => {
+        (Sent::Malformed, known) => {
+            render(StatusCode::BAD_REQUEST, &FormPage::of(frame, typed, errors, known))
+        }
+        (Sent::Taken, known) => {
+            errors.add("name", frame.t("error-client-taken"));
+            render(StatusCode::CONFLICT, &FormPage { frame, typed, errors, known, differences: Vec::new() })
+        }
+        (Sent::OutOfReach, known) => {
             errors.add("scope", frame.t("refused-out-of-reach"));
-            let page = FormPage { frame, typed, errors, known };
-            render(StatusCode::FORBIDDEN, &page)
+            render(StatusCode::FORBIDDEN, &FormPage { frame, typed, errors, known, differences: Vec::new() })
         }
     }
+}
+
+fn changed(id: ClientId) -> HttpResponse {
+    see_other(&format!("{CLIENTS}/{id}?said=client-changed"))
 }
 
 /// The application that a form is about, for whoever may change it.
@@ -413,7 +462,9 @@ async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
     let found = to_change(&visit, id).await;
     visit.page(found, "clients", |frame, _, client| {
-        FormPage::of(frame, Typed::from(&client), Errors::default(), Some(client.id))
+        let typed = Typed::from(&client);
+        let known = Known { id: client.id, seen: print_of(&typed) };
+        FormPage::of(frame, typed, Errors::default(), Some(known))
     })
 }
 
@@ -426,6 +477,8 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
         Err(stop) => return visit.stopped(&stop),
     };
     let typed = Typed { name: known.name.to_string(), ..Typed::of(&form) };
+    let known = Known { id, seen: form.text("seen").to_owned() };
+    let seen = known.seen.clone();
     let (new, errors) = match typed.parsed() {
         Ok(new) => (Some(new), Errors::default()),
         Err(errors) => (None, errors),
@@ -438,17 +491,17 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
             Needs::scope("clients"),
             move |service, conn, at, _| {
                 let Some(new) = new else { return Ok(Sent::Malformed) };
-                // The one that the page showed, or none: another of the same name is not what was meant.
-                app::client::show(conn, &id.to_string())?;
-                match app::client::put(service, conn, at, new) {
-                    Ok(_) => Ok(Sent::Changed),
+                let is_as_seen = |client: &Client| print_of(&Typed::from(client)) == seen;
+                match app::client::change(service, conn, at, id, new, is_as_seen) {
+                    Ok(Change::Done) => Ok(Sent::Changed),
+                    Ok(Change::Overtaken(client)) => Ok(Sent::Overtaken(Box::new(client))),
                     Err(Stop::Refused(Refusal::OutOfReach)) => Ok(Sent::OutOfReach),
                     Err(stop) => Err(stop),
                 }
             },
         )
         .await;
-    answer(&visit, sent, typed, errors, Some(id))
+    answer(&visit, sent, typed, errors, Some(known))
 }
 
 /// `POST /console/clients/{id}/enable`.

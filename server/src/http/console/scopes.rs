@@ -6,7 +6,7 @@ use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
 use crate::app;
-use crate::app::context::Stop;
+use crate::app::context::{Change, Stop};
 use crate::app::manage::Needs;
 use crate::domain::authorization::{CLASSES, ScopeRule};
 use crate::domain::client::parse_absolute_uri;
@@ -14,12 +14,15 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::parse_scope;
 use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
-use crate::http::console::typed::{Errors, duration, seconds};
+use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
 use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
 use crate::http::on;
 use crate::http::problem::outcome;
 
 const SCOPES: &str = "/console/scopes";
+
+/// Where a rule that was saved is shown.
+const SAVED: &str = "/console/scopes?said=scope-saved";
 
 const REMOVE: &str = "/console/scopes/remove";
 
@@ -80,20 +83,24 @@ struct RulePage {
     frame: Frame,
     typed: Typed,
     errors: Errors,
-    /// Whether the rule is there already: its name stays.
-    is_known: bool,
+    /// The print of what was shown of a rule that is there already: its name stays.
+    seen: Option<String>,
+    /// What somebody else has stored otherwise meanwhile.
+    differences: Vec<Difference>,
+    /// Whether somebody else has removed the rule meanwhile.
+    is_gone: bool,
     classes: [&'static str; CLASSES.len()],
 }
 
 impl RulePage {
-    fn of(frame: Frame, typed: Typed, errors: Errors, is_known: bool) -> Self {
+    fn of(frame: Frame, typed: Typed, errors: Errors, seen: Option<String>) -> Self {
         let errors = errors.said(&frame, "scope");
-        Self { frame, typed, errors, is_known, classes: CLASSES }
+        Self { frame, typed, errors, seen, differences: Vec::new(), is_gone: false, classes: CLASSES }
     }
 }
 
 /// What the form's fields hold.
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Typed {
     name: String,
     description: String,
@@ -118,6 +125,22 @@ impl Typed {
             one_use: form.is_ticked("one_use"),
             by_grant: form.is_ticked("by_grant"),
         }
+    }
+
+    /// All fields that can be changed, for people.
+    fn said(&self, frame: &Frame) -> Vec<Said> {
+        let yes_or_no = |is_so| frame.t(if is_so { "yes" } else { "no" });
+        [
+            ("description", self.description.clone()),
+            ("audience", self.audience.clone()),
+            ("token_ttl", self.token_ttl.clone()),
+            ("max_age", self.max_age.clone()),
+            ("acr", class_said(frame, &self.acr)),
+            ("one-use", yes_or_no(self.one_use)),
+            ("by-grant", yes_or_no(self.by_grant)),
+        ]
+        .map(|(field, value)| (frame.word("scope", field), value))
+        .into()
     }
 
     fn parsed(&self) -> Result<ScopeRule, Errors> {
@@ -146,6 +169,14 @@ impl Typed {
             Some(rule) if errors.is_empty() => Ok(rule),
             _ => Err(errors),
         }
+    }
+}
+
+/// How a user has to have logged in, said.
+fn class_said(frame: &Frame, class: &str) -> String {
+    match class.rsplit(':').next() {
+        Some(word) if !word.is_empty() => frame.word("acr", word),
+        _ => frame.t("acr-any"),
     }
 }
 
@@ -185,7 +216,6 @@ async fn list(visit: Visit) -> HttpResponse {
 /// `GET /console/scopes/rule`: the form, empty or with the rule of `name`. Wants what sending it wants, before anything is typed.
 async fn show(visit: Visit) -> HttpResponse {
     let name = parameter(&visit.request, "name");
-    let is_known = name.is_some();
     let found = visit
         .state
         .run_as_managing_visitor(
@@ -193,18 +223,22 @@ async fn show(visit: Visit) -> HttpResponse {
             visit.token(),
             Needs::scope("clients"),
             move |_, conn, _, _| {
-                let Some(name) = name else { return Ok(Typed::default()) };
+                let Some(name) = name else { return Ok(None) };
                 let rule = app::access::scopes(conn)?.into_iter().find(|rule| rule.name == name);
-                Ok(Typed::from(rule.ok_or(Refusal::NotFound { what: "scope" })?))
+                Ok(Some(Typed::from(rule.ok_or(Refusal::NotFound { what: "scope" })?)))
             },
         )
         .await;
-    visit.page(found, "scopes", |frame, _, typed| RulePage::of(frame, typed, Errors::default(), is_known))
+    visit.page(found, "scopes", |frame, _, known| {
+        let seen = known.as_ref().map(print_of);
+        RulePage::of(frame, known.unwrap_or_default(), Errors::default(), seen)
+    })
 }
 
 /// `POST /console/scopes`: adds a rule, or puts it in the place of the one of the same scope.
 async fn put(Posted { visit, form }: Posted) -> HttpResponse {
-    let is_known = form.is_ticked("known");
+    let seen = Some(form.text("seen").to_owned()).filter(|seen| !seen.is_empty());
+    let looked_at = seen.clone();
     let typed = Typed::of(&form);
     let parsed = typed.parsed();
     // A form that cannot be taken comes back to whoever could have sent it, and only to them.
@@ -220,30 +254,56 @@ async fn put(Posted { visit, form }: Posted) -> HttpResponse {
             Needs::scope("clients"),
             move |service, conn, at, _| {
                 let Some(rule) = rule else { return Ok(Put::Malformed) };
-                let is_there = app::access::scopes(conn)?.iter().any(|known| known.name == rule.name);
-                if is_there && !is_known {
-                    return Ok(Put::Taken);
-                }
-                app::access::put_scope(service, conn, at, &rule)?;
-                Ok(Put::Done)
+                let print = |rule: &ScopeRule| print_of(&Typed::from(rule.clone()));
+                let is_as_seen = |rule: Option<&ScopeRule>| rule.map(print) == looked_at;
+                Ok(match app::access::change_scope(service, conn, at, &rule, is_as_seen)? {
+                    Change::Done => Put::Done,
+                    Change::Overtaken(rule) => Put::Overtaken(rule),
+                })
             },
         )
         .await;
     match found {
-        Ok((_, Put::Done)) => see_other("/console/scopes?said=scope-saved"),
         Ok((visitor, put)) => {
             let frame = visit.frame(&visitor, "scopes");
-            let mut errors = errors;
-            if let Put::Taken = put {
-                errors.add("name", frame.t("error-scope-taken"));
+            match put {
+                Put::Done => see_other(SAVED),
+                Put::Malformed => render(StatusCode::BAD_REQUEST, &RulePage::of(frame, typed, errors, seen)),
+                Put::Overtaken(stored) => overtaken(frame, typed, errors, seen, stored),
             }
-            let page = match put {
-                Put::Taken => RulePage { frame, typed, errors, is_known, classes: CLASSES },
-                _ => RulePage::of(frame, typed, errors, is_known),
-            };
-            render(StatusCode::BAD_REQUEST, &page)
         }
         Err(stop) => visit.stopped(&stop),
+    }
+}
+
+/// The form again, for whoever has not seen the rule that is stored: it would be gone without a word.
+fn overtaken(
+    frame: Frame,
+    typed: Typed,
+    mut errors: Errors,
+    seen: Option<String>,
+    stored: Option<ScopeRule>,
+) -> HttpResponse {
+    match (stored.map(Typed::from), seen) {
+        (Some(_), None) => {
+            errors.add("name", frame.t("error-scope-taken"));
+            let page = RulePage { errors, ..RulePage::of(frame, typed, Errors::default(), None) };
+            render(StatusCode::BAD_REQUEST, &page)
+        }
+        (Some(stored), Some(_)) => {
+            let differences = differences(stored.said(&frame), typed.said(&frame));
+            if differences.is_empty() {
+                // Both meant the same.
+                return see_other(SAVED);
+            }
+            let seen = Some(print_of(&stored));
+            let page = RulePage { differences, ..RulePage::of(frame, typed, errors, seen) };
+            render(StatusCode::CONFLICT, &page)
+        }
+        (None, _) => {
+            let page = RulePage { is_gone: true, ..RulePage::of(frame, typed, errors, None) };
+            render(StatusCode::CONFLICT, &page)
+        }
     }
 }
 
@@ -251,8 +311,8 @@ async fn put(Posted { visit, form }: Posted) -> HttpResponse {
 enum Put {
     Done,
     Malformed,
-    /// A new rule for a scope that has one: it would be gone without a word.
-    Taken,
+    /// Something else rules the scope than whoever sent the form has seen.
+    Overtaken(Option<ScopeRule>),
 }
 
 fn remove_page(frame: Frame, name: &str, error: Option<String>) -> ConfirmPage {

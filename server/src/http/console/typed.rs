@@ -1,4 +1,15 @@
-//! Long forms: what was typed stays, and what is wrong is said next to its field.
+//! Long forms: what was typed stays, what is wrong is said next to its field, and nobody takes back unawares what somebody else has
+//! changed meanwhile.
+//!
+//! 1. A form carries the print of what it showed first.
+//! 2. Only while that still is the print of what is stored, the form takes its place; the transaction that writes asks.
+//! 3. Else it comes back with what was typed, says what is stored now, and carries the print of that.
+
+use std::fmt::Debug;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use crate::domain::refusal::Invalid;
 use crate::http::console::frame::Frame;
@@ -41,6 +52,28 @@ impl Errors {
         }
         self
     }
+}
+
+/// A few characters that stand for all fields of a form.
+pub(super) fn print_of(fields: &impl Debug) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{fields:?}")))
+}
+
+/// A field of a form, for people: what it is called, and what it holds.
+pub(super) type Said = (String, String);
+
+/// A field that two people have filled in differently.
+pub(super) struct Difference {
+    pub(super) field: String,
+    pub(super) stored: String,
+    pub(super) typed: String,
+}
+
+/// The fields in which what is stored and what was typed are not the same; blanks and line ends make no difference.
+pub(super) fn differences(stored: Vec<Said>, typed: Vec<Said>) -> Vec<Difference> {
+    let all = stored.into_iter().zip(typed);
+    let all = all.map(|((field, stored), (_, typed))| Difference { field, stored, typed });
+    all.filter(|one| !one.stored.split_whitespace().eq(one.typed.split_whitespace())).collect()
 }
 
 /// Reads a number of seconds.

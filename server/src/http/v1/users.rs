@@ -130,6 +130,8 @@ pub(super) async fn show(call: Call, path: web::Path<String>) -> HttpResponse {
 }
 
 /// Adds a user, or changes the one of this name to be like that. A new password or role ends all sessions.
+///
+/// A new password or another e-mail address voids an invitation that waits.
 #[utoipa::path(put, path = "/v1/users/{name}", tag = "users", operation_id = "putUser",
     params(("name" = String, Path)), request_body = UserBody,
     responses((status = 200, body = UserView, description = "Changed"),

@@ -5,7 +5,7 @@ use std::fs;
 use countersign::app;
 use countersign::domain::user::{Role, UserName};
 
-use crate::actors::{App, PASSWORD, Phone};
+use crate::actors::{App, ClientSpec, PASSWORD, Phone};
 use crate::browser::chromium::Browser;
 use crate::browser::{give_code, give_password, log_in, person, server};
 use crate::{Backend, tests};
@@ -16,6 +16,7 @@ tests![
     users_are_imported_from_a_file_after_a_look,
     the_audit_log_is_filtered_and_exported,
     a_search_follows_the_typing,
+    forms_that_somebody_else_has_overtaken_show_both,
 ];
 
 /// A server, somebody in a role, and a browser that shows the overview.
@@ -119,4 +120,52 @@ fn a_search_follows_the_typing(on: Backend) {
     browser.soon("one user", || (browser.script(rows, Vec::new()) == 1).then_some(()));
     assert_eq!(browser.texts("#list tbody tr a"), ["annabel"]);
     assert!(browser.url().contains("q=annab"), "{}", browser.url());
+}
+
+fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Admin);
+    let client = app.client_with(ClientSpec::with_scopes("read write")).id;
+    let phone = person(&app, "ruth", Role::Admin);
+    let other = Browser::open();
+    log_in(&app, &other, "ruth", &phone);
+    let edit = format!("/console/clients/{client}/edit");
+    browser.go(&edit);
+    other.go(&edit);
+    other.fill("#scope", "read");
+    other.fill("#audiences", "https://api.example\nhttps://archive.example/the/one/with/a/long/address");
+    other.press("Save");
+    other.must_say("The application is changed.");
+    browser.fill("#scope", "read write offline_access");
+    browser.fill("#token_ttl", "300");
+    browser.press("Save");
+    browser.must_say("Somebody else has changed this meanwhile");
+    assert_eq!(browser.texts(".differences strong"), ["Scopes", "Audiences", "Tokens live"]);
+    browser.must_look_right("client-overtaken");
+    browser.press("Save");
+    browser.must_say("The application is changed.");
+    browser.must_say("offline_access");
+
+    for (one, description) in [(&browser, "The closed stacks"), (&other, "Open again")] {
+        one.go("/console/scopes/rule");
+        one.fill("#name", "stacks");
+        one.fill("#description", description);
+        one.press("Save");
+    }
+    browser.must_say("The rule is saved");
+    other.must_say("This scope has a rule already.");
+    let rule = "/console/scopes/rule?name=stacks";
+    browser.go(rule);
+    other.go(rule);
+    other.fill("#description", "Open again");
+    other.press("Save");
+    browser.fill("#token_ttl", "300");
+    browser.press("Save");
+    browser.must_say("Somebody else has changed this meanwhile");
+    browser.must_look_right("scope-overtaken");
+    app.operate(|service, conn, at| app::access::remove_scope(service, conn, at, "stacks")).unwrap();
+    browser.press("Save");
+    browser.must_say("Somebody else has removed this rule meanwhile");
+    browser.must_look_right("scope-gone");
+    browser.press("Save");
+    browser.must_say("The rule is saved");
 }
