@@ -53,7 +53,9 @@ pub(super) struct Opener {
 impl Opener {
     pub(super) fn of(target: Target) -> Self {
         let has_several_hosts = match &target {
-            Target::Postgres(url) => PostgresUrl::parse(url).is_some_and(|url| url.hosts().len() > 1),
+            Target::Postgres(url) => {
+                PostgresUrl::parse(url).is_some_and(|url| url.destination(variable).has_several_hosts())
+            }
             Target::Sqlite(_) => false,
         };
         Self { target, has_several_hosts, is_for_codes: false }
@@ -74,28 +76,40 @@ impl Opener {
     }
 }
 
+/// One of libpq's own variables, which it reads at every connection.
+#[expect(clippy::disallowed_methods, reason = "they are libpq's settings and not ours")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// The URL with what must hold unless the operator says otherwise.
 ///
 /// 1. A server that hangs must not hang its callers: every wait has an end.
 /// 2. Another machine is spoken to by TLS, and must show a certificate for its name. libpq's own default takes whatever answers.
 /// 3. Of several hosts, the one that can write.
 #[cfg(feature = "postgres")]
-fn with_defaults(text: &str, set: impl Fn(&str) -> bool) -> Option<String> {
-    let url = PostgresUrl::parse(text)?;
+fn with_defaults(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, &'static str> {
+    let url = PostgresUrl::parse(text).ok_or("the database's URL cannot be read")?;
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let destination = url.destination(&variable);
     let mut defaults = vec![
         ("connect_timeout", "5"),
         ("keepalives_idle", "10"),
         ("keepalives_interval", "5"),
         ("tcp_user_timeout", "10000"),
     ];
-    if url.leaves_the_machine() && !set("PGSSLMODE") && !url.has("sslmode") {
+    // What is added here would take the place of what the service's file says, and its word counts before a variable's.
+    if destination.is_by_service() && !url.has("sslmode") {
+        return Err("a service says where it is: then the URL must say sslmode, verify-full if you can");
+    }
+    if destination.leaves_the_machine() && !is_set("PGSSLMODE") && !url.has("sslmode") {
         defaults.push(("sslmode", "verify-full"));
         let authorities = AUTHORITIES.iter().find(|file| Path::new(file).is_file());
-        if let (Some(file), false) = (authorities, set("PGSSLROOTCERT")) {
+        if let (Some(file), false) = (authorities, is_set("PGSSLROOTCERT")) {
             defaults.push(("sslrootcert", file));
         }
     }
-    if url.hosts().len() > 1 && !set("PGTARGETSESSIONATTRS") {
+    if destination.has_several_hosts() && !is_set("PGTARGETSESSIONATTRS") {
         defaults.push(("target_session_attrs", "read-write"));
     }
     let mut text = text.to_owned();
@@ -103,7 +117,7 @@ fn with_defaults(text: &str, set: impl Fn(&str) -> bool) -> Option<String> {
         text.push(if text.contains('?') { '&' } else { '?' });
         text.extend([name, "=", value]);
     }
-    Some(text)
+    Ok(text)
 }
 
 /// Where systems keep the certificates of the authorities that they trust: Debian, Fedora, Alpine.
@@ -117,11 +131,9 @@ const AUTHORITIES: [&str; 3] =
 /// What nearly all codes ask finds rows by their keys, so one plan is good for all. PostgreSQL would often make a new one each time, which can take
 /// longer than the statement: it takes arrays for longer than they are.
 #[cfg(feature = "postgres")]
-#[expect(clippy::disallowed_methods, reason = "libpq's own variables, which it reads at every connection")]
 fn open_postgres(url: &str, is_for_codes: bool) -> Result<diesel::pg::PgConnection, ConnectionError> {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let unreadable = || ConnectionError::InvalidConnectionUrl("the database's URL".to_owned());
-    let limited = with_defaults(url, set).ok_or_else(unreadable)?;
+    let refused = |reason: &str| ConnectionError::BadConnection(reason.to_owned());
+    let limited = with_defaults(url, variable).map_err(refused)?;
     let mut conn = diesel::pg::PgConnection::establish(&limited)?;
     conn.batch_execute(
         "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '30s'; \
@@ -321,7 +333,11 @@ mod tests {
     use super::with_defaults;
 
     fn complete(text: &str) -> String {
-        with_defaults(text, |_| false).expect(text)
+        with_defaults(text, |_| None).expect(text)
+    }
+
+    fn complete_with(text: &str, known: (&str, &str)) -> String {
+        with_defaults(text, |name| (name == known.0).then(|| known.1.to_owned())).expect(text)
     }
 
     #[test]
@@ -332,11 +348,32 @@ mod tests {
         assert!(!complete("postgres:///cs?host=/run/postgresql").contains("sslmode"));
         // What the operator says stands, in the URL or in libpq's own variable.
         assert!(!complete("postgres://db.example/cs?sslmode=require").contains("verify-full"));
-        let by_variable =
-            with_defaults("postgres://db.example/cs", |name| name == "PGSSLMODE").expect("a URL");
+        let by_variable = complete_with("postgres://db.example/cs", ("PGSSLMODE", "require"));
         assert!(!by_variable.contains("sslmode"), "{by_variable}");
         let own = complete("postgres://db.example/cs?sslrootcert=/own.pem");
         assert!(own.contains("sslmode=verify-full") && own.matches("sslrootcert").count() == 1, "{own}");
+        // It makes no difference where it is said which machine.
+        assert!(complete_with("postgres:///cs", ("PGHOST", "db.example")).contains("sslmode=verify-full"));
+        assert!(complete("postgres://localhost/cs?hostaddr=10.0.0.7").contains("sslmode=verify-full"));
+        let by_address = complete_with("postgres://localhost/cs", ("PGHOSTADDR", "10.0.0.7"));
+        assert!(by_address.contains("sslmode=verify-full"), "{by_address}");
+    }
+
+    #[test]
+    fn a_service_leaves_it_to_the_url_how_it_is_protected() {
+        let refused = with_defaults("postgres:///cs?service=main", |_| None).expect_err("who knows where");
+        assert!(refused.contains("sslmode"), "{refused}");
+        let by_variable = |text| {
+            with_defaults(text, |name| match name {
+                "PGSERVICE" => Some("main".to_owned()),
+                "PGSSLMODE" => Some("verify-full".to_owned()),
+                _ => None,
+            })
+        };
+        assert!(by_variable("postgres://localhost/cs").is_err(), "the service's word would count");
+        let said = by_variable("postgres:///cs?sslmode=verify-ca").expect("a URL");
+        assert!(!said.contains("verify-full") && !said.contains("sslrootcert"), "{said}");
+        assert!(said.contains("target_session_attrs=read-write"), "{said}");
     }
 
     #[test]
@@ -345,6 +382,9 @@ mod tests {
             complete("postgres://localhost:1,localhost:2/cs").contains("target_session_attrs=read-write")
         );
         assert!(!complete("postgres://localhost/cs").contains("target_session_attrs"));
+        assert!(
+            complete_with("postgres:///cs", ("PGHOST", "a,b")).contains("target_session_attrs=read-write")
+        );
         let own = complete("postgres://a,b/cs?target_session_attrs=primary");
         assert_eq!(own.matches("target_session_attrs").count(), 1, "{own}");
         // Every wait has an end, and what was given comes first.

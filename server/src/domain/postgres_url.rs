@@ -50,30 +50,33 @@ impl<'a> PostgresUrl<'a> {
         self.parameters.iter().any(|(known, _)| *known == name)
     }
 
-    /// Every host that it leads to, without ports; a socket's folder begins with `/`. None: libpq's default, a socket of this machine.
-    pub fn hosts(&self) -> Vec<String> {
-        let decoded =
-            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let by_parameter = self.parameters.iter().filter(|(name, _)| *name == "host");
-        let mut hosts: Vec<String> = by_parameter
-            .flat_map(|(_, value)| decoded(value).split(',').map(str::to_owned).collect::<Vec<_>>())
-            .collect();
+    /// Where libpq goes by this URL and its variables, which count where the URL says nothing (PostgreSQL documentation, 34.15).
+    pub fn destination(&self, variable: impl Fn(&str) -> Option<String>) -> Destination {
+        let parameter = |name| self.parameters.iter().rfind(|(known, _)| *known == name);
+        let said = |name, variable_name| match parameter(name) {
+            Some((_, value)) => Some(decoded(value)),
+            None => variable(variable_name),
+        };
+        let by_authority = || {
+            let hosts: Vec<_> = self.hosts.iter().map(|host| without_port(host)).collect();
+            decoded(&hosts.join(","))
+        };
         // Where libpq finds both, the parameter counts.
-        if hosts.is_empty() {
-            hosts = self.hosts.iter().map(|host| decoded(without_port(host))).collect();
+        let names = match parameter("host") {
+            None if self.hosts.iter().any(|host| !without_port(host).is_empty()) || self.hosts.len() > 1 => {
+                Some(by_authority())
+            }
+            _ => said("host", "PGHOST"),
+        };
+        let list = |text: Option<String>| -> Vec<String> {
+            let text = text.filter(|text| !text.is_empty());
+            text.map_or_else(Vec::new, |text| text.split(',').map(str::to_owned).collect())
+        };
+        Destination {
+            names: list(names),
+            addresses: list(said("hostaddr", "PGHOSTADDR")),
+            is_by_service: said("service", "PGSERVICE").is_some_and(|name| !name.is_empty()),
         }
-        hosts.retain(|host| !host.is_empty());
-        hosts
-    }
-
-    /// Whether some host is another machine, as far as its name says.
-    pub fn leaves_the_machine(&self) -> bool {
-        self.hosts().iter().any(|host| {
-            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-            !(host.starts_with('/')
-                || host == "localhost"
-                || address.is_ok_and(|address| address.is_loopback()))
-        })
     }
 
     /// For people: without the password and the parameters.
@@ -84,6 +87,47 @@ impl<'a> PostgresUrl<'a> {
         let name = if self.name.is_empty() { String::new() } else { format!("/{}", self.name) };
         format!("{}://{user}{}{name}", self.scheme, self.hosts.join(","))
     }
+}
+
+/// Where connections lead, as far as it is known without asking anybody.
+#[derive(Debug)]
+pub struct Destination {
+    /// A host's name, its address, or the folder of a socket; an empty one is libpq's default, a socket of this machine. None: likewise.
+    names: Vec<String>,
+    /// Where to go instead of asking for the names' addresses.
+    addresses: Vec<String>,
+    /// A file that is not read here may say anything of it.
+    is_by_service: bool,
+}
+
+impl Destination {
+    /// Whether a service file has a word in it.
+    pub const fn is_by_service(&self) -> bool {
+        self.is_by_service
+    }
+
+    /// Whether some host is another machine, as far as its name and its address say. One that goes by another machine's name counts as that,
+    /// whatever its address.
+    pub fn leaves_the_machine(&self) -> bool {
+        let is_loopback = |host: &str| {
+            let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+            address.is_ok_and(|address| address.is_loopback())
+        };
+        let is_here = |name: &String| {
+            name.is_empty() || name.starts_with('/') || name == "localhost" || is_loopback(name)
+        };
+        let is_address_here = |address: &String| address.is_empty() || is_loopback(address);
+        self.is_by_service || !self.names.iter().all(is_here) || !self.addresses.iter().all(is_address_here)
+    }
+
+    /// Whether there may be several hosts, of which one takes changes.
+    pub fn has_several_hosts(&self) -> bool {
+        self.is_by_service || self.names.len().max(self.addresses.len()) > 1
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn is_host(host: &str) -> bool {
@@ -149,6 +193,13 @@ mod tests {
         }
     }
 
+    fn destination(text: &str, variables: &[(&str, &str)]) -> Destination {
+        let known = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        PostgresUrl::parse(text)
+            .unwrap()
+            .destination(|name| known(name).map(|(_, value)| (*value).to_owned()))
+    }
+
     #[test]
     fn it_is_known_who_is_another_machine() {
         for (text, leaves) in [
@@ -161,10 +212,49 @@ mod tests {
             ("postgres://[2001:db8::1]:5432/cs", true),
             ("postgres://localhost/cs?host=db.example", true),
             ("postgres:///cs?host=localhost,db%2Eexample", true),
+            ("postgres://localhost%2Cdb.example/cs", true),
             ("postgres://localhost.example/cs", true),
+            // The name is another machine's, or the address is.
+            ("postgres://db.example/cs?hostaddr=127.0.0.1", true),
+            ("postgres://localhost/cs?hostaddr=10.0.0.7", true),
+            ("postgres://localhost/cs?hostaddr=127.0.0.1,10.0.0.7", true),
+            ("postgres://localhost/cs?hostaddr=::1", false),
+            ("postgres:///cs?hostaddr=127.0.0.1", false),
+            // Who knows what it says.
+            ("postgres://localhost/cs?service=main", true),
+            // As for libpq, the last one counts.
+            ("postgres:///cs?host=db.example&host=localhost", false),
+            ("postgres:///cs?host=localhost&host=db.example", true),
         ] {
-            let url = PostgresUrl::parse(text).unwrap();
-            assert_eq!(url.leaves_the_machine(), leaves, "{text}");
+            assert_eq!(destination(text, &[]).leaves_the_machine(), leaves, "{text}");
         }
+    }
+
+    #[test]
+    fn the_variables_of_libpq_count_where_the_url_says_nothing() {
+        for (text, variable, leaves, several) in [
+            ("postgres:///cs", ("PGHOST", "db.example"), true, false),
+            ("postgres:///cs", ("PGHOST", "/run/postgresql"), false, false),
+            ("postgres:///cs", ("PGHOST", "localhost,127.0.0.2"), false, true),
+            ("postgres:///cs", ("PGHOST", "a,b"), true, true),
+            ("postgres://:5433/cs", ("PGHOST", "db.example"), true, false),
+            ("postgres://localhost/cs", ("PGHOST", "db.example"), false, false),
+            ("postgres:///cs?host=localhost", ("PGHOST", "db.example"), false, false),
+            ("postgres:///cs?host=", ("PGHOST", "db.example"), false, false),
+            ("postgres:///cs", ("PGHOST", ""), false, false),
+            ("postgres://localhost/cs", ("PGHOSTADDR", "10.0.0.7"), true, false),
+            ("postgres://localhost/cs", ("PGHOSTADDR", "127.0.0.1"), false, false),
+            ("postgres:///cs", ("PGHOSTADDR", "127.0.0.1,::1"), false, true),
+            ("postgres://localhost/cs?hostaddr=127.0.0.1", ("PGHOSTADDR", "10.0.0.7"), false, false),
+            ("postgres://localhost/cs", ("PGSERVICE", "main"), true, true),
+            ("postgres://localhost/cs", ("PGSERVICE", ""), false, false),
+        ] {
+            let destination = destination(text, &[variable]);
+            let found = (destination.leaves_the_machine(), destination.has_several_hosts());
+            assert_eq!(found, (leaves, several), "{text} {variable:?}");
+        }
+        assert!(destination("postgres://a,b/cs", &[]).has_several_hosts());
+        assert!(destination("postgres://a%2Cb/cs", &[]).has_several_hosts());
+        assert!(!destination("postgres://a/cs", &[]).has_several_hosts());
     }
 }

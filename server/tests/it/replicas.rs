@@ -16,7 +16,7 @@ use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 use crate::actors::{App, exchange_all};
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
-use crate::process::{Installation, Process, Story, soon};
+use crate::process::{Installation, Process, Story, refusal, soon};
 use crate::{Backend, tests};
 
 tests![
@@ -199,6 +199,15 @@ fn another_machine_is_spoken_to_by_tls_and_its_certificate_is_checked(_: Backend
         let refusal = installation.refused(&["user", "list"]);
         assert!(refusal.contains("certificate"), "{refusal}");
         assert!(!refusal.contains("hush"), "{refusal}");
+    }
+    // It makes no difference that libpq's own variables say which machine it is.
+    installation.database = format!("postgres://postgres:hush@:{}/postgres", node.port);
+    for name in ["PGHOST", "PGSERVICE"] {
+        let mut command = installation.command(&["user", "list"]);
+        command.env("PGHOSTADDR", "127.0.0.1").env(name, "db.example");
+        let line = refusal(&command.output().unwrap());
+        assert!(line.contains("certificate") || line.contains("must say sslmode"), "{line}");
+        assert!(!line.contains("hush"), "{line}");
     }
     // What the operator says in so many words stands.
     for word in ["&sslmode=require", "&sslmode=disable"] {
