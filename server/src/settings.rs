@@ -306,7 +306,8 @@ impl Settings {
             figment.merge(Variables).merge(FlagProvider(flags))
         };
         // The data folder says where the file is, so the file cannot move the data folder to find another file.
-        let named = flags.config.clone().or_else(|| Env::var("COUNTERSIGN_CONFIG").map(PathBuf::from));
+        let variable = || Env::var("COUNTERSIGN_CONFIG").filter(|text| !text.is_empty());
+        let named = flags.config.clone().or_else(|| variable().map(PathBuf::from));
         let file = match named {
             Some(file) if file.is_file() => Some(file),
             Some(file) => {
@@ -317,6 +318,9 @@ impl Settings {
                 Some(data.join(FILE_NAME)).filter(|file| file.exists())
             }
         };
+        if let Some(file) = &file {
+            must_be_toml(file)?;
+        }
         let figment = layers(file.as_deref());
         let raw: Raw = figment.extract().map_err(|error| invalid(&error))?;
         Self::check(raw, &figment)
@@ -513,13 +517,30 @@ fn source(figment: &Figment, name: &str) -> String {
     }
 }
 
+/// Says where a file is no TOML, and why. Never quotes it, as the parser would: a line may hold a password.
+fn must_be_toml(file: &Path) -> Result<(), Invalid> {
+    let wrong = |why: String| Invalid::new("config", format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    Toml::from_str::<figment::value::Dict>(&text).map(|_| ()).map_err(|error| {
+        let before = error.span().and_then(|place| text.get(..place.start)).unwrap_or_default();
+        let (lines, column) =
+            (before.split('\n').count(), before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+        wrong(format!("line {lines}, column {column}: {}", error.message().replace('\n', ", ")))
+    })
+}
+
 /// Names the setting that is wrong. Never the value: it may be a secret put in the wrong place.
 fn invalid(error: &figment::Error) -> Invalid {
     use figment::error::Kind;
+    let name = if error.path.is_empty() { "config".to_owned() } else { error.path.join(".") };
     match &error.kind {
         Kind::UnknownField(field, _) => Invalid::new(field.clone(), "is not a setting"),
-        Kind::InvalidType(_, wanted) => Invalid::new(error.path.join("."), format!("must be {wanted}")),
-        Kind::Message(message) => Invalid::new("config", message.clone()),
-        other => Invalid::new("config", other.to_string()),
+        Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) if wanted == "u16" => {
+            Invalid::new(name, "must be a whole number from 0 to 65535")
+        }
+        Kind::InvalidType(_, wanted) | Kind::InvalidValue(_, wanted) => {
+            Invalid::new(name, format!("must be {wanted}"))
+        }
+        _ => Invalid::new(name, "has a value that cannot be read"),
     }
 }

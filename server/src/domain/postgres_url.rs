@@ -19,7 +19,7 @@ impl<'a> PostgresUrl<'a> {
         let (scheme, rest) = text.split_once("://")?;
         let strange =
             |character: char| character.is_whitespace() || character.is_control() || character == '#';
-        if !matches!(scheme, "postgres" | "postgresql") || rest.contains(strange) {
+        if !matches!(scheme, "postgres" | "postgresql") || rest.contains(strange) || !is_encoded(rest) {
             return None;
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -42,6 +42,10 @@ impl<'a> PostgresUrl<'a> {
         }
         let parameters = query.split('&').filter(|pair| !pair.is_empty());
         let parameters = parameters.map(|pair| pair.split_once('=')).collect::<Option<Vec<_>>>()?;
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if !parameters.iter().all(|(name, _)| is_name(name)) {
+            return None;
+        }
         Some(Self { scheme, user, password, hosts, name, parameters })
     }
 
@@ -126,6 +130,14 @@ impl Destination {
     }
 }
 
+/// Whether each `%` begins a byte in hexadecimal, and none is zero. libpq refuses others, and quotes them.
+fn is_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit) && digits != b"00")
+    })
+}
+
 fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -181,6 +193,12 @@ mod tests {
             "postgres://ada:pa?ss@db.example/cs",
             "postgres://ada:pa#ss@db.example/cs",
             "postgres://ada:pa ss@db.example/cs",
+            "postgres://ada:pa%ss@db.example/cs",
+            "postgres://ada:pass%@db.example/cs",
+            "postgres://ada:pass%4@db.example/cs",
+            "postgres://ada:pa%00ss@db.example/cs",
+            "postgres://db.example/cs?password=100%",
+            "postgres://db.example/cs?ho%73t=db.example",
             "postgres://db.example:0/cs",
             "postgres://db.example:port/cs",
             "postgres://::1/cs",

@@ -33,7 +33,8 @@ impl Target {
     }
 
     fn parse_postgres(text: &str) -> Result<Self, Invalid> {
-        let reason = "is not a URL; write special characters of the password as %40 (@), %2F (/), %3A (:)";
+        let reason =
+            "is not a URL; write special characters of the password as %25 (%), %40 (@), %2F (/), %3A (:)";
         PostgresUrl::parse(text).ok_or_else(|| Invalid::new("database", reason))?;
         Ok(Self::Postgres(text.to_owned()))
     }

@@ -414,6 +414,12 @@ fn unknown_and_bad_settings_stop_the_start(on: Backend) {
         ("tls_cert = \"x.pem\"", "tls_key"),
         ("log = \"==\"", "log"),
         ("issuer_name = \"a:b\"", "issuer_name"),
+        ("key_rotation_days = -1", "key_rotation_days"),
+        ("key_rotation_days = 70000", "key_rotation_days"),
+        ("key_rotation_days = 1.5", "key_rotation_days"),
+        ("key_rotation_days = 99999999999999999999", "config"),
+        ("issuer_name = 7", "issuer_name"),
+        ("tls_cert = [\"x.pem\"]", "tls_cert"),
     ] {
         std::fs::write(&file, text).unwrap();
         let mut command = installation.command(&["serve"]);
@@ -421,8 +427,10 @@ fn unknown_and_bad_settings_stop_the_start(on: Backend) {
         let line = crate::process::refusal(&command.output().unwrap());
         assert!(line.starts_with(&format!("countersign: {name} ")), "{text}: {line}");
     }
-    std::fs::write(&file, "this is no TOML").unwrap();
-    assert!(installation.refused(&["serve"]).contains("config"));
+    std::fs::write(&file, "log = \"info\"\nthis is no TOML").unwrap();
+    let line = installation.refused(&["serve"]);
+    let place = format!("countersign: config {}: line 2, column 6: ", file.display());
+    assert!(line.starts_with(&place), "{line}");
     std::fs::remove_file(&file).unwrap();
     let line = installation.refused(&["serve", "--config", "/nowhere.toml"]);
     assert!(line.contains("config") && line.contains("/nowhere.toml"), "{line}");
@@ -432,7 +440,8 @@ fn unknown_and_bad_settings_stop_the_start(on: Backend) {
     command
         .env("COUNTERSIGN_ISSUER_NAME", "007")
         .env("COUNTERSIGN_BEHIND_PROXY", "Yes")
-        .env("COUNTERSIGN_TLS_CERT", "");
+        .env("COUNTERSIGN_TLS_CERT", "")
+        .env("COUNTERSIGN_CONFIG", "");
     assert!(command.output().unwrap().status.success());
     let mut command = installation.command(&["serve"]);
     command.env("COUNTERSIGN_BEHIND_PROXY", "maybe");
@@ -464,9 +473,33 @@ fn secrets_are_hidden_in_the_settings(on: Backend) {
         "postgres://u:hunter2/ret@x/y",
         "postgres://u:12/hunter2@h",
         "postgres://u:p@hunter2@h/x",
+        "postgres://u:hunter2%hunter2@h/x",
+        "postgres://u:hunter2%@h/x",
+        "postgres://u@h/x?password=%hunter2",
     ] {
         let line = installation.refused(&["user", "list", "--database", url]);
         assert!(line.starts_with("countersign: database ") && !line.contains("hunter2"), "{line}");
+        assert!(!cfg!(feature = "postgres") || url.starts_with("mysql") || line.contains("%25"), "{line}");
+    }
+    std::fs::create_dir_all(installation.data()).unwrap();
+    let file = installation.data().join("countersign.toml");
+    for text in [
+        "database = postgres://me:hunter2@db/x",
+        "database = \"postgres://me:hunter2@db/x",
+        "database = \"postgres://me:hunter2@db/x\" \"",
+        "smtp_url = smtps://me:hunter2@mail.example",
+        "smtp_url = 'smtps://me:hunter2@mail.example",
+        "smtp_url = [\"smtps://me:hunter2@mail.example\"]",
+        "smtp_url = { password = \"hunter2\" }",
+        "smtps://me:hunter2@mail.example",
+        "mail_from = \"a@b.example\"\nsmtp_url = \"smtps://me:hunter2 @mail.example/x\"",
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let line = installation.refused(&["config"]);
+        assert!(!line.contains("hunter2"), "{text}: {line}");
+        let named =
+            ["countersign: config ", "countersign: smtp_url "].iter().any(|name| line.starts_with(name));
+        assert!(named, "{text}: {line}");
     }
 }
 
