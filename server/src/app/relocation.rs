@@ -108,8 +108,7 @@ pub fn survey(from: &Database, to: &Database) -> Result<Stage, MoveError> {
     if let Some(error) = leaving.clone().and_then(MigrateError::closed) {
         return Err(error.into());
     }
-    let has_key = catalogue::names(&mut source)?.iter().any(|name| name == "master_key");
-    if !has_key || db::master_key::find(&mut source)?.is_none() {
+    if db::master_key::find(&mut source)?.is_none() {
         return Err(MoveError::Unused(from.target().shown()));
     }
     if let Some(target) = &mut target {

@@ -43,6 +43,15 @@ pub enum StartError {
     Broken(#[from] Fault),
 }
 
+/// Says what [`unlock`] would refuse, and makes and changes nothing: for a database that may be older than this program, or new.
+pub fn check(conn: &mut Conn, target: &Target, path: &Path) -> Result<(), StartError> {
+    match (db::master_key::find(conn)?, target) {
+        (Some(bound), _) => read_bound(bound, path).map(|_| ()),
+        (None, Target::Sqlite(_)) if !path.exists() => Ok(()),
+        (None, _) => read_own(path).map(|_| ()),
+    }
+}
+
 /// Finds the master key of this database. In a new one on SQLite makes the key; in a used one never.
 pub fn unlock(
     conn: &mut Conn,
@@ -50,9 +59,14 @@ pub fn unlock(
     path: &Path,
     now: Timestamp,
 ) -> Result<MasterKey, StartError> {
-    let Some((key_id, proof)) = db::master_key::find(conn)? else {
-        return bind_new(conn, target, path, now);
-    };
+    match db::master_key::find(conn)? {
+        Some(bound) => read_bound(bound, path),
+        None => bind_new(conn, target, path, now),
+    }
+}
+
+/// The key that the database is bound to, if it is in the file.
+fn read_bound((key_id, proof): (String, Vec<u8>), path: &Path) -> Result<MasterKey, StartError> {
     let key = MasterKey::read(path).map_err(|error| match error {
         missing @ KeyFileError::Missing(_) => StartError::KeyLost(missing),
         other => StartError::KeyFile(other),
@@ -66,20 +80,24 @@ pub fn unlock(
     }
 }
 
+/// The key that the operator has made for a new database.
+fn read_own(path: &Path) -> Result<MasterKey, StartError> {
+    MasterKey::read(path).map_err(|error| match error {
+        missing @ KeyFileError::Missing(_) => StartError::KeyNeeded(missing),
+        other => StartError::KeyFile(other),
+    })
+}
+
 fn bind_new(conn: &mut Conn, target: &Target, path: &Path, now: Timestamp) -> Result<MasterKey, StartError> {
-    let key = match (MasterKey::read(path), target) {
-        (Ok(key), _) => key,
-        (Err(KeyFileError::Missing(_)), Target::Sqlite(_)) => {
+    let key = match target {
+        Target::Sqlite(_) if !path.exists() => {
             match MasterKey::generate().write_new(path) {
                 // Another process may have been faster; then its key is the key.
                 Ok(()) | Err(KeyFileError::Exists(_)) => MasterKey::read(path)?,
                 Err(error) => return Err(error.into()),
             }
         }
-        (Err(missing @ KeyFileError::Missing(_)), Target::Postgres(_)) => {
-            return Err(StartError::KeyNeeded(missing));
-        }
-        (Err(error), _) => return Err(error.into()),
+        _ => read_own(path)?,
     };
     let key_id = shown(&key);
     let proof = Sealer::new(&key).seal(proof_place(&key_id), PROOF)?;

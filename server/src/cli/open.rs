@@ -44,10 +44,11 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     }
     let connections = for_requests(&settings.database) + Database::ASIDE;
     let database = Database::new(settings.database.clone(), connections, None);
-    database.prepare()?;
+    let (target, key_file) = (&settings.database, &settings.master_key_file);
+    database.prepare_if(|conn| app::start::check(conn, target, key_file).map_err(Failure::from))?;
     let mut conn = database.connection()?;
     let now = clock.now();
-    let master = app::start::unlock(&mut conn, &settings.database, &settings.master_key_file, now)?;
+    let master = app::start::unlock(&mut conn, target, key_file, now)?;
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
     let mut service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
     let (remember_device_s, reset_needs_approval) = settings.console();

@@ -44,8 +44,12 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
         Stage::Copy => &from,
         Stage::Open => &to,
     };
+    let key_file = &settings.master_key_file;
+    if let Some(mut conn) = keeper.look()? {
+        app::start::check(&mut conn, keeper.target(), key_file)?;
+    }
     let mut conn = keeper.prepare_for_move()?;
-    let master = app::start::unlock(&mut conn, keeper.target(), &settings.master_key_file, now)?;
+    let master = app::start::unlock(&mut conn, keeper.target(), key_file, now)?;
     drop(conn);
     let copied = match stage {
         Stage::Copy => Some(app::relocation::copy(&from, &to, now)?),

@@ -3,12 +3,15 @@
 use diesel::prelude::*;
 
 use crate::db::schema::master_key;
-use crate::db::{Conn, unless_taken};
+use crate::db::{Conn, catalogue, unless_taken};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
-/// The key's id and the value that only it opens; none in a new database.
+/// The key's id and the value that only it opens; none in a new database, with its tables or without.
 pub fn find(conn: &mut Conn) -> Result<Option<(String, Vec<u8>)>, Fault> {
+    if !catalogue::has(conn, "master_key")? {
+        return Ok(None);
+    }
     let row = master_key::table
         .order(master_key::created_at.desc())
         .select((master_key::key_id, master_key::proof))

@@ -75,12 +75,21 @@ impl Database {
     /// Opens the database, creating a SQLite file that is not there, and runs the migrations that it lacks, all in one
     /// transaction: servers that start at once wait for one another, and a failure leaves it as it was.
     pub fn prepare(&self) -> Result<(), MigrateError> {
+        self.prepare_if(|_| Ok(()))
+    }
+
+    /// The same, unless `check`, which finds the database as it was, refuses it.
+    pub fn prepare_if<E: From<MigrateError>>(
+        &self,
+        check: impl FnOnce(&mut Conn) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut conn = self.open_or_create()?;
         let closed = relocation::find(&mut conn).map_err(|fault| self.unusable(&fault))?;
         if let Some(error) = closed.and_then(MigrateError::closed) {
-            return Err(error);
+            return Err(error.into());
         }
-        self.migrate(&mut conn)
+        check(&mut conn)?;
+        Ok(self.migrate(&mut conn)?)
     }
 
     /// The same for a move, which opens databases that are closed to everybody else.

@@ -4,6 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use countersign::db::Database;
+use countersign::domain::target::Target;
+use diesel::RunQueryDsl as _;
+
 use crate::process::{Installation, Process, Story, public_copy, refusal};
 use crate::{Backend, tests};
 
@@ -19,6 +23,7 @@ tests![
     a_full_disk_answers_503_and_never_a_token,
     a_missing_master_key_is_refused_and_none_made,
     a_wrong_master_key_is_refused,
+    without_the_right_master_key_no_database_is_brought_up_to_date,
     a_file_that_is_no_master_key_is_refused,
     processes_that_start_at_once_on_nothing_agree,
     an_address_in_use_is_refused,
@@ -93,11 +98,7 @@ fn commands_work_beside_a_running_server(on: Backend) {
 fn a_newer_database_is_refused(on: Backend) {
     let installation = Installation::new(on);
     installation.run(&["user", "add", "alice"]);
-    let database = countersign::db::Database::new(
-        countersign::domain::target::Target::parse(&installation.database).unwrap(),
-        1,
-        None,
-    );
+    let database = Database::new(Target::parse(&installation.database).unwrap(), 1, None);
     let mut conn = database.connection().unwrap();
     let insert = "INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('29990101000000', CURRENT_TIMESTAMP)";
     diesel::connection::SimpleConnection::batch_execute(&mut *conn, insert).unwrap();
@@ -241,6 +242,64 @@ fn a_wrong_master_key_is_refused(on: Backend) {
     let mut command = installation.command(&["serve", "--master-key-file"]);
     command.arg(&right);
     assert_eq!(Process::start(command).otp(&story.client, "alice", &story.code(0)).0, 200);
+}
+
+/// Which migrations the database has; none where there is no database.
+fn migrations(installation: &Installation) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        version: String,
+    }
+    let database = Database::new(Target::parse(&installation.database).unwrap(), 1, None);
+    let Some(mut conn) = database.look().unwrap() else { return Vec::new() };
+    let versions = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    let rows: Vec<Row> = diesel::sql_query(versions).load(&mut conn).unwrap_or_default();
+    rows.into_iter().map(|row| row.version).collect()
+}
+
+fn without_the_right_master_key_no_database_is_brought_up_to_date(on: Backend) {
+    let installation = Installation::new(on);
+    let story = Story::begin(&installation);
+    let now = migrations(&installation);
+    let database = Database::new(Target::parse(&installation.database).unwrap(), 1, None);
+    crate::upgrade::step_back(&mut database.look().unwrap().unwrap());
+    let older = migrations(&installation);
+    assert_eq!(older.len() + 1, now.len());
+
+    let elsewhere = Installation::new(Backend::Sqlite);
+    let commands = [&["serve"][..], &["user", "list"], &["move", "--to", &elsewhere.database]];
+    let right = installation.folder.path().join("right.key");
+    fs::rename(installation.master_key(), &right).unwrap();
+    let refuses_all = |why: &str| {
+        for command in commands {
+            let line = installation.refused(command);
+            assert!(line.contains(why), "{command:?}: {line}");
+            assert_eq!(migrations(&installation), older, "{command:?}");
+        }
+    };
+    refuses_all("does not exist");
+    installation.run(&["master-key", "new", installation.master_key().to_str().unwrap()]);
+    refuses_all("not the one that sealed this database");
+    fs::write(installation.master_key(), "something else\n").unwrap();
+    refuses_all("does not hold a master key");
+    assert!(migrations(&elsewhere).is_empty());
+
+    fs::rename(&right, installation.master_key()).unwrap();
+    assert_eq!(installation.serve().otp(&story.client, "alice", &story.code(0)).0, 200);
+    assert_eq!(migrations(&installation), now);
+
+    // Nor is a new one made.
+    let new = Installation::new(on);
+    fs::create_dir_all(new.data()).unwrap();
+    fs::write(new.master_key(), "something else\n").unwrap();
+    new.refused(&["serve"]);
+    assert!(migrations(&new).is_empty());
+    if !is_sqlite(on) {
+        fs::remove_file(new.master_key()).unwrap();
+        assert!(new.refused(&["serve"]).contains("master-key new"));
+        assert!(migrations(&new).is_empty());
+    }
 }
 
 fn a_file_that_is_no_master_key_is_refused(on: Backend) {

@@ -100,7 +100,7 @@ fn a_running_server_goes_on_when_a_later_release_has_added_to_its_tables(on: Bac
 }
 
 /// Takes the last migration back, as `down.sql` says.
-fn step_back(conn: &mut Conn) {
+pub fn step_back(conn: &mut Conn) {
     let steps = |back_end: &str| {
         FileBasedMigrations::from_path(format!("{}/../migrations/{back_end}", env!("CARGO_MANIFEST_DIR")))
             .unwrap()
