@@ -21,7 +21,7 @@ mod token;
 mod v1;
 mod well_known;
 
-pub use server::start;
+pub use server::{keep_house, start};
 pub use state::{Limits, State};
 pub use tls::{TlsError, config as tls_config};
 

@@ -207,9 +207,9 @@ fn proof_of(service: &Service, seq: i64, hash: &[u8]) -> [u8; 32] {
     service.hasher.hash(Purpose::AuditTail, &[&seq.to_be_bytes(), hash])
 }
 
-/// Deletes the entries that are older than the operator keeps, whole days of them, some in each transaction; after each, `between` lets others
-/// have their turn. The log says that it was done. Nothing happens where everything is kept.
-pub fn prune(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
+/// Deletes the entries that are older than the operator keeps, whole days of them, some in each transaction; after each, `rest` lets others
+/// have their turn and says whether to go on. The log says that it was done. Nothing happens where everything is kept.
+pub fn prune(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
     let Some(days) = service.audit_keep_days else { return Ok(()) };
     let first_day = Day::of(at.now).plus(-i64::from(days));
     let (head, _) = db::audit::head(conn)?;
@@ -236,7 +236,9 @@ pub fn prune(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> 
             return Ok(());
         }
         known = next;
-        between();
+        if !rest() {
+            return Ok(());
+        }
     }
     Ok(())
 }

@@ -5,14 +5,35 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::time::OVER_KEPT_S;
 
-/// One sweep: everything that is over. Every batch is a transaction of its own; after each, `between` lets others have their turn.
-pub fn sweep(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> Result<(), Stop> {
+/// One sweep: everything that is over. Every batch is a transaction of its own; after each, `rest` lets others have their turn and says whether
+/// to go on. What fails does not keep the rest from being swept: it is returned, by the name of its table.
+pub fn sweep(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    rest: impl Fn() -> bool,
+) -> Vec<(&'static str, Stop)> {
     let before = at.now.plus_seconds(-OVER_KEPT_S);
-    for kind in 0..db::sweep::KINDS {
-        while service.write_in_turn(conn, |conn| db::sweep::sweep(conn, kind, before))? {
-            between();
+    let mut failed = Vec::new();
+    for (kind, table) in db::sweep::tables().enumerate() {
+        loop {
+            match service.write_in_turn(conn, |conn| db::sweep::sweep(conn, kind, before)) {
+                Ok(false) => break,
+                Ok(true) if rest() => {}
+                Ok(true) => return failed,
+                Err(fault) => {
+                    failed.push((table, fault.into()));
+                    break;
+                }
+            }
         }
     }
+    failed.extend(remove_lapsed(service, conn, at, rest).err().map(|stop| ("factor", stop)));
+    failed
+}
+
+/// Factors that nobody confirmed in time.
+fn remove_lapsed(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
     for user in db::factor::users_with_lapsed(conn, at.now)? {
         service.write(conn, at, |tx| {
             db::lockout::hold(tx.conn, user, tx.now)?;
@@ -23,6 +44,9 @@ pub fn sweep(service: &Service, conn: &mut Conn, at: At, between: impl Fn()) -> 
             }
             Ok(())
         })?;
+        if !rest() {
+            break;
+        }
     }
     Ok(())
 }

@@ -35,8 +35,10 @@ const STATEMENTS: [&str; 13] = [
      (SELECT hash FROM known_device WHERE seen_at < $1 - 34473600000 LIMIT $2)",
 ];
 
-/// How many kinds of things there are to sweep.
-pub const KINDS: usize = STATEMENTS.len();
+/// The kinds of things that there are to sweep, by the names of their tables.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    STATEMENTS.iter().filter_map(|statement| statement.split(' ').nth(2))
+}
 
 /// Deletes some rows of one kind that were over before `before`; `true` when there may be more. Servers of one PostgreSQL that do so at once
 /// take different rows.

@@ -12,8 +12,9 @@ use rustls::ServerConfig;
 use tracing_actix_web::TracingLogger;
 
 use crate::app;
-use crate::app::context::At;
+use crate::app::context::{At, Stop};
 use crate::domain::audit::Origin;
+use crate::error::Fault;
 use crate::http::hosts;
 use crate::http::respond::{RequestSpan, common_headers};
 use crate::http::state::State;
@@ -59,19 +60,44 @@ pub fn start(
 }
 
 async fn sweep_now_and_then(state: Arc<State>) {
-    loop {
+    while !state.is_stopping() {
         rt::time::sleep(SWEEP_EVERY).await;
         let state = Arc::clone(&state);
-        let swept = web::block(move || {
-            let mut conn = state.database.connection()?;
-            let at = At::new(state.clock.now(), Origin::COMMAND_LINE);
-            app::key::rotate_if_due(&state.service, &mut conn, at)?;
-            let rest = || thread::sleep(SWEEP_PAUSE);
-            app::sweep::sweep(&state.service, &mut conn, at, rest)?;
-            app::audit::prune(&state.service, &mut conn, at, rest)
-        });
-        if !matches!(swept.await, Ok(Ok(()))) {
-            tracing::warn!("housekeeping failed; it is tried again in ten minutes");
+        let failed = web::block(move || keep_house(&state)).await;
+        // Only a panic ends it otherwise.
+        let failed =
+            failed.unwrap_or_else(|error| vec![("round", Fault::while_("keeping house")(error).into())]);
+        for (what, stop) in failed {
+            let (error, source) = match &stop {
+                Stop::Refused(refusal) => (refusal.to_string(), None),
+                Stop::Broken(fault) => (fault.to_string(), std::error::Error::source(fault)),
+            };
+            tracing::warn!(what, error, ?source, "housekeeping failed; it is tried again in ten minutes");
         }
     }
+}
+
+/// One round: what is over is deleted, keys are rotated. What fails does not keep the rest from being done: it is returned, by name. Ends after the
+/// transaction under way once the server is told to stop, which waits for it.
+pub fn keep_house(state: &State) -> Vec<(&'static str, Stop)> {
+    let mut conn = match state.database.connection() {
+        Ok(conn) => conn,
+        Err(fault) => return vec![("connection", fault.into())],
+    };
+    let at = At::new(state.clock.now(), Origin::COMMAND_LINE);
+    let rest = || {
+        if !state.is_stopping() {
+            thread::sleep(SWEEP_PAUSE);
+        }
+        !state.is_stopping()
+    };
+    let mut failed = Vec::new();
+    let rotated = app::key::rotate_if_due(&state.service, &mut conn, at);
+    failed.extend(rotated.err().map(|stop| ("signing_key", stop)));
+    failed.extend(app::sweep::sweep(&state.service, &mut conn, at, rest));
+    if !state.is_stopping() {
+        let pruned = app::audit::prune(&state.service, &mut conn, at, rest);
+        failed.extend(pruned.err().map(|stop| ("audit", stop)));
+    }
+    failed
 }

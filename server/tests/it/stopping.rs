@@ -3,6 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use countersign::http::keep_house;
+use diesel::connection::SimpleConnection as _;
+
+use crate::actors::{App, count_rows};
 use crate::crowd::{Crowd, until};
 use crate::process::{Installation, Process, Story, soon};
 use crate::{Backend, tests};
@@ -12,6 +16,8 @@ tests![
     a_stop_under_load_answers_all_that_it_did,
     a_server_that_stops_is_not_ready_and_serves_on,
     a_second_signal_ends_the_delay,
+    housekeeping_ends_with_the_server,
+    what_cannot_be_swept_keeps_nothing_else,
 ];
 
 fn it_stops_when_told(on: Backend) {
@@ -103,4 +109,42 @@ fn a_second_signal_ends_the_delay(on: Backend) {
     soon(|| (server.get("/readyz") == 503).then_some(()));
     server.tell_to_stop();
     assert_eq!(server.wait(), Some(0));
+}
+
+/// Revocations that are over, and a stranger's lockout.
+fn leave_much_to_sweep(app: &App, on: Backend, count: i64) {
+    let rows = |row: &dyn Fn(i64) -> String| (1..=count).map(row).collect::<Vec<_>>().join(", ");
+    let revocations = rows(&|number| format!("({number}, 'token', 'over{number}', 1)"));
+    let sql = format!(
+        "INSERT INTO revocation (seq, kind, id, expires_at) VALUES {revocations}; \
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) VALUES ({}, 1, 1, 1);",
+        if on == Backend::Sqlite { "x'07'" } else { "'\\x07'" }
+    );
+    app.place.connection().batch_execute(&sql).unwrap();
+}
+
+fn housekeeping_ends_with_the_server(on: Backend) {
+    let app = App::start(on);
+    leave_much_to_sweep(&app, on, 20_000);
+    let left = || count_rows(&app.place, "revocation");
+    let state = std::sync::Arc::clone(&app.state);
+    let round = std::thread::spawn(move || keep_house(&state));
+    soon(|| (left() < 20_000).then_some(()));
+    app.state.prepare_to_stop();
+    assert!(round.join().unwrap().is_empty());
+    assert!(left() > 10_000, "it went on to the end");
+    // The next server does the rest.
+    let next = app.another();
+    assert!(keep_house(&next.state).is_empty());
+    assert_eq!(left(), 0);
+}
+
+fn what_cannot_be_swept_keeps_nothing_else(on: Backend) {
+    let app = App::start(on);
+    leave_much_to_sweep(&app, on, 500);
+    app.place.connection().batch_execute("ALTER TABLE invitation RENAME TO hidden").unwrap();
+    let failed = keep_house(&app.state);
+    assert_eq!(failed.iter().map(|(what, _)| *what).collect::<Vec<_>>(), ["invitation"]);
+    assert!(format!("{failed:?}").contains("invitation"), "the cause is known: {failed:?}");
+    assert_eq!((count_rows(&app.place, "revocation"), count_rows(&app.place, "lockout")), (0, 0));
 }
