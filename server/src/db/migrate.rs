@@ -3,11 +3,15 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+#[cfg(feature = "postgres")]
+use std::time::Duration;
 
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::db::pool::Opener;
+#[cfg(feature = "postgres")]
+use crate::db::pool::PATIENCE;
 use crate::db::{Conn, Database, catalogue, relocation};
 use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
@@ -21,6 +25,10 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations/postgres")
 /// Names our advisory lock among all that a PostgreSQL server knows; any fixed number does.
 #[cfg(feature = "postgres")]
 const MIGRATION_LOCK: i64 = 0x636f_756e_7465_7273;
+
+/// How long whoever comes later waits for another that brings the database up to date: far longer than that should take.
+#[cfg(feature = "postgres")]
+const TURN_PATIENCE: Duration = Duration::from_mins(10);
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -146,13 +154,7 @@ impl Database {
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
-                use diesel::Connection as _;
-                use diesel::connection::SimpleConnection as _;
-                conn.transaction(|conn| {
-                    conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))?;
-                    run(conn, POSTGRES)
-                })
-                .map_err(|error| self.unusable(&error))?;
+                in_turn(conn, |conn| run(conn, POSTGRES)).map_err(|error| self.unusable(&error))?;
             }
         }
         Ok(())
@@ -207,13 +209,26 @@ fn first_unknown(conn: &mut Conn) -> Result<Option<String>, Fault> {
     match conn {
         Conn::Sqlite(conn) => unknown(conn, &SQLITE),
         #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            use diesel::Connection as _;
-            use diesel::connection::SimpleConnection as _;
-            conn.transaction(|conn| {
-                conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))?;
-                unknown(conn, &POSTGRES)
-            })
-        }
+        Conn::Postgres(conn) => in_turn(conn, |conn| unknown(conn, &POSTGRES)),
     }
+}
+
+/// A transaction while no other server looks at migrations or runs them. It may take as long as it needs. Only for a table it waits no longer than
+/// requests do: all others who want it stand behind meanwhile.
+#[cfg(feature = "postgres")]
+fn in_turn<T>(
+    conn: &mut diesel::pg::PgConnection,
+    body: impl FnOnce(&mut diesel::pg::PgConnection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    use diesel::Connection as _;
+    use diesel::connection::SimpleConnection as _;
+    conn.transaction(|conn| {
+        conn.batch_execute(&format!(
+            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{}s'; \
+             SELECT pg_advisory_xact_lock({MIGRATION_LOCK}); SET LOCAL lock_timeout = '{}s'",
+            TURN_PATIENCE.as_secs(),
+            PATIENCE.as_secs(),
+        ))?;
+        body(conn)
+    })
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use countersign::db::Database;
 use countersign::domain::target::Target;
 use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 
 use crate::process::{Installation, Process, Story, public_copy, refusal};
 use crate::{Backend, tests};
@@ -26,6 +27,7 @@ tests![
     without_the_right_master_key_no_database_is_brought_up_to_date,
     a_file_that_is_no_master_key_is_refused,
     processes_that_start_at_once_on_nothing_agree,
+    a_server_waits_for_another_that_takes_long_to_bring_the_database_up_to_date,
     an_address_in_use_is_refused,
     an_empty_database_gets_a_link_for_the_first_administrator,
 ];
@@ -101,7 +103,7 @@ fn a_newer_database_is_refused(on: Backend) {
     let database = Database::new(Target::parse(&installation.database).unwrap(), 1, None);
     let mut conn = database.connection().unwrap();
     let insert = "INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('29990101000000', CURRENT_TIMESTAMP)";
-    diesel::connection::SimpleConnection::batch_execute(&mut *conn, insert).unwrap();
+    conn.batch_execute(insert).unwrap();
     drop(conn);
     for command in [&["serve"][..], &["user", "list"]] {
         let line = installation.refused(command);
@@ -323,6 +325,28 @@ fn processes_that_start_at_once_on_nothing_agree(on: Backend) {
     let accepted = servers.iter().filter(|server| server.otp(&story.client, "alice", &code).0 == 200).count();
     assert_eq!(accepted, 1);
     assert_eq!(installation.json(&["key", "list"]).as_array().unwrap().len(), 2);
+}
+
+fn a_server_waits_for_another_that_takes_long_to_bring_the_database_up_to_date(on: Backend) {
+    if is_sqlite(on) {
+        return;
+    }
+    let installation = Installation::new(on);
+    let mut other =
+        Database::new(Target::parse(&installation.database).unwrap(), 1, None).look().unwrap().unwrap();
+    // Longer than any request may take. The lock is migrations' own.
+    let taken = "BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7165074649429406323)";
+    for _ in ["with no tables yet", "with all of them"] {
+        other.batch_execute(taken).unwrap();
+        let server = std::thread::scope(|scope| {
+            let server = scope.spawn(|| installation.serve());
+            other.batch_execute("SELECT pg_sleep(11)").unwrap();
+            assert!(!server.is_finished(), "it did not wait");
+            other.batch_execute("COMMIT").unwrap();
+            server.join().unwrap()
+        });
+        assert_eq!(server.terminate(), Some(0));
+    }
 }
 
 fn an_address_in_use_is_refused(on: Backend) {
