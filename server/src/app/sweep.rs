@@ -3,7 +3,7 @@
 use crate::app::context::{At, Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::time::OVER_KEPT_S;
+use crate::domain::time::{OVER_KEPT_S, Timestamp};
 
 /// One sweep: everything that is over. Every batch is a transaction of its own; after each, `rest` lets others have their turn and says whether
 /// to go on. What fails does not keep the rest from being swept: it is returned, by the name of its table.
@@ -28,8 +28,32 @@ pub fn sweep(
             }
         }
     }
-    failed.extend(remove_lapsed(service, conn, at, rest).err().map(|stop| ("factor", stop)));
+    failed.extend(forget_strangers(service, conn, before, &rest).err().map(|stop| ("lockout", stop)));
+    failed.extend(remove_lapsed(service, conn, at, &rest).err().map(|stop| ("factor", stop)));
     failed
+}
+
+/// Lockouts of nobody who is known.
+fn forget_strangers(
+    service: &Service,
+    conn: &mut Conn,
+    before: Timestamp,
+    rest: impl Fn() -> bool,
+) -> Result<(), Stop> {
+    let mut after = Vec::new();
+    loop {
+        let look = db::sweep::look_at_lockouts(conn, &after, before)?;
+        for over in look.over.chunks(db::sweep::BATCH) {
+            service.write_in_turn(conn, |conn| db::sweep::forget_lockouts(conn, over, before))?;
+            if !rest() {
+                return Ok(());
+            }
+        }
+        match look.last {
+            Some(last) if rest() => after = last,
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Factors that nobody confirmed in time.

@@ -1,20 +1,27 @@
 //! Deleting what is over, a bounded number of rows at a time, so that nobody waits for it.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, Binary};
 
 use crate::db::Conn;
+use crate::db::schema::{lockout, user};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
 /// How many rows one statement deletes at most: so few that a code does not notice the wait.
-const BATCH: i64 = 200;
+pub const BATCH: usize = 200;
+
+/// How many lockouts are looked at in one go.
+const LOOK: i64 = 2000;
 
 /// What is swept: each statement takes the time before which rows go, and the number of rows.
 ///
-/// An ended token needs no row: without one it is just unknown. Lockouts of users stay; those of strangers and of password buckets
-/// go after a day without a try.
-const STATEMENTS: [&str; 13] = [
+/// An ended token needs no row: without one it is just unknown.
+const STATEMENTS: [&str; 12] = [
     "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM trusted_device WHERE hash IN (SELECT hash FROM trusted_device WHERE expires_at < $1 LIMIT $2)",
@@ -25,8 +32,6 @@ const STATEMENTS: [&str; 13] = [
     "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM revocation WHERE expires_at < $1 AND seq IN (SELECT seq FROM revocation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM factor WHERE id IN (SELECT id FROM factor WHERE state = 'revoked' AND revoked_at < $1 LIMIT $2)",
-    "DELETE FROM lockout WHERE subject IN (SELECT subject FROM lockout WHERE attempted_at < $1 AND locked_until < $1 \
-     AND NOT EXISTS (SELECT 1 FROM \"user\" WHERE \"user\".id = lockout.subject) LIMIT $2)",
     // Kept longer than a day. Thirty days: what was sent. A year: what was not, when it interests nobody any more. 400 days: where a user
     // has not logged in.
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'sent' AND sent_at < $1 - 2505600000 LIMIT $2)",
@@ -50,7 +55,61 @@ pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fa
     };
     let deleted = diesel::sql_query(statement)
         .bind::<BigInt, _>(before.millis())
-        .bind::<BigInt, _>(BATCH)
+        .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
         .execute(conn)?;
-    Ok(i64::try_from(deleted).unwrap_or(0) >= BATCH)
+    Ok(deleted >= BATCH)
+}
+
+/// What one look at the lockouts has found.
+pub struct Look {
+    /// Those that are over.
+    pub over: Vec<Vec<u8>>,
+    /// After which the next look begins; none at the end.
+    pub last: Option<Vec<u8>>,
+}
+
+/// Lockouts of users stay; those of strangers and of password buckets are over after a day without a try. No index knows which, so all are looked
+/// at, some at a time in the order of their keys, while nobody is kept from writing.
+pub fn look_at_lockouts(conn: &mut Conn, after: &[u8], before: Timestamp) -> Result<Look, Fault> {
+    let looked: Vec<(Vec<u8>, i64, i64)> = lockout::table
+        .filter(lockout::subject.gt(after))
+        .order(lockout::subject)
+        .limit(LOOK)
+        .select((lockout::subject, lockout::attempted_at, lockout::locked_until))
+        .load(conn)?;
+    let is_full = i64::try_from(looked.len()).unwrap_or(0) >= LOOK;
+    let last = looked.last().filter(|_| is_full).map(|(subject, ..)| subject.clone());
+    let is_old =
+        |attempted_at, locked_until| attempted_at < before.millis() && locked_until < before.millis();
+    let mut over: Vec<Vec<u8>> = looked
+        .into_iter()
+        .filter(|(_, attempted_at, locked_until)| is_old(*attempted_at, *locked_until))
+        .map(|(subject, ..)| subject)
+        .collect();
+    let users: Vec<Vec<u8>> = user::table.filter(user::id.eq_any(&over)).select(user::id).load(conn)?;
+    let users: HashSet<Vec<u8>> = users.into_iter().collect();
+    over.retain(|subject| !users.contains(subject));
+    Ok(Look { over, last })
+}
+
+/// Deletes some of them, unless somebody has tried again or is trying. Nobody becomes a user by a key that has a row already.
+pub fn forget_lockouts(conn: &mut Conn, over: &[Vec<u8>], before: Timestamp) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let old =
+                lockout::attempted_at.lt(before.millis()).and(lockout::locked_until.lt(before.millis()));
+            diesel::delete(lockout::table.filter(lockout::subject.eq_any(over)).filter(old)).execute(conn)?;
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            diesel::sql_query(
+                "DELETE FROM lockout WHERE subject IN (SELECT subject FROM lockout WHERE subject = ANY($1) \
+                 AND attempted_at < $2 AND locked_until < $2 FOR UPDATE SKIP LOCKED)",
+            )
+            .bind::<Array<Binary>, _>(over)
+            .bind::<BigInt, _>(before.millis())
+            .execute(conn)?;
+        }
+    }
+    Ok(())
 }

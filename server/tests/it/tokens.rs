@@ -20,6 +20,7 @@ tests![
     forged_tokens_are_inactive,
     what_is_over_is_swept_and_stays_over,
     two_servers_sweep_at_once_however_much_there_is,
+    strangers_are_forgotten_among_however_many_users,
 ];
 
 fn any_jwt_library_verifies_a_token_by_the_published_keys(on: Backend) {
@@ -243,4 +244,35 @@ fn two_servers_sweep_at_once_however_much_there_is(on: Backend) {
     app.place.connection().batch_execute(&sql).unwrap();
     at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
     assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 300);
+}
+
+fn strangers_are_forgotten_among_however_many_users(on: Backend) {
+    let app = App::start(on);
+    let (numbers, id, hash) = match on {
+        Backend::Sqlite => (
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i FROM n)",
+            "randomblob(16)",
+            "randomblob(32)",
+        ),
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => (
+            "generate_series(1, 3000) AS n (i)",
+            "uuid_send(gen_random_uuid())",
+            "sha256(uuid_send(gen_random_uuid()))",
+        ),
+    };
+    let now = app.clock.now().millis();
+    let sql = format!(
+        "INSERT INTO \"user\" (id, name, name_folded, role, state, created_at) \
+         SELECT {id}, 'user' || i, 'user' || i, 'user', 'active', i FROM {numbers}; \
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) SELECT id, 1, 1, 1 FROM \"user\"; \
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) SELECT {hash}, 1, 1, 1 FROM {numbers}; \
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) SELECT {hash}, 1, 1, {now} FROM {numbers}; \
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) SELECT {hash}, 1, {now}, 1 FROM {numbers};"
+    );
+    app.place.connection().batch_execute(&sql).unwrap();
+    let other = app.another();
+    at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
+    assert_eq!(crate::actors::count_rows(&app.place, "lockout"), 9000);
+    assert_eq!(crate::actors::count_rows(&app.place, "user"), 3000);
 }
