@@ -64,6 +64,16 @@ pub fn published(conn: &mut Conn, now: Timestamp) -> Result<JwkSet, Stop> {
     Ok(JwkSet { keys })
 }
 
+/// The key of this name, or the one that signs now; none that was revoked.
+pub fn find(conn: &mut Conn, kid: Option<&str>) -> Result<StoredKey, Stop> {
+    let found = match kid {
+        Some(kid) => db::signing_key::find(conn, kid)?,
+        None => db::signing_key::find_in_state(conn, KeyState::Current)?,
+    };
+    let found = found.filter(|key| key.state != KeyState::Revoked);
+    Ok(found.ok_or(Refusal::NotFound { what: "signing key" })?)
+}
+
 /// Whether whoever checks tokens alone takes what this key signed.
 pub fn is_published(key: &StoredKey, now: Timestamp) -> bool {
     let is_over = key.retired_at.is_some_and(|at| at.plus_seconds(MAX_TOKEN_TTL_S) <= now);

@@ -6,10 +6,9 @@ use askama::Template;
 
 use crate::app;
 use crate::app::console::Visitor;
-use crate::app::context::{At, Service, Stop};
+use crate::app::context::Stop;
 use crate::app::key::{Leaked, StoredKey};
-use crate::app::manage::{Manager, Needs};
-use crate::db::Conn;
+use crate::app::manage::Needs;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, SigningAlgorithm};
@@ -114,19 +113,6 @@ enum Revoking {
 }
 
 impl Revoking {
-    /// By the name of one key, or [`ALL`]. By nothing: the key that signs now.
-    fn find(conn: &mut Conn, named: &str) -> Result<Self, Stop> {
-        if named == ALL {
-            return Ok(Self::All);
-        }
-        let is_it = |key: &StoredKey| match named {
-            "" => key.state == KeyState::Current,
-            kid => key.kid == kid && key.state != KeyState::Revoked,
-        };
-        let found = app::key::list(conn)?.into_iter().find(is_it);
-        found.map(Self::One).ok_or(Refusal::NotFound { what: "signing key" }.into())
-    }
-
     fn leaked(self) -> Leaked {
         match self {
             Self::One(key) => Leaked::These(vec![key.kid]),
@@ -162,15 +148,23 @@ impl Revoking {
     }
 }
 
-/// Looks up what is to be revoked, for whoever may.
+/// Looks up what is to be revoked, for whoever may: one key by its name, or [`ALL`]. By nothing: the key that signs now.
 async fn look(visit: &Visit, named: String) -> Result<(Visitor, Revoking), Stop> {
-    let use_case = move |_: &Service, conn: &mut Conn, _: At, manager: &Manager| {
-        manager.must("clients")?;
-        Revoking::find(conn, &named)
-    };
     visit
         .state
-        .run_as_managing_visitor(&visit.request, visit.token(), Needs::scope("clients:read"), use_case)
+        .run_as_managing_visitor(
+            &visit.request,
+            visit.token(),
+            Needs::scope("clients:read"),
+            move |_, conn, _, manager| {
+                manager.must("clients")?;
+                if named == ALL {
+                    return Ok(Revoking::All);
+                }
+                let kid = Some(named.as_str()).filter(|kid| !kid.is_empty());
+                Ok(Revoking::One(app::key::find(conn, kid)?))
+            },
+        )
         .await
 }
 
