@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::crypto::keyed_hash::Purpose;
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::client::{Client, ClientState};
+use crate::domain::client::{Client, ClientState, Grant};
 use crate::domain::id::ClientId;
 use crate::domain::lockout::REFUSALS_OF_CLIENT;
 use crate::domain::refusal::Refusal;
@@ -53,6 +53,16 @@ pub enum Shown {
     Unknown,
     /// Of a known client, but not good.
     Bad(Bad),
+}
+
+impl Shown {
+    /// Why they are not good, where their client is known.
+    pub const fn as_bad(&self) -> Option<&Bad> {
+        match self {
+            Self::Bad(bad) => Some(bad),
+            Self::Its(_) | Self::Unknown => None,
+        }
+    }
 }
 
 /// Why a known client's credentials are not good.
@@ -138,36 +148,39 @@ pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<
     })
 }
 
-/// A client that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only [`hold`] and
-/// [`Holds::of`] make it.
-#[derive(Clone, Copy)]
-pub struct Held<'a>(&'a Client);
+/// A client as it is now, that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only
+/// [`hold`] and [`Holds::of`] make it.
+#[derive(Clone)]
+pub struct Held(Rc<Client>);
 
-impl Deref for Held<'_> {
+impl Deref for Held {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        self.0
+        &self.0
     }
 }
 
-/// Holds the client, which was recognised before the transaction and may have been disabled or removed since. Comes before anything is used
-/// up: nothing is, for a client that gets no token.
-pub fn hold<'a>(tx: &mut Tx<'_>, client: &'a Client) -> Result<Held<'a>, Stop> {
-    Ok(Holds::take(tx, [client.id])?.of(client)?)
+/// Holds the client, which was recognised before the transaction and may have been disabled, removed or narrowed since, if it has this grant
+/// still. Comes before anything is used up: nothing is, for a client that gets no token.
+pub fn hold(tx: &mut Tx<'_>, client: ClientId, grant: Grant) -> Result<Held, Stop> {
+    Ok(Holds::take(tx, [client])?.of(client, grant)?)
 }
 
 /// The same for the clients of many requests.
-pub struct Holds(BTreeSet<ClientId>);
+pub struct Holds(BTreeMap<ClientId, Rc<Client>>);
 
 impl Holds {
     /// Holds those that can be held.
     pub fn take(tx: &mut Tx<'_>, clients: impl IntoIterator<Item = ClientId>) -> Result<Self, Fault> {
-        Ok(Self(db::client::hold_all(tx.conn, &clients.into_iter().collect())?))
+        let held = db::client::hold_all(tx.conn, &clients.into_iter().collect())?;
+        Ok(Self(held.into_iter().map(|client| (client.id, Rc::new(client))).collect()))
     }
 
-    /// One of them, if it is held.
-    pub fn of<'a>(&self, client: &'a Client) -> Result<Held<'a>, Refusal> {
-        if self.0.contains(&client.id) { Ok(Held(client)) } else { Err(Refusal::InvalidClient) }
+    /// One of them, if it is held and has this grant.
+    pub fn of(&self, client: ClientId, grant: Grant) -> Result<Held, Refusal> {
+        let held = self.0.get(&client).ok_or(Refusal::InvalidClient)?;
+        held.must_have(grant)?;
+        Ok(Held(Rc::clone(held)))
     }
 }

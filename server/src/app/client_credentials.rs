@@ -19,15 +19,15 @@ pub fn client_credentials(
 ) -> Result<Issued, Stop> {
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::ClientCredentials)?;
-    let extent = Extent {
-        scope: client.scopes.for_client(scope)?,
-        // They say what a user may do; a client's own reach is its scopes.
-        details: Details::default(),
-        audience: client.audience(audience, &service.issuer)?,
-    };
     let recorded = service.write(conn, at, |tx| {
-        let client = hold(tx, &client)?;
-        issue(service, tx, client, Ground::ClientItself, &extent)
+        let client = hold(tx, client.id, Grant::ClientCredentials)?;
+        let extent = Extent {
+            scope: client.scopes.for_client(scope)?,
+            // They say what a user may do; a client's own reach is its scopes.
+            details: Details::default(),
+            audience: client.audience(audience, &service.issuer)?,
+        };
+        issue(service, tx, &client, Ground::ClientItself, &extent)
     })?;
     Ok(recorded.sign()?)
 }

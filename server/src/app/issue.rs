@@ -22,6 +22,7 @@ use crate::domain::authorization::{self, Details, Reach, ScopeRule, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::notice::Notice;
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::{Scopes, is_management};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{AccessClaims, Amr, acr};
@@ -63,19 +64,18 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
-    pub fn still(
-        client: &Client,
-        issuer: &str,
-        scope: &str,
-        details: Details,
-        audience: &str,
-    ) -> Result<Self, Stop> {
+    /// What was stored of one.
+    pub fn stored(scope: &str, details: Details, audience: String) -> Result<Self, Fault> {
         let scope = Scopes::parse(scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+        Ok(Self { scope, details, audience })
+    }
+
+    /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
+    pub fn still(self, client: &Client, issuer: &str) -> Result<Self, Refusal> {
         Ok(Self {
-            scope: scope.refreshed(&client.scopes, None)?,
-            details: details.retain_types(&client.detail_types),
-            audience: client.audience(Some(audience), issuer)?,
+            scope: self.scope.refreshed(&client.scopes, None)?,
+            details: self.details.retain_types(&client.detail_types),
+            audience: client.audience(Some(&self.audience), issuer)?,
         })
     }
 }
@@ -144,11 +144,11 @@ struct Refresh {
 pub fn issue(
     service: &Service,
     tx: &mut Tx<'_>,
-    client: Held<'_>,
+    client: &Held,
     ground: Ground,
     extent: &Extent,
 ) -> Result<Recorded, Stop> {
-    let client = &*client;
+    let client: &Client = client;
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,

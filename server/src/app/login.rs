@@ -136,7 +136,8 @@ fn finish(
         };
         db::lockout::scoop(tx.conn, &buckets.address, PASSWORDS_OF_ADDRESS)?;
         db::lockout::clear(tx.conn, &buckets.user)?;
-        let client = hold(tx, &client)?;
+        let client = hold(tx, client.id, Grant::Password)?;
+        let extent = extent.still(&client, &service.issuer)?;
         let subject = Subject::User(user.id);
         // Once more, since hashing took a while: the user may have been removed or locked, or have another password.
         db::lockout::hold(tx.conn, user.id, tx.now)?;
@@ -154,14 +155,14 @@ fn finish(
             db::factor::list(tx.conn, user.id)?.iter().any(|factor| factor.state == FactorState::Active);
         tx.note(Event::done(actor, Action::PasswordChecked, subject));
         if client.second_factor == SecondFactor::Optional && !has_factor {
-            return issue(service, tx, client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
+            return issue(service, tx, &client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
         }
         if let Some(device) = &trusted_device
             && client.id == ClientId::CONSOLE
             && service.console.remember_device_s.is_some()
             && db::trusted_device::is_trusted(tx.conn, device, &user, tx.now)?
         {
-            return issue(service, tx, client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
+            return issue(service, tx, &client, Ground::PasswordAlone(user.id), &extent).map(Entry::Token);
         }
         let pass = MfaToken {
             user: user.id,

@@ -8,11 +8,9 @@
 //!
 //! Every request stands alone: the others' refusals do not touch it, and where something stored is broken, each is done over by itself.
 
-use std::rc::Rc;
-
 use mobile_core::Code;
 
-use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all};
+use crate::app::client_auth::{Credentials, Held, Holds, Shown, log, recognise_all};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
@@ -21,6 +19,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::Actor;
 use crate::domain::authorization::Details;
 use crate::domain::client::{Client, Grant};
+use crate::domain::id::ClientId;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::user::UserName;
@@ -50,19 +49,17 @@ pub struct Asked {
     pub at: At,
 }
 
-/// A request that may go on: its application is known, and may ask for this. Only [`admit_all`] makes it.
+/// A request that may go on: its application is known. Only [`admit_all`] makes it.
 pub struct Admitted {
-    client: Rc<Client>,
-    extent: Extent,
-    username: UserName,
-    otp: Code,
+    client: ClientId,
+    request: OtpRequest,
     at: At,
 }
 
 impl Admitted {
     /// Whose code it is said to be.
     pub const fn username(&self) -> &UserName {
-        &self.username
+        &self.request.username
     }
 }
 
@@ -70,42 +67,26 @@ impl Admitted {
 ///
 /// If what is stored for one of them is broken, each is done over by itself; if the database does not answer, that is everybody's outcome.
 pub fn admit_all(service: &Service, conn: &mut Conn, asked: Vec<Asked>) -> Vec<Result<Admitted, Stop>> {
-    match look(service, conn, &asked) {
-        Ok(shown) => {
-            asked.into_iter().zip(shown).map(|(asked, shown)| Ok(admit(service, asked, shown)?)).collect()
-        }
-        Err(Fault::Database(why)) => asked.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect(),
-        Err(fault) if asked.len() == 1 => vec![Err(fault.into())],
-        Err(_) => asked.into_iter().flat_map(|alone| admit_all(service, conn, vec![alone])).collect(),
-    }
-}
-
-fn look(service: &Service, conn: &mut Conn, asked: &[Asked]) -> Result<Vec<Shown>, Fault> {
     let credentials: Vec<_> = asked.iter().map(|one| &one.credentials).collect();
-    let shown = recognise_all(service, conn, &credentials)?;
-    let bad: Vec<_> = asked
-        .iter()
-        .zip(&shown)
-        .filter_map(|(asked, shown)| match shown {
-            Shown::Bad(bad) => Some((*bad, asked.at)),
-            Shown::Its(_) | Shown::Unknown => None,
-        })
-        .collect();
-    log(service, conn, &bad)?;
-    Ok(shown)
-}
-
-fn admit(service: &Service, asked: Asked, shown: Shown) -> Result<Admitted, Refusal> {
-    let Shown::Its(client) = shown else { return Err(Refusal::InvalidClient) };
-    let Asked { request: OtpRequest { username, otp, scope, audience, details }, at, .. } = asked;
-    client.must_have(Grant::Otp)?;
-    details.must_be_of(&client.detail_types)?;
-    let extent = Extent {
-        scope: client.scopes.for_user(scope.as_ref())?,
-        details,
-        audience: client.audience(audience.as_deref(), &service.issuer)?,
+    let shown = match recognise_all(service, conn, &credentials) {
+        Ok(shown) => shown,
+        Err(Fault::Database(why)) => {
+            return asked.iter().map(|_| Err(Fault::Database(why.clone()).into())).collect();
+        }
+        Err(fault) if asked.len() == 1 => return vec![Err(fault.into())],
+        Err(_) => {
+            return asked.into_iter().flat_map(|alone| admit_all(service, conn, vec![alone])).collect();
+        }
     };
-    Ok(Admitted { client, extent, username, otp, at })
+    let bad = asked.iter().zip(&shown).filter_map(|(asked, shown)| Some((*shown.as_bad()?, asked.at)));
+    // Those who cannot be logged are not refused either. All others have nothing to do with it.
+    let unlogged = log(service, conn, &bad.collect::<Vec<_>>()).err().map(|fault| fault.to_string());
+    let admit = |(asked, shown): (Asked, Shown)| match (shown, &unlogged) {
+        (Shown::Its(client), _) => Ok(Admitted { client: client.id, request: asked.request, at: asked.at }),
+        (Shown::Bad(_), Some(why)) => Err(Fault::Database(why.clone()).into()),
+        (Shown::Bad(_), None) | (Shown::Unknown, _) => Err(Refusal::InvalidClient.into()),
+    };
+    asked.into_iter().zip(shown).map(admit).collect()
 }
 
 /// What each request comes to, in their order: all in one transaction. No user may be named twice.
@@ -132,15 +113,22 @@ fn check_and_issue(
     tx: &mut Tx<'_>,
     admitted: &[Admitted],
 ) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
-    let holds = Holds::take(tx, admitted.iter().map(|one| one.client.id))?;
-    let held: Vec<_> = admitted.iter().map(|one| holds.of(&one.client)).collect();
+    let holds = Holds::take(tx, admitted.iter().map(|one| one.client))?;
+    let may: Vec<Result<(Held, Extent), Refusal>> = admitted
+        .iter()
+        .map(|one| {
+            let client = holds.of(one.client, Grant::Otp)?;
+            let extent = extent(service, &client, &one.request)?;
+            Ok((client, extent))
+        })
+        .collect();
     let going_on: Vec<_> =
-        admitted.iter().zip(&held).filter(|(_, held)| held.is_ok()).map(|(one, _)| one).collect();
+        admitted.iter().zip(&may).filter(|(_, may)| may.is_ok()).map(|(one, _)| one).collect();
     let at_gate: Vec<_> = going_on
         .iter()
         .map(|one| TryByName {
-            name: &one.username,
-            stranger: Who::stranger_id(service, &one.username),
+            name: one.username(),
+            stranger: Who::stranger_id(service, one.username()),
             now: one.at.now,
         })
         .collect();
@@ -149,21 +137,21 @@ fn check_and_issue(
         .iter()
         .zip(at_gate.iter().zip(passed))
         .map(|(one, (at_gate, (owner, passed)))| Try {
-            actor: Actor::Client(one.client.id),
+            actor: Actor::Client(one.client),
             who: owner.map_or(Who::Stranger(at_gate.stranger), Who::User),
             passed,
-            code: &one.otp,
+            code: &one.request.otp,
             among: Factors::Active,
             at: one.at,
         })
         .collect();
     let mut spent = check_and_spend_all(service, tx, &tries)?.into_iter();
     let mut outcomes = Vec::with_capacity(admitted.len());
-    for (one, held) in admitted.iter().zip(held) {
+    for (one, may) in admitted.iter().zip(may) {
         tx.turn_to(one.at);
-        let issued = held.map_err(Stop::Refused).and_then(|client| {
+        let issued = may.map_err(Stop::Refused).and_then(|(client, extent)| {
             let spent = spent.next().ok_or(Fault::Corrupt { what: "number of outcomes" })??;
-            issue(service, tx, client, Ground::Code(spent, WithPassword::Vouched), &one.extent)
+            issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
         });
         outcomes.push(match issued {
             Ok(recorded) => Ok(recorded),
@@ -172,4 +160,14 @@ fn check_and_issue(
         });
     }
     Ok(outcomes)
+}
+
+/// What a request asks for, within what its client is registered for now.
+fn extent(service: &Service, client: &Client, request: &OtpRequest) -> Result<Extent, Refusal> {
+    request.details.must_be_of(&client.detail_types)?;
+    Ok(Extent {
+        scope: client.scopes.for_user(request.scope.as_ref())?,
+        details: request.details.clone(),
+        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
+    })
 }

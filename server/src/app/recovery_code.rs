@@ -36,9 +36,10 @@ pub fn mfa_recovery_code(
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaRecoveryCode)?;
     let (recorded, fresh) = service.write(conn, at, |tx| {
-        let client = hold(tx, &client)?;
+        let client = hold(tx, client.id, Grant::MfaRecoveryCode)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
-        let extent = Extent::still(&client, &service.issuer, &pass.scope, pass.details, &pass.audience)?;
+        let extent = Extent::stored(&pass.scope, pass.details, pass.audience)?;
+        let extent = extent.still(&client, &service.issuer)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
         let bucket = service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()]);
@@ -74,7 +75,7 @@ pub fn mfa_recovery_code(
         let fresh = add(service, tx, user)?;
         tx.note(Event::done(actor, Action::RecoveryCodeChecked, Subject::User(user)));
         tell(service, tx, &person)?;
-        Ok((issue(service, tx, client, Ground::RecoveryCode(spent), &extent)?, fresh))
+        Ok((issue(service, tx, &client, Ground::RecoveryCode(spent), &extent)?, fresh))
     })?;
     Ok((recorded.sign()?, fresh))
 }

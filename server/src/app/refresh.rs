@@ -36,7 +36,7 @@ pub fn refresh(
     // First without a transaction, so that whoever has no token never takes a writer's place.
     let session = of_client(conn, &hash, &client)?.login.session;
     let recorded = service.write(conn, at, |tx| {
-        let client = hold(tx, &client)?;
+        let client = hold(tx, client.id, Grant::RefreshToken)?;
         db::session::hold(tx.conn, session)?;
         // Read behind the hold: another request may have exchanged it meanwhile.
         let shown = of_client(tx.conn, &hash, &client)?;
@@ -48,8 +48,8 @@ pub fn refresh(
             return reused(tx, &client, &shown);
         }
         // Before the exchange: what is refused here costs no token.
-        let left =
-            Extent::still(&client, &service.issuer, &shown.scope, shown.details.clone(), &shown.audience)?;
+        let left = Extent::stored(&shown.scope, shown.details.clone(), shown.audience.clone())?;
+        let left = left.still(&client, &service.issuer)?;
         let extent = Extent {
             scope: left.scope.refreshed(&client.scopes, scope)?,
             details: left.details.narrowed_to(details)?,
@@ -61,7 +61,7 @@ pub fn refresh(
             Some(rotated) => {
                 db::token::replace(tx.conn, shown.id, successor, tx.now)?;
                 db::token::forget_ended(tx.conn, session, tx.now.plus_seconds(-OVER_KEPT_S))?;
-                issue(service, tx, client, Ground::Refreshed(rotated), &extent)
+                issue(service, tx, &client, Ground::Refreshed(rotated), &extent)
             }
             None => reused(tx, &client, &shown),
         }

@@ -151,8 +151,9 @@ fn decide(tx: &mut Tx<'_>, id: ResetRequestId, action: Action) -> Result<User, S
         tx.note(Event::refused(actor, action, Subject::User(request.user), "own_request"));
         return Err(Refusal::OutOfReach.into());
     }
+    // Read behind the hold: another role may have come meanwhile.
+    db::lockout::hold(tx.conn, request.user, tx.now)?;
     let user = db::user::find(tx.conn, request.user)?.ok_or_else(none)?;
-    db::lockout::hold(tx.conn, user.id, tx.now)?;
     tx.must_reach(user.role)?;
     if !db::reset_request::take(tx.conn, id)? {
         return Err(none().into());

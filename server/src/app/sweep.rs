@@ -17,18 +17,23 @@ pub fn sweep(
     let mut failed = Vec::new();
     for (kind, table) in db::sweep::tables().enumerate() {
         loop {
-            match service.write_in_turn(conn, |conn| db::sweep::sweep(conn, kind, before)) {
-                Ok(false) => break,
-                Ok(true) if rest() => {}
-                Ok(true) => return failed,
-                Err(fault) => {
-                    failed.push((table, fault.into()));
-                    break;
-                }
+            let swept = service.write_in_turn(conn, |conn| db::sweep::sweep(conn, kind, before));
+            let more = swept.unwrap_or_else(|fault| {
+                failed.push((table, fault.into()));
+                false
+            });
+            if !rest() {
+                return failed;
+            }
+            if !more {
+                break;
             }
         }
     }
     failed.extend(forget_strangers(service, conn, before, &rest).err().map(|stop| ("lockout", stop)));
+    if !rest() {
+        return failed;
+    }
     failed.extend(remove_lapsed(service, conn, at, &rest).err().map(|stop| ("factor", stop)));
     failed
 }

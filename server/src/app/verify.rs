@@ -43,15 +43,16 @@ pub fn mfa_otp(
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
     let recorded = service.write(conn, at, |tx| {
-        let client = hold(tx, &client)?;
+        let client = hold(tx, client.id, Grant::MfaOtp)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
-        let extent = Extent::still(&client, &service.issuer, &pass.scope, pass.details, &pass.audience)?;
+        let extent = Extent::stored(&pass.scope, pass.details, pass.audience)?;
+        let extent = extent.still(&client, &service.issuer)?;
         let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
-        issue(service, tx, client, Ground::Code(spent, WithPassword::Seen), &extent)
+        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
     })?;
     Ok(recorded.sign()?)
 }

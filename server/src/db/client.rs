@@ -195,29 +195,30 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
     Ok(())
 }
 
-/// Holds clients, each for as many as want it at once; returns those that are held. They are enabled, and stay so until the transaction ends:
-/// whoever disables or removes one waits ([`hold_alone`]).
+/// Holds clients, each for as many as want it at once; returns those that are held, as they are now. They are enabled, and stay so until the
+/// transaction ends: whoever disables or removes one waits ([`hold_alone`]).
 ///
 /// Waits for nobody. A client that somebody is disabling at this moment counts as disabled: logins at one application do not stand still
 /// while a million sessions of another are ended.
-pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<BTreeSet<ClientId>, Fault> {
-    let active = client::table.filter(client::state.eq(ClientState::Active.as_str())).select(client::id);
-    let mut held: Vec<Vec<u8>> = Vec::new();
+pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<Vec<Client>, Fault> {
+    let active = || client::table.filter(client::state.eq(ClientState::Active.as_str()));
+    let mut held: Vec<Row> = Vec::new();
     match conn {
         // A transaction that writes is alone on SQLite.
         Conn::Sqlite(conn) => {
             for id in ids {
-                held.extend(active.filter(client::id.eq(id.bytes())).first::<Vec<u8>>(conn).optional()?);
+                let row = active().filter(client::id.eq(id.bytes())).select(Row::as_select());
+                held.extend(row.first(conn).optional()?);
             }
         }
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             let free = free(conn, ids)?;
             // A statement of its own, so that it sees what was committed before the hold.
-            held = active.filter(client::id.eq_any(free)).load(conn)?;
+            held = active().filter(client::id.eq_any(free)).select(Row::as_select()).load(conn)?;
         }
     }
-    held.iter().map(|bytes| id("client id", ClientId::from_bytes(bytes))).collect()
+    held.into_iter().map(Row::read).collect()
 }
 
 /// Waits until nobody else holds this client, and keeps it until the transaction ends: for whoever disables or removes it.

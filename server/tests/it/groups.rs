@@ -11,13 +11,13 @@ use countersign::app;
 use countersign::app::audit::Proof;
 use countersign::app::context::Stop;
 use countersign::app::issue::Issued;
-use countersign::app::otp::Asked;
+use countersign::app::otp::{Asked, admit_all, exchange_all};
 use countersign::db::Conn;
 use countersign::domain::client::Grant;
 use countersign::http::Limits;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once, exchange_all};
+use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once};
 use crate::{Backend, tests};
 
 tests![
@@ -25,6 +25,7 @@ tests![
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_group_on_either_of_two_servers_spends_every_code_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
+    what_an_application_may_is_looked_up_when_its_turn_comes,
     whoever_is_no_client_stands_in_nobodys_way,
     codes_of_one_name_do_not_fill_the_line,
     a_code_that_waited_too_long_is_refused_and_stays_good,
@@ -36,7 +37,8 @@ tests![
 
 /// What the group comes to; refusals as their codes.
 fn exchange(app: &App, group: Vec<Asked>) -> Vec<Result<Issued, &'static str>> {
-    let outcomes = app.operate(|service, conn, _| Ok(exchange_all(service, conn, group))).unwrap();
+    let outcomes =
+        app.operate(|service, conn, _| Ok(crate::actors::exchange_all(service, conn, group))).unwrap();
     outcomes
         .into_iter()
         .map(|outcome| match outcome {
@@ -213,6 +215,46 @@ fn more_codes_than_the_server_keeps_are_shed_and_stay_good(on: Backend) {
     assert!(exchanged >= 2, "{replies:?}");
     let again = phones.iter().filter(|(user, code)| shop.otp(user, code).status == 200).count();
     assert_eq!(exchanged + again, 12, "a code that was shed is still good, and one that was not is used up");
+}
+
+/// Its code may have stood in the line while somebody changed its registration.
+fn what_an_application_may_is_looked_up_when_its_turn_comes(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client_with(ClientSpec::with_scopes("orders payments"));
+    let phones = ["alice", "bob"].map(|name| {
+        app.user(name);
+        (name, app.phone(name))
+    });
+    let change = |what: &str| {
+        app.place
+            .connection()
+            .batch_execute(&format!("UPDATE client SET {what} WHERE name = 'shop'"))
+            .unwrap();
+    };
+    let asked =
+        |scope| phones.iter().map(|(name, phone)| shop.asked(name, &phone.code(), scope)).collect::<Vec<_>>();
+    let outcomes = app.operate(|service, conn, _| {
+        let mut turn = |scope, what| {
+            let admitted: Vec<_> =
+                admit_all(service, conn, asked(scope)).into_iter().map(Result::unwrap).collect();
+            change(what);
+            exchange_all(service, conn, &admitted)
+        };
+        let refused = [turn(Some("payments"), "scopes = 'orders'"), turn(None, "grants = 'password'")];
+        change(&format!("grants = '{}'", Grant::Otp.as_str()));
+        Ok((refused, turn(None, "scopes = 'orders'")))
+    });
+    let (refused, exchanged) = outcomes.unwrap();
+    let code = |outcome: Result<_, Stop>| match outcome.err() {
+        Some(Stop::Refused(refusal)) => refusal.code(),
+        _ => "",
+    };
+    let refused = refused.into_iter().flatten().map(code).collect::<Vec<_>>();
+    assert_eq!(refused, ["invalid_scope", "invalid_scope", "unauthorized_client", "unauthorized_client"]);
+    // No code was used up for it.
+    for outcome in exchanged {
+        assert_eq!(outcome.unwrap().sign().unwrap().scope, "orders");
+    }
 }
 
 /// Anybody can send requests in somebody's name. If each took a place in a group the line would move by one name a commit.

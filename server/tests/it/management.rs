@@ -167,7 +167,7 @@ fn bad_input_names_the_field_and_changes_nothing(on: Backend) {
         // What PostgreSQL cannot even be asked for: a NUL, here also as a cursor.
         ("GET", "/v1/groups?cursor=AA", Value::Null, "cursor"),
         ("GET", "/v1/users?name=%00", Value::Null, "name"),
-        ("GET", "/v1/grants?group=%00", Value::Null, "query"),
+        ("GET", "/v1/grants?group=%00", Value::Null, "group"),
         ("GET", "/v1/groups/a%00", Value::Null, "name"),
         ("PUT", "/v1/groups/a%00", json!({ "members": [] }), "name"),
         ("DELETE", "/v1/scopes/a%00", Value::Null, "name"),
