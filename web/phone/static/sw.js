@@ -82,32 +82,43 @@ async function loadChecked(name, { bytes, sha256: hash }) {
   return file.kept;
 }
 
-// The accepted release, or null. Read once, as long as this worker runs.
+// The accepted release, or null. Read once, as long as this worker runs. Where the browser does not say what was accepted, it has
+// no build; where it has lost the list, no files.
 let accepted;
 
 function acceptedRelease() {
   accepted ??= (async () => {
     const build = await (await (await caches.open(MARKS)).match(at("accepted")))?.text();
     return build ? await readKept(build) : null;
-  })().catch(() => null);
+  })().catch(() => unread(""));
   return accepted;
 }
 
-// The list of the accepted release. Where the browser has lost it, the server's will do if it is the same; else nobody knows
+// Another try may find it.
+function unread(build) {
+  accepted = undefined;
+  return { version: "", build, files: null };
+}
+
+// The list of the accepted release. Where the browser has lost or spoilt it, the server's will do if it is the same; else nobody knows
 // any more what was accepted, and there are no files.
 async function readKept(build) {
   const cache = await caches.open(CACHES + build);
   const list = await cache.match(at(RELEASE));
-  if (list) return read(await list.arrayBuffer());
+  const known = list && (await read(await list.arrayBuffer()).catch(() => null));
+  if (known?.build === build) return known;
   const found = await load(RELEASE).catch(() => null);
   const release = found && (await read(found.bytes).catch(() => null));
   if (release?.build === build) {
-    await cache.put(at(RELEASE), found.kept);
+    await keep(cache, RELEASE, found.kept);
     return release;
   }
-  // Another try may find it.
-  accepted = undefined;
-  return { version: "", build, files: null };
+  return unread(build);
+}
+
+// Without room for it, it is loaded again the next time.
+function keep(cache, name, file) {
+  return cache.put(at(name), file).catch(() => {});
 }
 
 // Fetches and checks the server's release, or exactly this build, and puts it in the place of the accepted one.
@@ -183,7 +194,7 @@ async function kept(release, name) {
   if (file || name === RELEASE) return file ?? null;
   try {
     const found = await loadChecked(name, release.files.get(name));
-    await cache.put(at(name), found.clone());
+    await keep(cache, name, found.clone());
     return found;
   } catch {
     return null;
@@ -222,6 +233,7 @@ function rescue() {
       damaged: "The new version is damaged. The present one stays.",
       full: "There is no room left on this device. The present version stays.",
       busy: "One moment …",
+      link: "Open the link that led here once more when the app starts.",
     },
     de: {
       title: "Die App startet nicht",
@@ -238,6 +250,7 @@ function rescue() {
       damaged: "Die neue Version ist beschädigt. Die jetzige bleibt.",
       full: "Auf diesem Gerät ist kein Platz mehr. Die jetzige Version bleibt.",
       busy: "Einen Augenblick …",
+      link: "Öffnen Sie den Link, der hierher führte, noch einmal, wenn die App startet.",
     },
   };
   const language = (localStorage.getItem("countersign.language") ?? navigator.language).startsWith("de") ? "de" : "en";
@@ -281,7 +294,16 @@ function rescue() {
   }
 
   const page = document.createElement("main");
-  page.append(element("h1", say.title), element("p", say.text), button(say.again, start), button(say.look, look), offer, status);
+  const link = Object.assign(element("p", say.link), { hidden: true });
+  // It may hold a secret, which does not stay in the address.
+  const forget = () => {
+    if (!location.hash) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    link.hidden = false;
+  };
+  forget();
+  addEventListener("hashchange", forget);
+  page.append(element("h1", say.title), element("p", say.text), link, button(say.again, start), button(say.look, look), offer, status);
   document.body.replaceChildren(page);
 }
 
@@ -323,10 +345,17 @@ function rescuePage() {
 
 self.addEventListener("install", (event) => {
   // Whoever has a release decides by message about the next one.
-  event.waitUntil(acceptedRelease().then((release) => release ?? takeInTurn()));
+  event.waitUntil(acceptedRelease().then((release) => {
+    if (release?.build === "") throw new Failure("full");
+    return release ?? takeInTurn();
+  }));
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => {
+  // The worker before this one may have taken another since.
+  accepted = undefined;
+  event.waitUntil(self.clients.claim());
+});
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;

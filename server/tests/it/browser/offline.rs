@@ -348,6 +348,8 @@ fn an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all(on: 
         assert_eq!(browser.script(lose, vec![build, json!(name)]), true);
     };
     let page = format!("{}/phone/", app.url);
+    let spoil = "return caches.open('countersign:/phone/:' + arguments[0]).then(cache => \
+         cache.put(new URL('release.json', location), new Response('{}')).then(() => true))";
     // As long as the server has the same, that is taken.
     for name in ["boot.js", "index.html"] {
         lose(name);
@@ -379,12 +381,27 @@ fn an_app_that_the_browser_has_lost_parts_of_starts_as_it_was_or_not_at_all(on: 
     stop();
     browser.visit(&page);
     must_be_rescued(&browser);
+    // A link's secret does not stay in the address of a page that can do nothing with it.
+    browser.visit(&format!("{page}#add=otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"));
+    must_be_rescued(&browser);
+    browser.must_say("Open the link that led here once more");
+    assert_eq!(browser.script("return location.hash", Vec::new()), "");
     let status = "return fetch(arguments[0]).then(reply => reply.status, () => 'none')";
     assert_eq!(browser.script(status, vec![json!("app.js")]), "none");
     // The same list is as good as the lost one.
-    fs::write(release.folder().join("release.json"), list).unwrap();
+    fs::write(release.folder().join("release.json"), &list).unwrap();
     open(&browser, &app.url);
     assert_eq!(tell(&browser, &json!({ "kind": "release" })), json!({ "installed": release.shown() }));
+
+    // One that is not what was accepted is as good as none.
+    let build = release.shown()["build"].clone();
+    assert_eq!(browser.script(spoil, vec![build]), true);
+    release.list("100.0.0");
+    stop();
+    browser.visit(&page);
+    must_be_rescued(&browser);
+    fs::write(release.folder().join("release.json"), list).unwrap();
+    open(&browser, &app.url);
 }
 
 fn a_vault_that_does_not_open_leaves_a_way_to_another_release(on: Backend) {
