@@ -46,6 +46,7 @@ pub fn require_asker(service: &Service, conn: &mut Conn, at: At, asker: Asker<'_
 }
 
 /// What credentials are.
+#[derive(Clone)]
 pub enum Shown {
     /// The client's own.
     Its(Rc<Client>),
@@ -82,10 +83,9 @@ pub fn recognise_all(
     let stored = db::client::find_all_with_secret(conn, &ids.iter().flatten().copied().collect())?;
     let stored: HashMap<_, _> =
         stored.into_iter().map(|(client, secret_hash)| (client.id, (Rc::new(client), secret_hash))).collect();
-    let compare = |(shown, id): (&&'_ Credentials, Option<ClientId>)| {
-        let Some((client, secret_hash)) = id.and_then(|id| stored.get(&id)) else { return Shown::Unknown };
-        let bad = |why| Shown::Bad(Bad { client: client.id, why });
-        let secret = shown.client_secret.as_bytes();
+    let compare = |id: ClientId, secret: &[u8]| {
+        let Some((client, secret_hash)) = stored.get(&id) else { return Shown::Unknown };
+        let bad = |why| Shown::Bad(Bad { client: id, why });
         if !service.hasher.matches(Purpose::ClientSecret, &[secret], secret_hash) {
             bad("secret")
         } else if client.state != ClientState::Active {
@@ -94,7 +94,17 @@ pub fn recognise_all(
             Shown::Its(Rc::clone(client))
         }
     };
-    Ok(shown.iter().zip(ids).map(compare).collect())
+    // Most of those that come together are one application's: its secret is hashed once.
+    let mut known: HashMap<(ClientId, &[u8]), Shown> = HashMap::new();
+    let mut recognised = Vec::with_capacity(shown.len());
+    for (one, id) in shown.iter().zip(ids) {
+        let secret = one.client_secret.as_bytes();
+        recognised.push(match id {
+            Some(id) => known.entry((id, secret)).or_insert_with(|| compare(id, secret)).clone(),
+            None => Shown::Unknown,
+        });
+    }
+    Ok(recognised)
 }
 
 /// Which client credentials name. The console has no secret; nothing hashes to an empty one, but that is no reason to try.
@@ -150,7 +160,6 @@ pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<
 
 /// A client as it is now, that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only
 /// [`hold`] and [`Holds::of`] make it.
-#[derive(Clone)]
 pub struct Held(Rc<Client>);
 
 impl Deref for Held {

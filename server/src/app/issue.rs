@@ -73,7 +73,7 @@ impl Extent {
     /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
     pub fn still(self, client: &Client, issuer: &str) -> Result<Self, Refusal> {
         Ok(Self {
-            scope: self.scope.refreshed(&client.scopes, None)?,
+            scope: self.scope.kept_by(&client.scopes),
             details: self.details.retain_types(&client.detail_types),
             audience: client.audience(Some(&self.audience), issuer)?,
         })

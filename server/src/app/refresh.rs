@@ -51,7 +51,7 @@ pub fn refresh(
         let left = Extent::stored(&shown.scope, shown.details.clone(), shown.audience.clone())?;
         let left = left.still(&client, &service.issuer)?;
         let extent = Extent {
-            scope: left.scope.refreshed(&client.scopes, scope)?,
+            scope: left.scope.narrowed_to(scope)?,
             details: left.details.narrowed_to(details)?,
             audience: left.audience,
         };

@@ -27,6 +27,9 @@ pub(super) enum Command {
         revoke: bool,
     },
     /// In an emergency: keys that somebody else may have, and everything that they signed, are good no more
+    #[command(
+        override_usage = "countersign key revoke [OPTIONS] <KEY>...\n       countersign key revoke [OPTIONS] --all"
+    )]
     Revoke {
         /// The keys, as `key list` names them
         #[arg(value_name = "KEY", required_unless_present = "all")]

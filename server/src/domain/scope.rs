@@ -89,9 +89,10 @@ impl Scopes {
         usable.narrowed_to(asked)
     }
 
-    /// What a refreshed token gets: what the login has and the client still may, narrowed to what is asked for (RFC 6749 s6).
-    pub fn refreshed(&self, client: &Self, asked: Option<&Self>) -> Result<Self, Refusal> {
-        Self(self.0.intersection(&client.0).cloned().collect()).narrowed_to(asked)
+    /// Those that a client still has.
+    #[must_use]
+    pub fn kept_by(&self, client: &Self) -> Self {
+        self.retain(|scope| client.contains(scope))
     }
 
     /// Those of them that `keep` says yes to.
@@ -100,7 +101,8 @@ impl Scopes {
         Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
     }
 
-    fn narrowed_to(self, asked: Option<&Self>) -> Result<Self, Refusal> {
+    /// What is asked for of these, as at a refresh (RFC 6749 s6); all, where nothing is.
+    pub fn narrowed_to(self, asked: Option<&Self>) -> Result<Self, Refusal> {
         match asked {
             None => Ok(self),
             Some(asked) if asked.0.is_subset(&self.0) => Ok(asked.clone()),
@@ -159,10 +161,10 @@ mod tests {
     #[test]
     fn a_refresh_never_widens_and_follows_the_client() {
         let login = scopes("read write");
-        assert_eq!(login.refreshed(&scopes("read write admin"), None), Ok(scopes("read write")));
-        assert_eq!(login.refreshed(&scopes("read"), None), Ok(scopes("read")));
+        assert_eq!(login.kept_by(&scopes("read write admin")).narrowed_to(None), Ok(scopes("read write")));
+        assert_eq!(login.kept_by(&scopes("read")).narrowed_to(None), Ok(scopes("read")));
         assert_eq!(
-            login.refreshed(&scopes("read write admin"), Some(&scopes("admin"))),
+            login.kept_by(&scopes("read write admin")).narrowed_to(Some(&scopes("admin"))),
             Err(Refusal::InvalidScope)
         );
     }

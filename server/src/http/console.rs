@@ -227,7 +227,7 @@ impl FromRequest for Posted {
         Box::pin(async move {
             let visit = Visit::begin(&state_of(&request), &request).map_err(answered)?;
             let mut payload = payload.await?;
-            let form = Form::read(&visit.state, &request, &mut payload, Jar::Session).await;
+            let form = Form::read(&visit.state, &request, &mut payload, &[Jar::Session]).await;
             Ok(Self { form: form.map_err(answered)?, visit })
         })
     }
@@ -325,18 +325,8 @@ struct Form {
 }
 
 impl Form {
-    /// Reads a form of a page that was made for the cookie in `jar`.
+    /// Reads a form of a page that was made for the cookie in one of these jars.
     async fn read(
-        state: &Arc<State>,
-        request: &HttpRequest,
-        payload: &mut web::Payload,
-        jar: Jar,
-    ) -> Result<Self, HttpResponse> {
-        Self::read_up_to(state, request, payload, &[jar], MAX_BODY_BYTES).await
-    }
-
-    /// The same where pages for different cookies have that form.
-    async fn read_of_any(
         state: &Arc<State>,
         request: &HttpRequest,
         payload: &mut web::Payload,
@@ -350,9 +340,9 @@ impl Form {
         state: &Arc<State>,
         request: &HttpRequest,
         payload: &mut web::Payload,
-        jar: Jar,
+        jars: &[Jar],
     ) -> Result<Self, HttpResponse> {
-        Self::read_up_to(state, request, payload, &[jar], MAX_LIST_BODY_BYTES).await
+        Self::read_up_to(state, request, payload, jars, MAX_LIST_BODY_BYTES).await
     }
 
     async fn read_up_to(

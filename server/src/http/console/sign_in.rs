@@ -223,7 +223,7 @@ pub(super) async fn password(
     mut payload: web::Payload,
 ) -> HttpResponse {
     let state = state.into_inner();
-    let form = match Form::read(&state, &request, &mut payload, Jar::Login).await {
+    let form = match Form::read(&state, &request, &mut payload, &[Jar::Login]).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -307,7 +307,7 @@ async fn sent_halfway(
     request: &HttpRequest,
     payload: &mut web::Payload,
 ) -> Result<(Form, Zeroizing<String>, Halfway), HttpResponse> {
-    let form = Form::read(state, request, payload, Jar::Login).await?;
+    let form = Form::read(state, request, payload, &[Jar::Login]).await?;
     let (token, halfway) = halfway(state, request).await?;
     Ok((form, token, halfway))
 }
@@ -612,7 +612,7 @@ pub(super) async fn language(
 ) -> HttpResponse {
     let state = state.into_inner();
     let jars = [Jar::Session, Jar::Login];
-    let form = match Form::read_of_any(&state, &request, &mut payload, &jars).await {
+    let form = match Form::read(&state, &request, &mut payload, &jars).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };

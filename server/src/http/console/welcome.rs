@@ -87,7 +87,7 @@ pub(super) async fn accept(
 ) -> HttpResponse {
     let state = state.into_inner();
     let token = path.into_inner();
-    let form = match Form::read(&state, &request, &mut payload, Jar::Login).await {
+    let form = match Form::read(&state, &request, &mut payload, &[Jar::Login]).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };

@@ -108,7 +108,7 @@ async fn look(visit: &Visit, list: String, invite: bool) -> Result<(Visitor, Vec
 
 /// `POST /console/users/import`: what would happen. Changes nothing.
 pub(super) async fn preview(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, Jar::Session).await {
+    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, &[Jar::Session]).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -138,7 +138,7 @@ async fn unreadable(visit: &Visit, invalid: Invalid, list: String, invite: bool)
 
 /// `POST /console/users/import/apply`, with a code: adds everybody who is new.
 pub(super) async fn apply(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, Jar::Session).await {
+    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, &[Jar::Session]).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
