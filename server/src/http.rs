@@ -6,6 +6,8 @@ mod extract;
 mod factor;
 mod health;
 mod introspect;
+mod meters;
+mod metrics;
 mod phone;
 mod problem;
 mod recovery_code;
@@ -21,6 +23,7 @@ mod token;
 mod v1;
 mod well_known;
 
+pub use meters::Mailed;
 pub use server::{keep_house, start};
 pub use state::{Limits, State};
 pub use tls::{TlsError, config as tls_config};
@@ -66,6 +69,7 @@ fn routes(config: &mut ServiceConfig) {
         .configure(phone::pages)
         .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
         .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
+        .service(on("/metrics", "GET, HEAD").route(read().to(metrics::show)))
         .default_service(web::to(problem::not_found));
 }
 

@@ -1,5 +1,6 @@
 //! Settings: flags, then `COUNTERSIGN_*` variables, then a TOML file, then defaults. The one door to the environment.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::Invalid;
@@ -99,6 +101,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "SECONDS", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_delay_seconds: Option<u16>,
+    /// File with the bearer token that /metrics takes, besides requests of this machine [variable: COUNTERSIGN_METRICS_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_token_file: Option<PathBuf>,
     /// What to log, as `level` or `module=level,...` [variable: COUNTERSIGN_LOG] [default: info]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Settings")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +112,7 @@ pub struct Flags {
 }
 
 /// The names of all settings, as in the file.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "data",
     "database",
     "master_key_file",
@@ -125,6 +131,7 @@ const NAMES: [&str; 19] = [
     "reset_needs_approval",
     "audit_keep_days",
     "stop_delay_seconds",
+    "metrics_token_file",
     "log",
 ];
 
@@ -150,6 +157,7 @@ struct Raw {
     reset_needs_approval: bool,
     audit_keep_days: u16,
     stop_delay_seconds: u16,
+    metrics_token_file: Option<PathBuf>,
     log: String,
 }
 
@@ -233,6 +241,8 @@ pub struct Settings {
     pub audit_keep_days: Option<u16>,
     /// How long a server that was told to stop still serves.
     pub stop_delay: Duration,
+    /// Where the token is that opens the metrics to other machines.
+    pub metrics_token_file: Option<PathBuf>,
     /// What to log.
     pub log: String,
     shown: Vec<Shown>,
@@ -381,33 +391,14 @@ impl Settings {
             return Err(Invalid::new("stop_delay_seconds", "must be 600 at most"));
         }
         let master_key_file = raw.master_key_file.clone().unwrap_or_else(|| raw.data.join("master.key"));
-        let shown = NAMES
-            .iter()
-            .map(|name| {
-                let value = match *name {
-                    "database" => Some(database.shown()),
-                    "master_key_file" => Some(master_key_file.display().to_string()),
-                    "public_url" => Some(public_url.clone()),
-                    "phone_url" => Some(phone.url().to_owned()),
-                    "data" => Some(raw.data.display().to_string()),
-                    "listen" => Some(raw.listen.clone()),
-                    "issuer_name" => Some(raw.issuer_name.clone()),
-                    "tls_cert" => raw.tls_cert.as_ref().map(|path| path.display().to_string()),
-                    "tls_key" => raw.tls_key.as_ref().map(|path| path.display().to_string()),
-                    "tls" => raw.tls.clone(),
-                    "behind_proxy" => Some(raw.behind_proxy.to_string()),
-                    "key_rotation_days" => Some(raw.key_rotation_days.to_string()),
-                    "smtp_url" => smtp_url.as_ref().map(without_password),
-                    "mail_from" => raw.mail_from.clone(),
-                    "remember_device_days" => Some(raw.remember_device_days.to_string()),
-                    "reset_needs_approval" => Some(raw.reset_needs_approval.to_string()),
-                    "audit_keep_days" => Some(raw.audit_keep_days.to_string()),
-                    "stop_delay_seconds" => Some(raw.stop_delay_seconds.to_string()),
-                    _ => Some(raw.log.clone()),
-                };
-                Shown { name, value, source: source(figment, name) }
-            })
-            .collect();
+        let shown = shown(figment, |name| match name {
+            "database" => Some(database.shown()),
+            "master_key_file" => path(Some(&master_key_file)),
+            "public_url" => Some(public_url.clone()),
+            "phone_url" => Some(phone.url().to_owned()),
+            "smtp_url" => smtp_url.as_ref().map(without_password),
+            _ => raw.written(name),
+        });
         Ok(Self {
             data: raw.data,
             database,
@@ -425,6 +416,7 @@ impl Settings {
             reset_needs_approval: raw.reset_needs_approval,
             audit_keep_days: Some(raw.audit_keep_days).filter(|days| *days > 0),
             stop_delay: Duration::from_secs(raw.stop_delay_seconds.into()),
+            metrics_token_file: raw.metrics_token_file,
             log: raw.log,
             shown,
         })
@@ -440,6 +432,21 @@ impl Settings {
     pub fn console(&self) -> (Option<i64>, bool) {
         let days = i64::from(self.remember_device_days);
         ((days > 0).then_some(days * 86_400), self.reset_needs_approval)
+    }
+
+    /// The token that opens the metrics to other machines, out of its file: characters of a bearer token (RFC 6750 s2.1), and enough of them not to be
+    /// guessed. White space around it does not count.
+    pub fn metrics_token(&self) -> Result<Option<Zeroizing<String>>, Invalid> {
+        let Some(file) = &self.metrics_token_file else { return Ok(None) };
+        let wrong =
+            |why: &dyn fmt::Display| Invalid::new("metrics_token_file", format!("{}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| wrong(&error))?;
+        let token = text.trim();
+        let fits = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+        if !fits || !(16..=1024).contains(&token.len()) {
+            return Err(wrong(&"must hold 16 to 1024 letters, digits or -._~+/= and nothing else"));
+        }
+        Ok(Some(Zeroizing::new(token.to_owned())))
     }
 
     /// Whether somebody has said what this server's URL is.
@@ -464,6 +471,38 @@ impl Settings {
             })
             .collect()
     }
+}
+
+impl Raw {
+    /// A setting as it was written, if that is how it is shown.
+    fn written(&self, name: &str) -> Option<String> {
+        match name {
+            "data" => path(Some(&self.data)),
+            "listen" => Some(self.listen.clone()),
+            "issuer_name" => Some(self.issuer_name.clone()),
+            "tls_cert" => path(self.tls_cert.as_ref()),
+            "tls_key" => path(self.tls_key.as_ref()),
+            "tls" => self.tls.clone(),
+            "behind_proxy" => Some(self.behind_proxy.to_string()),
+            "key_rotation_days" => Some(self.key_rotation_days.to_string()),
+            "mail_from" => self.mail_from.clone(),
+            "remember_device_days" => Some(self.remember_device_days.to_string()),
+            "reset_needs_approval" => Some(self.reset_needs_approval.to_string()),
+            "audit_keep_days" => Some(self.audit_keep_days.to_string()),
+            "stop_delay_seconds" => Some(self.stop_delay_seconds.to_string()),
+            "metrics_token_file" => path(self.metrics_token_file.as_ref()),
+            _ => Some(self.log.clone()),
+        }
+    }
+}
+
+fn path(file: Option<&PathBuf>) -> Option<String> {
+    file.map(|file| file.display().to_string())
+}
+
+/// Every setting with its value for people, and who set it.
+fn shown(figment: &Figment, value: impl Fn(&'static str) -> Option<String>) -> Vec<Shown> {
+    NAMES.iter().map(|name| Shown { name, value: value(name), source: source(figment, name) }).collect()
 }
 
 /// An issuer is an https URL, or http for trying out on one machine, without query, fragment or credentials (RFC 8414 s2).

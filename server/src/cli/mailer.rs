@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::app::outbox::{Outcome, send_next};
 use crate::domain::refusal::Invalid;
-use crate::http::State;
+use crate::http::{Mailed, State};
 use crate::mail::{Refused, Transport, Trust};
 use crate::settings::Settings;
 
@@ -69,6 +69,11 @@ fn keep_at_it(state: &State, transport: &Transport, stopping: &Receiver<()>) {
                 Ok(None) => break,
                 Ok(Some(outcome)) => {
                     log(&outcome);
+                    state.mailed(match outcome {
+                        Outcome::Sent(_) => Mailed::Sent,
+                        Outcome::Later(..) => Mailed::Later,
+                        Outcome::GivenUp(..) => Mailed::GivenUp,
+                    });
                     if let Outcome::Later(_, Refused::Unusable(_))
                     | Outcome::GivenUp(_, Refused::Unusable(_)) = outcome
                     {

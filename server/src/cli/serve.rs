@@ -38,6 +38,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     // What can be wrong without the data comes first: it changes nothing.
     let tls = http::tls_config(&settings.tls, &settings.public_url)?;
     let transport = mailer::transport(settings)?;
+    let metrics_token = settings.metrics_token()?;
     let listener = TcpListener::bind(settings.listen)
         .map_err(|error| Failure::new("listen", format!("listen {}: {error}", settings.listen)))?;
     let address = listener.local_addr().map_err(|error| Failure::new("listen", error))?;
@@ -59,6 +60,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let state =
         State::new(opened.service, opened.database, opened.clock, settings.behind_proxy, Limits::default());
     state.show_settings(settings.shown());
+    if let Some(token) = metrics_token {
+        state.show_metrics_to(token);
+    }
     let mailer = transport.map(|transport| Mailer::start(Arc::clone(&state), transport)).transpose();
     let mailer = mailer.map_err(|error| Failure::new("serve", error))?;
     let (stopping, stop_delay) = (Arc::clone(&state), settings.stop_delay);

@@ -1,7 +1,9 @@
 //! Mails on their way. Whoever sends one claims it for a time with a conditional statement, so that of several servers one sends
 //! it; a server that dies meanwhile leaves it to the others when the time is over.
 
+use diesel::dsl;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use crate::db::schema::outbox;
 use crate::db::{Conn, id, time, word};
@@ -240,6 +242,15 @@ pub fn find(conn: &mut Conn, mail: MailId) -> Result<Option<Found>, Fault> {
     let row: Option<(Row, Option<Vec<u8>>)> =
         outbox::table.find(mail.bytes()).select((Row::as_select(), outbox::sealed)).first(conn).optional()?;
     row.map(|(row, sealed)| Ok((row.read()?, sealed))).transpose()
+}
+
+/// How many mails wait, and since when the first of them does. Reads the index of those alone.
+pub fn waiting(conn: &mut Conn) -> Result<(i64, Option<Timestamp>), Fault> {
+    // Said in the text: with a parameter a plan for any state could be kept, which reads the whole table.
+    let waits = dsl::sql::<Bool>("state = 'waiting'");
+    let (count, since): (i64, Option<i64>) =
+        outbox::table.filter(waits).select((dsl::count_star(), dsl::min(outbox::created_at))).first(conn)?;
+    Ok((count, time(since)))
 }
 
 /// How many mails are in a state.

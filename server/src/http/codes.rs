@@ -20,6 +20,7 @@ use crate::app::otp::{Admitted, Asked, admit_all, exchange_all};
 use crate::clock::moment;
 use crate::db::Database;
 use crate::error::Fault;
+use crate::http::meters::{Meters, Queue};
 
 /// Most requests of one transaction. Others that write wait as long as one takes.
 const TOGETHER: usize = 256;
@@ -54,24 +55,39 @@ impl Reply {
 pub(super) struct Codes {
     queue: mpsc::UnboundedSender<Waiting<Asked>>,
     places: Arc<Semaphore>,
+    meters: Arc<Meters>,
 }
 
 impl Codes {
     /// Starts the thread. `limit` requests may be under way; beyond that the server sheds load, before memory grows and before callers have given
     /// up.
-    pub(super) fn start(service: Arc<Service>, database: Database, limit: usize) -> Self {
+    pub(super) fn start(
+        service: Arc<Service>,
+        database: Database,
+        meters: Arc<Meters>,
+        limit: usize,
+    ) -> Self {
         let (queue, arriving) = mpsc::unbounded_channel();
+        let shared = Arc::clone(&meters);
         thread::Builder::new()
             .name("codes".to_owned())
-            .spawn(move || work(&service, &database, arriving))
+            .spawn(move || work(&service, &database, &meters, arriving))
             .expect("a thread can be started");
-        Self { queue, places: Arc::new(Semaphore::new(limit)) }
+        Self { queue, places: Arc::new(Semaphore::new(limit)), meters: shared }
+    }
+
+    /// How many more may come.
+    pub(super) fn free(&self) -> usize {
+        self.places.available_permits()
     }
 
     /// Waits for a request's turn and its commit.
     pub(super) async fn exchange(&self, asked: Asked) -> Result<Recorded, Stop> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Fault::Busy("too many codes are waiting"))?;
+        let place = place.map_err(|_| {
+            self.meters.shed(Queue::Codes);
+            Fault::Busy("too many codes are waiting")
+        })?;
         let (to, outcome) = oneshot::channel();
         let reply = Reply { to, since: moment(), _place: place };
         let gone = |_| Fault::Busy("the server is stopping");
@@ -81,7 +97,12 @@ impl Codes {
     }
 }
 
-fn work(service: &Service, database: &Database, mut queue: mpsc::UnboundedReceiver<Waiting<Asked>>) {
+fn work(
+    service: &Service,
+    database: &Database,
+    meters: &Meters,
+    mut queue: mpsc::UnboundedReceiver<Waiting<Asked>>,
+) {
     let mut line = Line::default();
     loop {
         let mut arrived = Vec::new();
@@ -95,12 +116,18 @@ fn work(service: &Service, database: &Database, mut queue: mpsc::UnboundedReceiv
             arrived.push(next);
         }
         // A panic is the misfortune of those that it is about: their callers hear of a fault, and the thread goes on.
-        let _ = catch_unwind(AssertUnwindSafe(|| serve(service, database, &mut line, arrived)));
+        let _ = catch_unwind(AssertUnwindSafe(|| serve(service, database, meters, &mut line, arrived)));
     }
 }
 
 /// Lets those that arrived join the line, if they may, and answers the next group.
-fn serve(service: &Service, database: &Database, line: &mut Line, arrived: Vec<Waiting<Asked>>) {
+fn serve(
+    service: &Service,
+    database: &Database,
+    meters: &Meters,
+    line: &mut Line,
+    arrived: Vec<Waiting<Asked>>,
+) {
     let mut conn = match database.connection() {
         Ok(conn) => conn,
         Err(fault) => {
@@ -116,8 +143,13 @@ fn serve(service: &Service, database: &Database, line: &mut Line, arrived: Vec<W
             Err(stop) => reply.send(Err(stop)),
         }
     }
-    let (group, replies): (Vec<_>, Vec<_>) = apart(line.group(moment()));
-    for (outcome, reply) in exchange_all(service, &mut conn, &group).into_iter().zip(replies) {
+    let begun = moment();
+    let (group, replies): (Vec<_>, Vec<_>) = apart(line.group(begun));
+    let outcomes = exchange_all(service, &mut conn, &group);
+    if !group.is_empty() {
+        meters.exchanged(group.len(), begun.elapsed());
+    }
+    for (outcome, reply) in outcomes.into_iter().zip(replies) {
         reply.send(outcome);
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::dev::RequestHead;
+use actix_web::http::Version;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use actix_web::http::uri::Authority;
 use actix_web::{HttpMessage, HttpRequest, rt, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -236,6 +239,13 @@ pub(super) fn bearer(request: &HttpRequest) -> Result<Zeroizing<String>, Refusal
         Some(token) if !token.is_empty() && token.len() <= 8192 => Ok(Zeroizing::new(token.to_owned())),
         _ => Err(Refusal::InvalidToken),
     }
+}
+
+/// The host, with its port, that a request names: in `Host`, or since HTTP/2 in `:authority` (RFC 9113 s8.3.1). Forwarding headers are not looked
+/// at: a page's script can write them.
+pub(super) fn host(head: &RequestHead) -> Option<&str> {
+    let named = head.headers.get(HOST).filter(|_| head.version < Version::HTTP_2);
+    named.and_then(|host| host.to_str().ok()).or_else(|| head.uri.authority().map(Authority::as_str))
 }
 
 fn after_scheme<'a>(header: &'a str, scheme: &str) -> Option<&'a str> {

@@ -6,13 +6,13 @@ mod api;
 mod files;
 
 use actix_web::guard::GuardContext;
-use actix_web::http::header::{HOST, LOCATION};
-use actix_web::http::uri::Authority;
-use actix_web::http::{Method, Version};
+use actix_web::http::Method;
+use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use url::{Position, Url};
 
+use crate::http::extract::host;
 use crate::http::problem::{method_not_allowed, not_found};
 use crate::http::state::State;
 use crate::http::{on, read};
@@ -51,11 +51,7 @@ fn own_url(state: &State) -> Option<Url> {
 /// Whether a request is for the app's own host. Forwarding headers are not looked at: a page's script can write them.
 pub(super) fn is_for_own_host(request: &GuardContext<'_>) -> bool {
     let Some(url) = request.app_data::<Data<State>>().and_then(|state| own_url(state)) else { return false };
-    let head = request.head();
-    // HTTP/2 has the host in `:authority` (RFC 9113 s8.3.1).
-    let host = head.headers.get(HOST).filter(|_| head.version < Version::HTTP_2);
-    let host = host.and_then(|host| host.to_str().ok());
-    host.or_else(|| head.uri.authority().map(Authority::as_str)).is_some_and(|host| is_host_of(host, &url))
+    host(request.head()).is_some_and(|host| is_host_of(host, &url))
 }
 
 /// Whether a browser that visits `url` names this host. Capitals and the scheme's own port make no difference.

@@ -2,12 +2,13 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, web};
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
+use crate::clock::moment;
 use crate::http::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,6 +77,31 @@ const OF_PAGES: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
 
+/// Counts and times every request.
+pub(super) async fn count<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return next.call(request).await;
+    };
+    let (method, begun) = (request.method().clone(), moment());
+    let route = request.extensions_mut().remove::<Route>().map(|route| route.0).unwrap_or_default();
+    let outcome = next.call(request).await;
+    state.meters().answered(&method, route, status(&outcome), begun.elapsed());
+    outcome
+}
+
+fn status<B>(outcome: &Result<ServiceResponse<B>, actix_web::Error>) -> StatusCode {
+    match outcome {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    }
+}
+
+/// The pattern of a request's path, left by [`RequestSpan`], which has looked it up already.
+struct Route(String);
+
 /// Adds those headers.
 pub(super) async fn common_headers<B: MessageBody>(
     request: ServiceRequest,
@@ -127,17 +153,15 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> tracing::Span {
         let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
         let route = request.match_pattern().unwrap_or_default();
-        tracing::info_span!("request", id, method = %request.method(), route)
+        let span = tracing::info_span!("request", id, method = %request.method(), route);
+        request.extensions_mut().insert(Route(route));
+        span
     }
 
     fn on_request_end<B: MessageBody>(
         span: tracing::Span,
         outcome: &Result<ServiceResponse<B>, actix_web::Error>,
     ) {
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        tracing::debug!(parent: &span, status = status.as_u16(), "answered");
+        tracing::debug!(parent: &span, status = status(outcome).as_u16(), "answered");
     }
 }

@@ -16,7 +16,7 @@ use crate::app::context::{At, Stop};
 use crate::domain::audit::Origin;
 use crate::error::Fault;
 use crate::http::hosts;
-use crate::http::respond::{RequestSpan, common_headers};
+use crate::http::respond::{RequestSpan, common_headers, count};
 use crate::http::state::State;
 
 /// How often what is over is deleted.
@@ -44,6 +44,7 @@ pub fn start(
         App::new()
             .app_data(shared.clone())
             .wrap(from_fn(common_headers))
+            .wrap(from_fn(count))
             .wrap(TracingLogger::<RequestSpan>::new())
             .configure(hosts)
     })
@@ -62,11 +63,12 @@ pub fn start(
 async fn sweep_now_and_then(state: Arc<State>) {
     while !state.is_stopping() {
         rt::time::sleep(SWEEP_EVERY).await;
-        let state = Arc::clone(&state);
-        let failed = web::block(move || keep_house(&state)).await;
+        let keeper = Arc::clone(&state);
+        let failed = web::block(move || keep_house(&keeper)).await;
         // Only a panic ends it otherwise.
         let failed =
             failed.unwrap_or_else(|error| vec![("round", Fault::while_("keeping house")(error).into())]);
+        state.meters().kept_house(state.clock.now(), failed.iter().map(|(what, _)| *what));
         for (what, stop) in failed {
             let (error, source) = match &stop {
                 Stop::Refused(refusal) => (refusal.to_string(), None),

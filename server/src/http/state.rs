@@ -25,6 +25,7 @@ use crate::domain::device::Device;
 use crate::error::Fault;
 use crate::http::codes::Codes;
 use crate::http::extract::bearer;
+use crate::http::meters::{Mailed, Meters, Queue};
 use crate::http::threads::Threads;
 use crate::settings::Shown;
 
@@ -66,6 +67,9 @@ pub struct State {
     pub behind_proxy: bool,
     settings: OnceLock<Vec<Shown>>,
     phone_files: OnceLock<PathBuf>,
+    metrics_token: OnceLock<Zeroizing<String>>,
+    meters: Arc<Meters>,
+    limits: Limits,
     is_stopping: AtomicBool,
     codes: Codes,
     threads: Threads,
@@ -87,8 +91,14 @@ impl State {
         let threads = usize::try_from(database.for_requests()).unwrap_or(usize::MAX);
         // Half of the threads stay free of passwords, on however many cores.
         let passwords = limits.passwords_at_once.min(threads.div_ceil(2));
+        let limits = Limits { passwords_at_once: passwords, ..limits };
+        let meters = Arc::new(Meters::new());
+        let codes =
+            Codes::start(Arc::clone(&service), database.for_codes(), Arc::clone(&meters), limits.codes);
         Arc::new(Self {
-            codes: Codes::start(Arc::clone(&service), database.for_codes(), limits.codes),
+            codes,
+            meters,
+            limits,
             threads: Threads::new(threads),
             under_way: Arc::new(Semaphore::new(limits.under_way)),
             service,
@@ -97,6 +107,7 @@ impl State {
             behind_proxy,
             settings: OnceLock::new(),
             phone_files: OnceLock::new(),
+            metrics_token: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
             passwords: Arc::new(Semaphore::new(passwords)),
             waiting: Arc::new(Semaphore::new(passwords + limits.passwords_waiting)),
@@ -133,6 +144,43 @@ impl State {
         self.phone_files.get().map(PathBuf::as_path)
     }
 
+    /// Shows the metrics to whoever has this bearer token, too; the first word stands.
+    pub fn show_metrics_to(&self, token: Zeroizing<String>) {
+        let _ = self.metrics_token.set(token);
+    }
+
+    /// That token, if there is one.
+    pub(super) fn metrics_token(&self) -> Option<&str> {
+        self.metrics_token.get().map(|token| token.as_str())
+    }
+
+    /// What is counted and timed.
+    pub(super) fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Counts a mail that was tried.
+    pub fn mailed(&self, outcome: Mailed) {
+        self.meters.mailed(outcome);
+    }
+
+    /// Where requests wait: how many are there, those at work included, and how many may be.
+    pub(super) fn queues(&self) -> [(Queue, usize, usize); 3] {
+        let Limits { under_way, codes, passwords_at_once, passwords_waiting } = self.limits;
+        let passwords = passwords_at_once + passwords_waiting;
+        [
+            (Queue::Requests, under_way - self.under_way.available_permits(), under_way),
+            (Queue::Codes, codes - self.codes.free(), codes),
+            (Queue::Passwords, passwords - self.waiting.available_permits(), passwords),
+        ]
+    }
+
+    /// Says that a request was sent away.
+    fn shed(&self, queue: Queue, why: &'static str) -> Fault {
+        self.meters.shed(queue);
+        Fault::Busy(why)
+    }
+
     /// Whether browsers come by TLS, here or at a proxy in front.
     pub(super) fn is_public_by_tls(&self) -> bool {
         self.service.issuer.starts_with("https://")
@@ -161,7 +209,7 @@ impl State {
         let at = At::new(self.clock.now(), self.origin(request));
         let state = Arc::clone(self);
         let place = Arc::clone(&self.under_way).try_acquire_owned();
-        let place = place.map_err(|_| Fault::Busy("too many requests are under way"))?;
+        let place = place.map_err(|_| self.shed(Queue::Requests, "too many requests are under way"))?;
         let work = move || {
             // It goes with the work, which goes on when a caller hangs up.
             let _held = place;
@@ -250,7 +298,7 @@ impl State {
         request: &HttpRequest,
         use_case: impl FnOnce(&Service, &mut Conn, At) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
-        let busy = || Fault::Busy("too many password checks are waiting");
+        let busy = || self.shed(Queue::Passwords, "too many password checks are waiting");
         let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let turn = Arc::clone(&self.passwords).acquire_owned().await.map_err(|_| busy())?;
         // They go with the work: a caller who hangs up makes no room while the hashing goes on.

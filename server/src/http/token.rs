@@ -43,6 +43,15 @@ enum Success {
     MfaRequired(Zeroizing<String>),
 }
 
+impl Success {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Tokens(..) => "issued",
+            Self::MfaRequired(_) => "mfa_required",
+        }
+    }
+}
+
 /// The handler.
 pub(super) async fn exchange(
     state: web::Data<State>,
@@ -53,11 +62,13 @@ pub(super) async fn exchange(
         Ok(fields) => fields,
         Err(why) => return unreadable(why, Style::OAuth),
     };
+    let state = state.into_inner();
     let parsed = credentials(&request, &fields).and_then(|shown| Ok((shown, parse(&fields)?)));
     let outcome = match parsed {
-        Ok((shown, exchange)) => run(&state.into_inner(), &request, shown, exchange).await,
+        Ok((shown, exchange)) => run(&state, &request, shown, exchange).await,
         Err(refusal) => Err(refusal.into()),
     };
+    state.meters().token_asked(grant(&fields).ok(), outcome.as_ref().map(Success::word));
     match outcome {
         Ok(Success::Tokens(issued, fresh)) => {
             let fresh = fresh.map(|code| code.shown());
@@ -71,8 +82,7 @@ pub(super) async fn exchange(
 }
 
 fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
-    let grant: Grant =
-        fields.required("grant_type")?.parse().map_err(|_: Invalid| Refusal::UnsupportedGrantType)?;
+    let grant = grant(fields)?;
     let details = fields.optional("authorization_details").map(Details::parse).transpose()?;
     // Where they mean nothing they are refused: a token that quietly reached further than what was asked for would be worse than none.
     if details.is_some() && matches!(grant, Grant::MfaOtp | Grant::MfaRecoveryCode | Grant::ClientCredentials)
@@ -112,6 +122,10 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
         }),
         Grant::ClientCredentials => Exchange::ClientCredentials { scope: scope()?, audience: audience() },
     })
+}
+
+fn grant(fields: &Fields) -> Result<Grant, Refusal> {
+    fields.required("grant_type")?.parse().map_err(|_: Invalid| Refusal::UnsupportedGrantType)
 }
 
 fn code(fields: &Fields) -> Result<Code, Invalid> {

@@ -35,6 +35,7 @@ mod keys;
 mod lockout;
 mod mail;
 mod management;
+mod metrics;
 mod moving;
 mod observability;
 mod openapi;
@@ -128,6 +129,7 @@ fn main() -> ExitCode {
         ("lockout", lockout::tests()),
         ("mail", mail::tests()),
         ("management", management::tests()),
+        ("metrics", metrics::tests()),
         ("moving", moving::tests()),
         ("observability", observability::tests()),
         ("openapi", openapi::tests()),
