@@ -19,6 +19,7 @@ pub mod issue;
 pub mod key;
 pub mod login;
 pub mod manage;
+pub mod master_key;
 pub mod otp;
 pub mod outbox;
 pub mod overview;

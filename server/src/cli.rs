@@ -70,7 +70,7 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Make master keys
+    /// Make and rotate master keys
     #[command(subcommand)]
     MasterKey(master_key::Command),
     /// List, read and retry mails
@@ -111,7 +111,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Group(command) => group::run(&command, &settings, output),
         Command::Grant(command) => grant::run(&command, &settings, output),
         Command::Key(command) => key::run(&command, &settings, output),
-        Command::MasterKey(command) => master_key::run(&command, output),
+        Command::MasterKey(command) => master_key::run(&command, &settings, output),
         Command::Outbox(command) => outbox::run(&command, &settings, output),
         Command::Audit(command) => audit::run(&command, &settings, output),
         Command::Move(command) => relocation::run(&command, &settings, output),

@@ -102,6 +102,8 @@ pub struct Tx<'a> {
     tokens: Vec<db::token::New>,
     /// Read once, however many tokens are issued.
     issuing: Option<Arc<Issuing>>,
+    /// Whether the database was found bound to our master key, as it is until the transaction ends.
+    is_bound: bool,
 }
 
 /// What tokens are issued by, whoever they are for.
@@ -124,6 +126,7 @@ impl<'a> Tx<'a> {
             sessions: Vec::new(),
             tokens: Vec::new(),
             issuing: None,
+            is_bound: false,
         }
     }
 
@@ -136,6 +139,15 @@ impl<'a> Tx<'a> {
     pub const fn turn_to(&mut self, at: At) {
         self.now = at.now;
         self.origin = at.origin;
+    }
+
+    /// Seals a secret for its place, unless the master key was rotated since this server has read it: nobody could open that.
+    pub fn seal(&mut self, service: &Service, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        if !self.is_bound {
+            service.must_be_bound(db::master_key::hold(self.conn)?.as_deref())?;
+            self.is_bound = true;
+        }
+        service.sealer.seal(place, plain)
     }
 
     /// Records a login.
@@ -286,6 +298,15 @@ impl Service {
             figures: Mutex::default(),
             turns: Turns::default(),
             signing_keys: RwLock::default(),
+        }
+    }
+
+    /// Refuses to go on with a database that is bound to another master key than ours.
+    pub fn must_be_bound(&self, key_id: Option<&str>) -> Result<(), Fault> {
+        match key_id {
+            Some(bound) if bound == self.sealer.key_id().to_string() => Ok(()),
+            Some(_) => Err(Fault::Crypto("the master key was rotated: start again with the new one")),
+            None => Err(Fault::Database("it is bound to no master key any more".to_owned())),
         }
     }
 

@@ -130,7 +130,7 @@ fn add(
         Mechanism::Totp(_) => LastStep::NONE,
         Mechanism::Hotp(_) => LastStep::before(new.counter)?,
     };
-    let sealed = service.sealer.seal(Place::factor_secret(&id), secret.expose())?;
+    let sealed = tx.seal(service, Place::factor_secret(&id), secret.expose())?;
     let phone_key = (secret.len() >= SHORTEST_SECRET_BYTES).then(|| PhoneKey::of(&secret));
     let mut uri =
         KeyUri::new(Some(service.issuer_name.clone()), user.name.clone(), secret, algorithm, digits, kind)
@@ -152,7 +152,7 @@ fn add(
     };
     db::factor::insert(tx.conn, &summary, &sealed, last)?;
     if let Some(key) = phone_key {
-        let sealed = service.sealer.seal(Place::factor_phone(&id), key.expose())?;
+        let sealed = tx.seal(service, Place::factor_phone(&id), key.expose())?;
         db::factor_phone::insert(tx.conn, id, &sealed)?;
     }
     let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);

@@ -34,7 +34,7 @@ pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
         for state in missing(tx.conn)? {
-            let kid = add(service, tx.conn, state, SigningAlgorithm::EdDsa, tx.now)?;
+            let kid = add(service, tx, state, SigningAlgorithm::EdDsa)?;
             let event = Event::done(Actor::System, Action::SigningKeyMade, Subject::SigningKey(kid));
             tx.note(event.with(format!("state={state}")));
         }
@@ -151,7 +151,7 @@ fn replace(service: &Service, tx: &mut Tx<'_>, algorithm: Option<SigningAlgorith
         return advance(service, tx, tx.origin.manager, algorithm);
     };
     if db::signing_key::find_in_state(tx.conn, KeyState::Next)?.is_none() {
-        let kid = add(service, tx.conn, KeyState::Next, algorithm.unwrap_or(current.algorithm), tx.now)?;
+        let kid = add(service, tx, KeyState::Next, algorithm.unwrap_or(current.algorithm))?;
         let event = Event::done(tx.origin.manager, Action::SigningKeyMade, Subject::SigningKey(kid));
         tx.note(event.with(format!("state={}", KeyState::Next)));
     }
@@ -190,10 +190,10 @@ fn advance(
     let before = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
     let algorithm = algorithm.or(before).unwrap_or(SigningAlgorithm::EdDsa);
     db::signing_key::advance(tx.conn, tx.now)?;
-    let next = add(service, tx.conn, KeyState::Next, algorithm, tx.now)?;
+    let next = add(service, tx, KeyState::Next, algorithm)?;
     let current = match db::signing_key::find_in_state(tx.conn, KeyState::Current)? {
         Some(key) => key.kid,
-        None => add(service, tx.conn, KeyState::Current, algorithm, tx.now)?,
+        None => add(service, tx, KeyState::Current, algorithm)?,
     };
     let subject = Subject::SigningKey(current.clone());
     tx.note(Event::done(actor, Action::SigningKeyRotated, subject).with(format!("next={next}")));
@@ -203,15 +203,15 @@ fn advance(
 /// Makes, seals and stores a signing key; returns its name.
 fn add(
     service: &Service,
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     state: KeyState,
     algorithm: SigningAlgorithm,
-    now: Timestamp,
 ) -> Result<String, Fault> {
     let new = signing::generate(algorithm)?;
-    let sealed = service.sealer.seal(Place::signing_key(&new.kid), &new.private)?;
+    let sealed = tx.seal(service, Place::signing_key(&new.kid), &new.private)?;
+    let now = tx.now;
     db::signing_key::insert(
-        conn,
+        tx.conn,
         &StoredKey {
             kid: new.kid.clone(),
             algorithm,

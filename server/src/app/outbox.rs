@@ -35,7 +35,7 @@ pub fn queue(service: &Service, tx: &mut Tx<'_>, user: &User, notice: &Notice) -
     let letter = render(notice, &user.name, language, &service.issuer_name, &service.issuer)?;
     let id = MailId::new(random::id(tx.now));
     let plain = serde_json::to_vec(&letter).map_err(Fault::while_("writing a mail"))?;
-    let sealed = service.sealer.seal(Place::mail(&id), &plain)?;
+    let sealed = tx.seal(service, Place::mail(&id), &plain)?;
     let new =
         db::outbox::New { id, user: user.id, recipient, kind: notice.kind(), sealed: &sealed, now: tx.now };
     db::outbox::insert(tx.conn, &new)

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use crate::crypto::master_key::{KeyFileError, MasterKey};
 use crate::crypto::seal::{Place, Sealer};
 use crate::db::{self, Conn};
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
-
-/// Sealed into every database, to be opened by its own master key only.
-const PROOF: &[u8] = b"countersign";
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +45,7 @@ pub enum StartError {
 /// Says what [`unlock`] would refuse, and makes and changes nothing: for a database that may be older than this program, or new.
 pub fn check(conn: &mut Conn, target: &Target, path: &Path) -> Result<(), StartError> {
     match (db::master_key::find(conn)?, target) {
-        (Some(bound), _) => read_bound(bound, path).map(|_| ()),
+        (Some(bound), _) => read_bound(conn, bound, path).map(|_| ()),
         (None, Target::Sqlite(_)) if !path.exists() => Ok(()),
         (None, _) => read_own(path).map(|_| ()),
     }
@@ -60,24 +59,32 @@ pub fn unlock(
     now: Timestamp,
 ) -> Result<MasterKey, StartError> {
     match db::master_key::find(conn)? {
-        Some(bound) => read_bound(bound, path),
+        Some(bound) => read_bound(conn, bound, path),
         None => bind_new(conn, target, path, now),
     }
 }
 
-/// The key that the database is bound to, if it is in the file.
-fn read_bound((key_id, proof): (String, Vec<u8>), path: &Path) -> Result<MasterKey, StartError> {
-    let key = MasterKey::read(path).map_err(|error| match error {
+/// The key that the database is bound to, if it is in the file, with what it has inherited.
+fn read_bound(
+    conn: &mut Conn,
+    (key_id, proof): (String, Vec<u8>),
+    path: &Path,
+) -> Result<MasterKey, StartError> {
+    let mut key = MasterKey::read(path).map_err(|error| match error {
         missing @ KeyFileError::Missing(_) => StartError::KeyLost(missing),
         other => StartError::KeyFile(other),
     })?;
-    let fits =
-        Sealer::new(&key).open(proof_place(&key_id), &proof).is_ok_and(|opened| opened.as_slice() == PROOF);
-    if fits && shown(&key) == key_id {
-        Ok(key)
-    } else {
-        Err(StartError::WrongKey { path: path.display().to_string(), expected: key_id })
+    let sealer = Sealer::new(&key);
+    if !sealer.opens_proof(&proof) || key.id().to_string() != key_id {
+        return Err(StartError::WrongKey { path: path.display().to_string(), expected: key_id });
     }
+    for (purpose, sealed) in db::hash_key::list(conn)? {
+        let opened = sealer.open(Place::hash_key(&purpose), &sealed)?;
+        let inherited = <[u8; 32]>::try_from(opened.as_slice());
+        let inherited = inherited.map(Zeroizing::new).map_err(|_| Fault::Corrupt { what: "hash key" })?;
+        key.inherit(purpose, inherited);
+    }
+    Ok(key)
 }
 
 /// The key that the operator has made for a new database.
@@ -99,8 +106,7 @@ fn bind_new(conn: &mut Conn, target: &Target, path: &Path, now: Timestamp) -> Re
         }
         _ => read_own(path)?,
     };
-    let key_id = shown(&key);
-    let proof = Sealer::new(&key).seal(proof_place(&key_id), PROOF)?;
+    let (key_id, proof) = (key.id().to_string(), Sealer::new(&key).proof()?);
     conn.write(|conn| {
         db::master_key::lock(conn)?;
         match db::master_key::find(conn)? {
@@ -114,13 +120,4 @@ fn bind_new(conn: &mut Conn, target: &Target, path: &Path, now: Timestamp) -> Re
         Some((bound, _)) => Err(StartError::WrongKey { path: path.display().to_string(), expected: bound }),
         None => Err(Fault::Corrupt { what: "master key binding" }.into()),
     }
-}
-
-fn proof_place(key_id: &str) -> Place<'_> {
-    Place { table: "master_key", column: "proof", row: key_id.as_bytes() }
-}
-
-/// A key's id as shown and stored.
-pub fn shown(key: &MasterKey) -> String {
-    format!("{:016x}", u64::from_be_bytes(key.id()))
 }

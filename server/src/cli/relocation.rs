@@ -65,7 +65,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     };
     app::relocation::open(&service, &mut conn, &from, At::new(now, Origin::COMMAND_LINE))?;
     let proof = app::audit::verify(&service, &mut conn)?;
-    let key_id = app::start::shown(&master);
+    let key_id = master.id().to_string();
     print(&moved, &proof, [&from, &to].map(|end| end.target().shown()), &key_id, settings, output);
     Ok(())
 }

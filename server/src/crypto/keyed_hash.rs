@@ -45,7 +45,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 16] = [
+    /// All of them.
+    pub const ALL: [Self; 16] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
@@ -64,7 +65,8 @@ impl Purpose {
         Self::AuditTail,
     ];
 
-    const fn label(self) -> &'static str {
+    /// What its key is derived by.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::AccessToken => "access token hash",
             Self::RefreshToken => "refresh token hash",

@@ -1,6 +1,7 @@
 //! The master key: 32 random bytes in a file of their own, never in the database. Everything at rest is sealed
 //! or hashed under keys derived from it.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -16,11 +17,31 @@ use crate::random;
 /// How the file begins, so that no other file is taken for a key.
 const PREFIX: &str = "countersign-master-key-1:";
 
-/// The key itself.
-pub struct MasterKey(Zeroizing<[u8; 32]>);
+/// The key itself, and what it has taken over from those before it.
+pub struct MasterKey {
+    bytes: Zeroizing<[u8; 32]>,
+    inherited: Vec<(String, Zeroizing<[u8; 32]>)>,
+}
 
-impl std::fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// A master key's name: 8 bytes, shown and stored as 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyId([u8; 8]);
+
+impl KeyId {
+    /// As it stands in what is sealed.
+    pub const fn bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MasterKey(…)")
     }
 }
@@ -50,7 +71,16 @@ pub enum KeyFileError {
 impl MasterKey {
     /// A new random key.
     pub fn generate() -> Self {
-        Self(random::bytes())
+        Self::of(random::bytes())
+    }
+
+    const fn of(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self { bytes, inherited: Vec::new() }
+    }
+
+    /// Goes on with a derived key that an earlier master key had for this purpose.
+    pub fn inherit(&mut self, purpose: String, key: Zeroizing<[u8; 32]>) {
+        self.inherited.push((purpose, key));
     }
 
     /// Reads the key file.
@@ -71,7 +101,7 @@ impl MasterKey {
         let encoded = text.trim_end().strip_prefix(PREFIX).ok_or_else(|| KeyFileError::Malformed(shown()))?;
         let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| KeyFileError::Malformed(shown()))?);
         let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| KeyFileError::Malformed(shown()))?;
-        Ok(Self(Zeroizing::new(key)))
+        Ok(Self::of(Zeroizing::new(key)))
     }
 
     /// Writes the key to a new file that only its owner may read, and to the disk before it returns. The file appears whole or
@@ -81,7 +111,7 @@ impl MasterKey {
             io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.display().to_string()),
             _ => KeyFileError::Io { path: path.display().to_string(), source },
         };
-        let line = Zeroizing::new(format!("{PREFIX}{}\n", STANDARD.encode(self.0.as_slice())));
+        let line = Zeroizing::new(format!("{PREFIX}{}\n", STANDARD.encode(self.bytes.as_slice())));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".master-key-").tempfile_in(folder).map_err(failed)?;
         file.write_all(line.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
@@ -89,20 +119,23 @@ impl MasterKey {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
-    /// A key for one purpose: HMAC-SHA-256 of its name under the master key.
+    /// A key for one purpose: HMAC-SHA-256 of its name under the master key, or what it has inherited for it.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        if let Some((_, key)) = self.inherited.iter().find(|(inherited, _)| inherited == purpose) {
+            return key.clone();
+        }
         let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes keys of any length");
+            Hmac::<Sha256>::new_from_slice(self.bytes.as_slice()).expect("HMAC takes keys of any length");
         mac.update(b"countersign key derivation 1: ");
         mac.update(purpose.as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
-    /// Names the key without telling anything of it: 8 bytes.
-    pub fn id(&self) -> [u8; 8] {
+    /// Names the key without telling anything of it.
+    pub fn id(&self) -> KeyId {
         let mut id = [0; 8];
         id.copy_from_slice(&self.derive("key id")[..8]);
-        id
+        KeyId(id)
     }
 }
 

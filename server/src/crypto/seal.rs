@@ -7,10 +7,13 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use crate::crypto::master_key::MasterKey;
+use crate::crypto::master_key::{KeyId, MasterKey};
 use crate::domain::id::{FactorId, MailId};
 use crate::error::Fault;
 use crate::random;
+
+/// Sealed into every database, to be opened by its own master key only.
+const PROOF: &[u8] = b"countersign";
 
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + 8;
@@ -20,7 +23,7 @@ const NONCE: usize = 24;
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The table.
-    pub table: &'static str,
+    pub table: &'a str,
     /// The column.
     pub column: &'static str,
     /// The row's id.
@@ -48,6 +51,15 @@ impl<'a> Place<'a> {
         Self { table: "outbox", column: "sealed", row: mail.bytes() }
     }
 
+    /// Where a key of keyed hashes is sealed.
+    pub const fn hash_key(purpose: &'a str) -> Self {
+        Self { table: "hash_key", column: "sealed", row: purpose.as_bytes() }
+    }
+
+    const fn proof(key_id: &'a [u8]) -> Self {
+        Self { table: "master_key", column: "proof", row: key_id }
+    }
+
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
         let mut data = header.to_vec();
         for part in [self.table.as_bytes(), self.column.as_bytes(), self.row] {
@@ -61,7 +73,7 @@ impl<'a> Place<'a> {
 /// Seals and opens.
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
-    key_id: [u8; 8],
+    key_id: KeyId,
 }
 
 impl Sealer {
@@ -72,10 +84,26 @@ impl Sealer {
         Self { cipher, key_id: master.id() }
     }
 
+    /// Names the master key: [`MasterKey::id`].
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
+
+    /// What stands in a database for only its own master key to open.
+    pub fn proof(&self) -> Result<Vec<u8>, Fault> {
+        self.seal(Place::proof(self.key_id.to_string().as_bytes()), PROOF)
+    }
+
+    /// Whether that was sealed under this key.
+    pub fn opens_proof(&self, sealed: &[u8]) -> bool {
+        let key_id = self.key_id.to_string();
+        self.open(Place::proof(key_id.as_bytes()), sealed).is_ok_and(|opened| opened.as_slice() == PROOF)
+    }
+
     /// Seals `plain` for one place.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut sealed = vec![VERSION];
-        sealed.extend_from_slice(&self.key_id);
+        sealed.extend_from_slice(self.key_id.bytes());
         let nonce = random::bytes::<NONCE>();
         let aad = place.associated_data(&sealed);
         let payload = Payload { msg: plain, aad: &aad };
@@ -94,7 +122,7 @@ impl Sealer {
             || Fault::Crypto("a sealed value does not open: wrong master key, or it was altered or moved");
         let (header, rest) = sealed.split_at_checked(HEADER).ok_or_else(failed)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or_else(failed)?;
-        if header[0] != VERSION || header[1..] != self.key_id {
+        if header[0] != VERSION || header[1..] != *self.key_id.bytes() {
             return Err(failed());
         }
         let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| failed())?;

@@ -20,16 +20,34 @@ pub fn find(conn: &mut Conn) -> Result<Option<(String, Vec<u8>)>, Fault> {
     Ok(row)
 }
 
-/// Lets no other server bind this database until the transaction ends.
+/// Lets no other server bind this database, or seal anything in it, until the transaction ends.
 pub fn lock(conn: &mut Conn) -> Result<(), Fault> {
     match conn {
         Conn::Sqlite(_) => {}
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
-            diesel::sql_query("LOCK TABLE master_key IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
+            diesel::sql_query("LOCK TABLE master_key IN EXCLUSIVE MODE").execute(conn)?;
         }
     }
     Ok(())
+}
+
+/// The id of the key that the database is bound to, and stays bound to until the transaction ends.
+pub fn hold(conn: &mut Conn) -> Result<Option<String>, Fault> {
+    let bound = master_key::table.order(master_key::created_at.desc()).select(master_key::key_id);
+    let key_id = match conn {
+        // Whoever writes is alone.
+        Conn::Sqlite(conn) => bound.first(conn),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => bound.for_share().first(conn),
+    };
+    Ok(key_id.optional()?)
+}
+
+/// Binds the database to another key. [`lock`] it first.
+pub fn rebind(conn: &mut Conn, key_id: &str, proof: &[u8], now: Timestamp) -> Result<(), Fault> {
+    diesel::delete(master_key::table).execute(conn)?;
+    bind(conn, key_id, proof, now).map(|_| ())
 }
 
 /// Binds a new database to a key; `false` where another server was faster with the same key.

@@ -1,6 +1,8 @@
 //! Rows of any table, as the [`catalogue`](crate::db::catalogue) describes it: read in the order of the primary key, added, deleted. Both back
 //! ends order keys alike, by their bytes.
 
+use std::fmt;
+
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql};
 use diesel::prelude::*;
@@ -44,6 +46,49 @@ impl Row {
     /// Its primary key.
     pub fn key(&self, table: &Table) -> Key {
         Key(table.key.iter().map(|column| self.0[*column].clone()).collect())
+    }
+
+    /// The bytes in a column that holds some.
+    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
+        match &self.0[column] {
+            Cell::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Puts other bytes there, in this row and not in the database.
+    pub fn set_bytes(&mut self, column: usize, bytes: Vec<u8>) {
+        self.0[column] = Cell::Bytes(bytes);
+    }
+}
+
+impl Key {
+    /// Of a key that is one text, or bytes: its bytes.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self.0.as_slice() {
+            [Cell::Bytes(bytes)] => Some(bytes),
+            [Cell::Text(text)] => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+}
+
+/// For people: texts as they are, bytes in hexadecimal.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, cell) in self.0.iter().enumerate() {
+            if place > 0 {
+                f.write_str(" ")?;
+            }
+            match cell {
+                Cell::Null => f.write_str("null")?,
+                Cell::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?,
+                Cell::Text(text) => f.write_str(text)?,
+                Cell::Number(number) => write!(f, "{number}")?,
+                Cell::Truth(truth) => write!(f, "{truth}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -237,6 +282,28 @@ pub fn insert(conn: &mut Conn, table: &Table, rows: &[Row]) -> Result<(), Fault>
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => insert_columns(conn, &into, table, rows),
     }
+}
+
+/// Writes one column of rows that have a key of one column. A row that has nothing there by now, or is gone, stays so.
+pub fn update(conn: &mut Conn, table: &Table, column: usize, rows: &[Row]) -> Result<(), Fault> {
+    let [key] = table.key[..] else { return Err(Fault::Corrupt { what: "key of one column" }) };
+    let (name, column_name) = (quoted(&table.name), quoted(&table.columns[column].name));
+    for rows in rows.chunks(PARAMETERS / 2) {
+        let text = format!("UPDATE {name} SET {column_name} = given.column2 FROM (VALUES ");
+        let mut statement = Statement { text, values: Vec::new() };
+        for (place, row) in rows.iter().enumerate() {
+            if place > 0 {
+                statement.text.push_str(", ");
+            }
+            statement.list(&[row.0[key].clone(), row.0[column].clone()]);
+        }
+        let key = quoted(&table.columns[key].name);
+        let rest =
+            [") AS given WHERE ", &name, ".", &key, " = given.column1 AND ", &column_name, " IS NOT NULL"];
+        statement.text.extend(rest);
+        statement.query().execute(conn)?;
+    }
+    Ok(())
 }
 
 /// A parameter for each column and not for each value: an array of all rows' values.

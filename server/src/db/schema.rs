@@ -241,6 +241,13 @@ table! {
 }
 
 table! {
+    hash_key (purpose) {
+        purpose -> Text,
+        sealed -> Binary,
+    }
+}
+
+table! {
     master_key (key_id) {
         key_id -> Text,
         proof -> Binary,

@@ -175,6 +175,8 @@ words! {
         AuditPruned = "audit.pruned",
         /// Everything was moved here from another database.
         DatabaseMoved = "database.moved",
+        /// Everything is sealed under another master key from now on.
+        MasterKeyRotated = "master_key.rotated",
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 use std::sync::Mutex;
 
 use countersign::app;
@@ -1075,10 +1073,7 @@ fn settings_show_no_password(on: Backend) {
     if installation.database.starts_with("postgres") {
         installation.database.push_str("&password=sesame-database");
     }
-    let mut add = installation.command(&["user", "add", "root", "--role", "admin", "--password-stdin"]);
-    let mut child = add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
-    assert!(child.wait().unwrap().success());
+    installation.add_user("root", PASSWORD, &["--role", "admin"]);
     let enrolled = installation.json(&["factor", "enrol", "root", "--kind", "totp", "--active"]);
     let (key, _) = mobile_core::KeyUri::parse(enrolled["uri"].as_str().unwrap()).unwrap();
     let smtp = "smtp://mailer:sesame-smtp@127.0.0.1:9";

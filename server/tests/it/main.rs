@@ -35,6 +35,7 @@ mod keys;
 mod lockout;
 mod mail;
 mod management;
+mod master_key;
 mod metrics;
 mod moving;
 mod observability;
@@ -129,6 +130,7 @@ fn main() -> ExitCode {
         ("lockout", lockout::tests()),
         ("mail", mail::tests()),
         ("management", management::tests()),
+        ("master_key", master_key::tests()),
         ("metrics", metrics::tests()),
         ("moving", moving::tests()),
         ("observability", observability::tests()),

@@ -1,6 +1,6 @@
 //! The real binary: started, spoken to, killed.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -103,6 +103,14 @@ impl Installation {
     #[track_caller]
     pub fn refused(&self, arguments: &[&str]) -> String {
         refusal(&self.command(arguments).output().unwrap())
+    }
+
+    /// Adds a user with this password; `more` are further arguments.
+    pub fn add_user(&self, name: &str, password: &str, more: &[&str]) {
+        let mut command = self.command(&[&["user", "add", name, "--password-stdin"], more].concat());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        assert!(child.wait().unwrap().success());
     }
 
     pub fn serve(&self) -> Process {

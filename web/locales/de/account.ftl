@@ -80,6 +80,7 @@ action-client-removed = Anwendung entfernt
 action-signing-key-made = Signaturschlüssel erzeugt
 action-signing-key-rotated = Signaturschlüssel gewechselt
 action-database-moved = Von einer anderen Datenbank umgezogen
+action-master-key-rotated = Hauptschlüssel gewechselt
 action-signing-key-revoked = Signaturschlüssel widerrufen
 action-scope-changed = Scope-Regel geändert
 action-scope-removed = Scope-Regel entfernt

@@ -80,6 +80,7 @@ action-client-removed = Application removed
 action-signing-key-made = Signing key made
 action-signing-key-rotated = Signing keys rotated
 action-database-moved = Moved from another database
+action-master-key-rotated = Master key rotated
 action-signing-key-revoked = Signing key revoked
 action-scope-changed = Scope rule changed
 action-scope-removed = Scope rule removed
