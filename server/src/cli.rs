@@ -6,6 +6,7 @@ mod client;
 mod factor;
 mod grant;
 mod group;
+mod import;
 mod key;
 mod mailer;
 mod master_key;
@@ -79,6 +80,8 @@ enum Command {
     /// Read and check the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Add many users at once, with the factors that they have already
+    Import(import::Command),
     /// Copy everything to another database, check it row by row, and close the old one for good
     Move(relocation::Command),
     /// Print the settings and where each comes from, secrets hidden
@@ -114,6 +117,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::MasterKey(command) => master_key::run(&command, &settings, output),
         Command::Outbox(command) => outbox::run(&command, &settings, output),
         Command::Audit(command) => audit::run(&command, &settings, output),
+        Command::Import(command) => import::run(&command, &settings, output),
         Command::Move(command) => relocation::run(&command, &settings, output),
         Command::Config => {
             let shown = settings.shown();

@@ -1,7 +1,7 @@
 //! Enrolling, confirming, listing and ending factors: by the operator, and by users for themselves.
 
 use mobile_core::phone::PhoneKey;
-use mobile_core::{Code, Counter, KeyUri, Kind, Origin, Secret, Totp};
+use mobile_core::{Code, Counter, Hotp, KeyUri, Kind, Origin, Secret, Totp};
 
 use crate::app::bearer::{Bearer, authenticate, held};
 use crate::app::context::{At, Service, Stop, Tx};
@@ -40,6 +40,18 @@ pub struct NewFactor {
     pub secret: Option<Secret>,
     /// Whether it counts as confirmed from the start.
     pub state: FactorState,
+}
+
+impl NewFactor {
+    /// One that is on a phone or token already, and counts as confirmed.
+    pub fn known(uri: &KeyUri) -> Self {
+        let (algorithm, digits) = (uri.algorithm(), uri.digits());
+        let (mechanism, counter) = match uri.kind() {
+            Kind::Totp { period } => (Mechanism::Totp(Totp { algorithm, digits, period }), Counter::new(0)),
+            Kind::Hotp { counter } => (Mechanism::Hotp(Hotp { algorithm, digits }), counter),
+        };
+        Self { mechanism, counter, secret: Some(uri.secret().clone()), state: FactorState::Active }
+    }
 }
 
 impl Default for NewFactor {
@@ -98,6 +110,7 @@ pub fn associate(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
     })
 }
 
+/// Adds a factor, and with the first one recovery codes.
 fn add(
     service: &Service,
     tx: &mut Tx<'_>,
@@ -105,6 +118,22 @@ fn add(
     user: &User,
     new: NewFactor,
 ) -> Result<Enrolled, Stop> {
+    let (mut enrolled, had_active) = add_alone(service, tx, actor, user, new)?;
+    // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
+    if !had_active {
+        enrolled.recovery_codes = renew_in(service, tx, actor, user.id)?;
+    }
+    Ok(enrolled)
+}
+
+/// Adds a factor and makes no recovery codes, for there is nobody to show them to. Says besides whether there was an active factor.
+pub(super) fn add_alone(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    user: &User,
+    new: NewFactor,
+) -> Result<(Enrolled, bool), Stop> {
     let existing = db::factor::list(tx.conn, user.id)?;
     if existing.iter().filter(|factor| factor.state == FactorState::Active).count() >= MAX_ACTIVE_FACTORS {
         return Err(Refusal::TooManyFactors.into());
@@ -160,10 +189,9 @@ fn add(
     if new.state == FactorState::Active {
         queue(service, tx, user, &Notice::Enrolled)?;
     }
-    // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
-    let has_active = existing.iter().any(|factor| factor.state == FactorState::Active);
-    let recovery_codes = if has_active { Vec::new() } else { renew_in(service, tx, actor, user.id)? };
-    Ok(Enrolled { id, state: new.state, mechanism: new.mechanism, uri, recovery_codes })
+    let had_active = existing.iter().any(|factor| factor.state == FactorState::Active);
+    let (state, mechanism) = (new.state, new.mechanism);
+    Ok((Enrolled { id, state, mechanism, uri, recovery_codes: Vec::new() }, had_active))
 }
 
 /// The URI with the name of this server, for the phone to ask it about the factor; without where that cannot be written, or would make

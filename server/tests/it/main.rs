@@ -30,6 +30,7 @@ mod console_users;
 mod enrolment;
 mod faults;
 mod groups;
+mod imports;
 mod input;
 mod keys;
 mod lockout;
@@ -125,6 +126,7 @@ fn main() -> ExitCode {
         ("enrolment", enrolment::tests()),
         ("faults", faults::tests()),
         ("groups", groups::tests()),
+        ("imports", imports::tests()),
         ("input", input::tests()),
         ("keys", keys::tests()),
         ("lockout", lockout::tests()),

@@ -51,6 +51,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("app::client_auth", "which application is asking"),
     ("app::bearer", "whose token was shown"),
     ("app::recovery_code", "made with the first enrolment"),
+    ("app::factor", "users may be imported with the factors that they have"),
     (
         "app::outbox",
         "whoever does something that a user should hear of queues the mail in the same transaction",

@@ -1,27 +1,75 @@
 //! Many users at once, from a list in CSV: first a preview that changes nothing, then all that can be added in one transaction.
 //!
-//! 1. The first line names the columns, in any order: `name`, and if wanted `email` and `role`. Columns are parted by commas or, as some
-//!    spreadsheets do it, by semicolons.
+//! 1. The first line names the columns, in any order: `name`, and if wanted `email` and `role`; the operator's lists may have `uri` as well, the
+//!    `otpauth` URIs of the factors that the user has already. Columns are parted by commas or, as some spreadsheets do it, by semicolons.
 //! 2. Every other line is a user who is new, exists already, or has something wrong with it that is named by line and column.
 //! 3. Applying adds everybody who is new, or nobody at all. Whoever exists stays as they are.
 
 use std::collections::HashMap;
 
-use crate::app::context::{At, Service, Stop};
+use mobile_core::KeyUri;
+
+use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::factor::{NewFactor, add_alone};
 use crate::app::invitation::invite_in;
 use crate::app::manage::Manager;
 use crate::app::user::{NewUser, add_in};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Event};
+use crate::domain::factor::MAX_ACTIVE_FACTORS;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{Role, UserName, parse_email};
 use crate::error::Fault;
 
-/// How many users one list may have.
-pub const MAX_LINES: usize = 5000;
+/// Who brings a list.
+#[derive(Clone, Copy)]
+pub enum Bringer<'a> {
+    /// A manager, by the console.
+    Manager(&'a Manager),
+    /// The operator, by the command line.
+    Operator,
+}
 
-/// How long a list may be, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
+impl Bringer<'_> {
+    /// How many users one list may have.
+    const fn max_lines(self) -> usize {
+        match self {
+            Self::Manager(_) => 5000,
+            Self::Operator => 100_000,
+        }
+    }
+
+    /// How long a list may be, in bytes.
+    pub const fn max_bytes(self) -> usize {
+        match self {
+            Self::Manager(_) => 1024 * 1024,
+            Self::Operator => 64 * 1024 * 1024,
+        }
+    }
+
+    /// The columns that a list may have.
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Manager(_) => &["name", "email", "role"],
+            // A browser is no place for other people's secrets.
+            Self::Operator => &["name", "email", "role", "uri"],
+        }
+    }
+
+    fn must(self) -> Result<(), Refusal> {
+        match self {
+            Self::Manager(manager) => manager.must("users"),
+            Self::Operator => Ok(()),
+        }
+    }
+
+    fn reaches(self, role: Role) -> bool {
+        match self {
+            Self::Manager(manager) => manager.must_reach(role).is_ok(),
+            Self::Operator => true,
+        }
+    }
+}
 
 /// What is wrong with a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +86,10 @@ pub enum Wrong {
     Role,
     /// `role` is one that the manager may not give.
     RoleOutOfReach,
+    /// `uri` is no `otpauth` URI.
+    Uri,
+    /// `uri` has more of them than a user may have factors.
+    TooManyUris,
 }
 
 /// What is, or was, to be done with a line.
@@ -47,6 +99,8 @@ pub enum Fate {
     New {
         /// Whether an invitation goes out.
         invited: bool,
+        /// How many factors come along.
+        factors: usize,
     },
     /// There is a user of this name.
     Exists,
@@ -71,15 +125,22 @@ pub struct Line {
 
 struct Parsed {
     line: Line,
-    new: Result<(UserName, Option<String>, Role), Wrong>,
+    new: Result<Wanted, Wrong>,
+}
+
+struct Wanted {
+    name: UserName,
+    email: Option<String>,
+    role: Role,
+    factors: Vec<NewFactor>,
 }
 
 /// Says what an import would do.
-pub fn preview(conn: &mut Conn, manager: &Manager, text: &str, invite: bool) -> Result<Vec<Line>, Stop> {
-    manager.must("users")?;
+pub fn preview(conn: &mut Conn, by: Bringer<'_>, text: &str, invite: bool) -> Result<Vec<Line>, Stop> {
+    by.must()?;
     let mut lines = Vec::new();
-    for Parsed { mut line, new } in parse(text)? {
-        line.fate = fate(conn, manager, &new, invite)?;
+    for Parsed { mut line, new } in parse(text, by)? {
+        line.fate = fate(conn, by, &new, invite)?;
         lines.push(line);
     }
     Ok(lines)
@@ -90,30 +151,26 @@ pub fn apply(
     service: &Service,
     conn: &mut Conn,
     at: At,
-    manager: &Manager,
+    by: Bringer<'_>,
     text: &str,
     invite: bool,
 ) -> Result<Vec<Line>, Stop> {
-    manager.must("users")?;
-    let parsed = parse(text)?;
+    by.must()?;
+    let parsed = parse(text, by)?;
     service.write(conn, at, |tx| {
         let (mut lines, mut added, mut invited_users) = (Vec::with_capacity(parsed.len()), 0, 0);
         for Parsed { mut line, new } in parsed {
-            line.fate = fate(tx.conn, manager, &new, invite)?;
-            if let (Fate::New { invited }, Ok((name, email, role))) = (line.fate, new) {
-                match add_in(tx, NewUser { name, email, role, password: None }, None) {
-                    Ok(user) if invited => {
-                        invite_in(service, tx, &user)?;
-                        invited_users += 1;
-                    }
-                    Ok(_) => {}
+            line.fate = fate(tx.conn, by, &new, invite)?;
+            if let (Fate::New { invited, .. }, Ok(wanted)) = (line.fate, new) {
+                match add(service, tx, wanted, invited) {
                     // Somebody adds the same user at this moment. What was added before would stay if this were a refusal.
                     Err(Stop::Refused(_)) => {
                         return Err(Fault::Busy("a user of the list came up meanwhile").into());
                     }
-                    Err(stop) => return Err(stop),
+                    outcome => outcome?,
                 }
                 added += 1;
+                invited_users += usize::from(invited);
             }
             lines.push(line);
         }
@@ -123,17 +180,24 @@ pub fn apply(
     })
 }
 
-fn fate(
-    conn: &mut Conn,
-    manager: &Manager,
-    new: &Result<(UserName, Option<String>, Role), Wrong>,
-    invite: bool,
-) -> Result<Fate, Stop> {
+fn add(service: &Service, tx: &mut Tx<'_>, wanted: Wanted, invited: bool) -> Result<(), Stop> {
+    let Wanted { name, email, role, factors } = wanted;
+    let user = add_in(tx, NewUser { name, email, role, password: None }, None)?;
+    for factor in factors {
+        add_alone(service, tx, tx.origin.manager, &user, factor)?;
+    }
+    if invited {
+        invite_in(service, tx, &user)?;
+    }
+    Ok(())
+}
+
+fn fate(conn: &mut Conn, by: Bringer<'_>, new: &Result<Wanted, Wrong>, invite: bool) -> Result<Fate, Stop> {
     Ok(match new {
         Err(wrong) => Fate::Wrong(*wrong),
-        Ok((_, _, role)) if manager.must_reach(*role).is_err() => Fate::Wrong(Wrong::RoleOutOfReach),
-        Ok((name, _, _)) if db::user::find_by_name(conn, name)?.is_some() => Fate::Exists,
-        Ok((_, email, _)) => Fate::New { invited: invite && email.is_some() },
+        Ok(wanted) if !by.reaches(wanted.role) => Fate::Wrong(Wrong::RoleOutOfReach),
+        Ok(wanted) if db::user::find_by_name(conn, &wanted.name)?.is_some() => Fate::Exists,
+        Ok(wanted) => Fate::New { invited: invite && wanted.email.is_some(), factors: wanted.factors.len() },
     })
 }
 
@@ -142,38 +206,35 @@ struct Columns {
     name: usize,
     email: Option<usize>,
     role: Option<usize>,
+    uri: Option<usize>,
 }
 
 impl Columns {
-    fn read(header: &csv::StringRecord) -> Result<Self, Invalid> {
-        let (mut name, mut email, mut role) = (None, None, None);
+    fn read(header: &csv::StringRecord, known: &[&'static str]) -> Result<Self, Invalid> {
+        let mut places = HashMap::new();
         for (index, title) in header.iter().enumerate() {
-            let column = match title.trim().to_lowercase().as_str() {
-                "name" => &mut name,
-                "email" => &mut email,
-                "role" => &mut role,
-                other => {
-                    let shown: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
-                    return Err(Invalid::new(
-                        "list",
-                        format!("has a column \"{shown}\"; known are name, email and role"),
-                    ));
-                }
+            let title = title.trim().to_lowercase();
+            let Some(column) = known.iter().find(|column| **column == title) else {
+                let shown: String = title.chars().filter(|c| !c.is_control()).take(40).collect();
+                let known = known.join(", ");
+                return Err(Invalid::new("list", format!("has a column \"{shown}\"; known are {known}")));
             };
-            if column.replace(index).is_some() {
+            if places.insert(*column, index).is_some() {
                 return Err(Invalid::new("list", "has a column twice"));
             }
         }
-        let name =
-            name.ok_or(Invalid::new("list", "has no column name; its first line must name the columns"))?;
-        Ok(Self { name, email, role })
+        let place = |column: &str| places.get(column).copied();
+        let name = place("name")
+            .ok_or(Invalid::new("list", "has no column name; its first line must name the columns"))?;
+        Ok(Self { name, email: place("email"), role: place("role"), uri: place("uri") })
     }
 }
 
 /// Reads a list. Only what makes it no list at all is an error here.
-fn parse(text: &str) -> Result<Vec<Parsed>, Stop> {
-    if text.len() > MAX_BYTES {
-        return Err(Invalid::new("list", "is longer than 1 MiB").into());
+fn parse(text: &str, by: Bringer<'_>) -> Result<Vec<Parsed>, Stop> {
+    if text.len() > by.max_bytes() {
+        let mebibytes = by.max_bytes() / 1024 / 1024;
+        return Err(Invalid::new("list", format!("is longer than {mebibytes} MiB")).into());
     }
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().next().unwrap_or_default();
@@ -186,7 +247,7 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Stop> {
     let mut records = reader.records();
     let unreadable = |_| Invalid::new("list", "is not CSV");
     let header = records.next().ok_or(Invalid::new("list", "is empty"))?.map_err(unreadable)?;
-    let columns = Columns::read(&header)?;
+    let columns = Columns::read(&header, by.columns())?;
     let mut lines = Lines { text, at: 0, number: 1 };
     let mut seen = HashMap::new();
     let mut parsed = Vec::new();
@@ -195,8 +256,8 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Stop> {
         if record.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
-        if parsed.len() == MAX_LINES {
-            return Err(Invalid::new("list", format!("has more than {MAX_LINES} users")).into());
+        if parsed.len() == by.max_lines() {
+            return Err(Invalid::new("list", format!("has more than {} users", by.max_lines())).into());
         }
         let number = lines.number_at(record.position().map_or(0, csv::Position::byte));
         let field =
@@ -209,7 +270,9 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Stop> {
             role: if role.is_empty() { Role::User.as_str().to_owned() } else { role.to_lowercase() },
             fate: Fate::Exists,
         };
-        let new = if record.len() == header.len() { read(&line, &mut seen) } else { Err(Wrong::Columns) };
+        let uris = field(columns.uri);
+        let new =
+            if record.len() == header.len() { read(&line, uris, &mut seen) } else { Err(Wrong::Columns) };
         parsed.push(Parsed { line, new });
     }
     if parsed.is_empty() {
@@ -239,7 +302,7 @@ impl Lines<'_> {
     }
 }
 
-fn read(line: &Line, seen: &mut HashMap<String, u64>) -> Result<(UserName, Option<String>, Role), Wrong> {
+fn read(line: &Line, uris: &str, seen: &mut HashMap<String, u64>) -> Result<Wanted, Wrong> {
     let name = UserName::parse(&line.name).map_err(|_| Wrong::Name)?;
     let email = match line.email.as_str() {
         "" => None,
@@ -249,7 +312,21 @@ fn read(line: &Line, seen: &mut HashMap<String, u64>) -> Result<(UserName, Optio
     if let Some(before) = seen.insert(name.folded().to_owned(), line.number) {
         return Err(Wrong::Twice(before));
     }
-    Ok((name, email, role))
+    let known = |uri: &str| KeyUri::parse(uri).map(|(uri, _)| NewFactor::known(&uri));
+    let factors: Vec<_> = apart(uris).map(known).collect::<Result<_, _>>().map_err(|_| Wrong::Uri)?;
+    if factors.len() > MAX_ACTIVE_FACTORS {
+        return Err(Wrong::TooManyUris);
+    }
+    Ok(Wanted { name, email, role, factors })
+}
+
+/// URIs parted by blanks, which may also stand within one. What comes before the first is none.
+fn apart(uris: &str) -> impl Iterator<Item = &str> {
+    const SCHEME: &str = "otpauth://";
+    let begins = uris.match_indices(SCHEME).map(|(at, _)| at).filter(|at| *at > 0);
+    let cuts: Vec<usize> = std::iter::once(0).chain(begins).chain([uris.len()]).collect();
+    let pieces = (1..cuts.len()).map(move |index| uris[cuts[index - 1]..cuts[index]].trim());
+    pieces.filter(|piece| !piece.is_empty())
 }
 
 #[cfg(test)]
@@ -257,7 +334,7 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> Vec<(u64, Option<Wrong>)> {
-        let parsed = parse(text).expect("a list");
+        let parsed = parse(text, Bringer::Operator).expect("a list");
         parsed.into_iter().map(|parsed| (parsed.line.number, parsed.new.err())).collect()
     }
 
@@ -280,10 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn uris_are_parted_by_blanks_and_may_hold_some() {
+        let uris = "  otpauth://totp/ACME Co:a b?secret=A otpauth://hotp/x?counter=1 ";
+        assert_eq!(
+            apart(uris).collect::<Vec<_>>(),
+            ["otpauth://totp/ACME Co:a b?secret=A", "otpauth://hotp/x?counter=1"]
+        );
+        assert_eq!(apart("x otpauth://totp/y").collect::<Vec<_>>(), ["x", "otpauth://totp/y"]);
+        assert_eq!(apart(" ").count(), 0);
+    }
+
+    #[test]
     fn what_is_no_list_is_refused_whole() {
-        let long = format!("name\n{}", "a\n".repeat(MAX_LINES + 1));
+        let long = format!("name\n{}", "a\n".repeat(Bringer::Operator.max_lines() + 1));
         for bad in ["", "email\na@b", "name,age\nanna,7", "name,name\na,b", "name\n", &long] {
-            assert!(parse(bad).is_err(), "{}", bad.get(..20).unwrap_or(bad));
+            assert!(parse(bad, Bringer::Operator).is_err(), "{}", bad.get(..20).unwrap_or(bad));
         }
     }
 }

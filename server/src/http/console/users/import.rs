@@ -8,7 +8,7 @@ use super::{CHANGE, LOOK};
 use crate::app;
 use crate::app::console::Visitor;
 use crate::app::context::Stop;
-use crate::app::user::import::{Fate, Line, Wrong};
+use crate::app::user::import::{Bringer, Fate, Line, Wrong};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::{code_of, why};
@@ -66,11 +66,11 @@ impl LinesPage {
     fn fate(&self, line: &Line) -> String {
         let tense = if self.list.is_some() { "will" } else { "done" };
         match line.fate {
-            Fate::New { invited: true } => self.frame.t(&format!("import-{tense}-invited")),
-            Fate::New { invited: false } if self.invite => {
+            Fate::New { invited: true, .. } => self.frame.t(&format!("import-{tense}-invited")),
+            Fate::New { invited: false, .. } if self.invite => {
                 self.frame.t(&format!("import-{tense}-no-address"))
             }
-            Fate::New { invited: false } => self.frame.t(&format!("import-{tense}-added")),
+            Fate::New { invited: false, .. } => self.frame.t(&format!("import-{tense}-added")),
             Fate::Exists => self.frame.t("import-exists"),
             Fate::Wrong(Wrong::Columns) => self.frame.t("import-wrong-columns"),
             Fate::Wrong(Wrong::Name) => self.frame.t("import-wrong-name"),
@@ -80,6 +80,8 @@ impl LinesPage {
             Fate::Wrong(Wrong::Email) => self.frame.t("import-wrong-email"),
             Fate::Wrong(Wrong::Role) => self.frame.t("import-wrong-role"),
             Fate::Wrong(Wrong::RoleOutOfReach) => self.frame.t("import-wrong-role-reach"),
+            // A list from here has no such column.
+            Fate::Wrong(Wrong::Uri | Wrong::TooManyUris) => self.frame.t("import-wrong-columns"),
         }
     }
 }
@@ -101,7 +103,7 @@ async fn look(visit: &Visit, list: String, invite: bool) -> Result<(Visitor, Vec
     visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), LOOK, move |_, conn, _, manager| {
-            app::user::import::preview(conn, manager, &list, invite)
+            app::user::import::preview(conn, Bringer::Manager(manager), &list, invite)
         })
         .await
 }
@@ -161,7 +163,7 @@ pub(super) async fn apply(visit: Visit, mut payload: web::Payload) -> HttpRespon
                     otp,
                     CHANGE,
                     move |service, conn, at, manager| {
-                        app::user::import::apply(service, conn, at, manager, &list, invite)
+                        app::user::import::apply(service, conn, at, Bringer::Manager(manager), &list, invite)
                     },
                 )
                 .await
