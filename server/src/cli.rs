@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::output::{Failure, Output};
+use crate::mail;
 use crate::settings::{Flags, Settings};
 
 /// Countersign: a self-hosted second-factor service.
@@ -91,10 +92,10 @@ enum Command {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let output = Output { json: arguments.json };
-    match run(arguments, &output) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
+    let output = Output::new(arguments.json);
+    match run(arguments, &output).err().or_else(|| output.lost()) {
+        None => ExitCode::SUCCESS,
+        Some(failure) => {
             output.failed(&failure);
             ExitCode::FAILURE
         }
@@ -103,8 +104,11 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let settings = Settings::load(&arguments.flags)?;
+    if let Some(from) = &settings.mail_from {
+        mail::must_be_sender(from)?;
+    }
     match arguments.command {
-        Command::Serve => serve::run(&settings),
+        Command::Serve => serve::run(&settings, output),
         Command::User(command) => user::run(command, &settings, output),
         Command::Factor(command) => factor::run(command, &settings, output),
         Command::RecoveryCode(command) => recovery_code::run(&command, &settings, output),

@@ -4,4 +4,4 @@ mod render;
 mod transport;
 
 pub use render::{Letter, render};
-pub use transport::{Parcel, Refused, Transport, Trust};
+pub use transport::{Parcel, Refused, Transport, Trust, must_be_sender};

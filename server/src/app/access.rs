@@ -39,6 +39,7 @@ pub fn change_scope(
 }
 
 fn put_in(tx: &mut Tx<'_>, rule: &ScopeRule) -> Result<(), Stop> {
+    let rule = &rule.clone().checked()?;
     must_hold(tx, &rule.name)?;
     if !db::scope_rule::put(tx.conn, rule)? {
         return Err(Refusal::AlreadyExists { what: "scope" }.into());

@@ -138,12 +138,6 @@ pub(super) fn add_alone(
     if existing.iter().filter(|factor| factor.state == FactorState::Active).count() >= MAX_ACTIVE_FACTORS {
         return Err(Refusal::TooManyFactors.into());
     }
-    // An unconfirmed factor that is replaced was scanned by nobody, or by the wrong phone.
-    for pending in existing.iter().filter(|factor| factor.state == FactorState::Pending) {
-        db::factor::revoke(tx.conn, pending.id, tx.now)?;
-        tx.note(Event::done(actor, Action::FactorRemoved, Subject::Factor(pending.id)).with("why=replaced"));
-    }
-
     let id = FactorId::new(random::id(tx.now));
     let secret = match new.secret {
         Some(secret) => secret,
@@ -166,6 +160,11 @@ pub(super) fn add_alone(
             .map_err(|error| Invalid::new("username", format!("does not fit an otpauth URI: {error}")))?;
     if phone_key.is_some() {
         uri = naming_us(service, uri, id);
+    }
+    // Nothing is refused from here on. An unconfirmed factor that is replaced was scanned by nobody, or by the wrong phone.
+    for pending in existing.iter().filter(|factor| factor.state == FactorState::Pending) {
+        db::factor::revoke(tx.conn, pending.id, tx.now)?;
+        tx.note(Event::done(actor, Action::FactorRemoved, Subject::Factor(pending.id)).with("why=replaced"));
     }
     let is_pending = new.state == FactorState::Pending;
     let summary = Summary {

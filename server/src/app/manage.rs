@@ -98,6 +98,13 @@ impl Warrant {
     }
 }
 
+/// Whether the scope of a user's token reaches what wants `scope`. `factors` alone is for the own ones, at any application; with `factors:read`,
+/// which only roles get, for everybody's.
+fn reaches(of_token: &Scopes, scope: &str) -> bool {
+    let is_of_factors = scope.split(':').next() == Some(FACTORS);
+    of_token.reach(scope) && (!is_of_factors || of_token.contains("factors:read"))
+}
+
 /// Somebody who may do what one operation needs.
 #[derive(Debug)]
 pub struct Manager {
@@ -110,7 +117,10 @@ pub struct Manager {
 impl Manager {
     /// Whether this manager may do what wants this scope, too.
     pub fn may(&self, scope: &str) -> bool {
-        self.role.is_none_or(|role| role.may_hold(scope)) && self.scope.reach(scope)
+        self.role.map_or_else(
+            || self.scope.reach(scope),
+            |role| role.may_hold(scope) && reaches(&self.scope, scope),
+        )
     }
 
     /// The same, for pages that only lead to what wants it.
@@ -132,10 +142,6 @@ impl Manager {
         let Some(login) = record.login else {
             return Ok(Self::application(record.client, scope, needs)?);
         };
-        // `factors` alone is for the own ones, at any application; with `factors:read`, which only roles get, for everybody's.
-        if needs.scope == FACTORS && !scope.contains("factors:read") {
-            return Err(Refusal::InsufficientScope { needed: needs.scope }.into());
-        }
         Self::user(conn, now, &login, scope, needs)
     }
 
@@ -156,7 +162,7 @@ impl Manager {
     ) -> Result<Self, Stop> {
         // The role of now, not that of the login.
         let role = db::user::find(conn, login.user)?.map_or(Role::User, |user| user.role);
-        if !needs.allows(role) || !scope.reach(needs.scope) || !login.used_second_factor() {
+        if !needs.allows(role) || !reaches(&scope, needs.scope) || !login.used_second_factor() {
             return Err(Refusal::InsufficientScope { needed: needs.scope }.into());
         }
         if !needs.scope.ends_with(":read") {

@@ -40,7 +40,8 @@ pub fn refresh(
         db::session::hold(tx.conn, session)?;
         // Read behind the hold: another request may have exchanged it meanwhile.
         let shown = of_client(tx.conn, &hash, &client)?;
-        if !shown.login.is_live(tx.now) {
+        // An access token lives for a second at least, and not longer than its session.
+        if !shown.login.is_live(tx.now) || shown.login.limit_at < tx.now.plus_seconds(1) {
             return Err(Refusal::InvalidGrant.into());
         }
         // Before anything else about the request: a copy must not be tried out unnoticed.

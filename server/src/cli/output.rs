@@ -1,7 +1,8 @@
 //! What commands print: one JSON document, or a short table for people; and one line when they fail.
 
+use std::cell::RefCell;
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::json;
@@ -86,26 +87,46 @@ impl From<TlsError> for Failure {
 pub(super) struct Output {
     /// As JSON.
     pub(super) json: bool,
+    /// Why something could not be printed.
+    lost: RefCell<Option<io::Error>>,
 }
 
 impl Output {
-    /// Prints `value` as JSON, or else what `human` says. A reader who went away is no failure.
+    /// As JSON, or for people.
+    pub(super) const fn new(json: bool) -> Self {
+        Self { json, lost: RefCell::new(None) }
+    }
+
+    /// The failure to print what was done, such as on a full disk: it may have been the only time that a secret is shown. A reader who went away is
+    /// none.
+    pub(super) fn lost(&self) -> Option<Failure> {
+        let error = self.lost.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
+        Some(Failure::new(
+            "output",
+            format!("the command was done, but its result could not be printed: {error}"),
+        ))
+    }
+
+    /// Prints `value` as JSON, or else what `human` says.
     pub(super) fn print(&self, value: &impl Serialize, human: impl FnOnce() -> String) {
         let text = if self.json {
             serde_json::to_string_pretty(value).expect("what commands print is always JSON")
         } else {
             human()
         };
-        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+            *self.lost.borrow_mut() = Some(error);
+        }
     }
 
     /// Prints why the command failed, to standard error.
     pub(super) fn failed(&self, failure: &Failure) {
         let _ = if self.json {
             let document = json!({ "error": failure.code, "error_description": failure.text });
-            writeln!(std::io::stderr(), "{document}")
+            writeln!(io::stderr(), "{document}")
         } else {
-            writeln!(std::io::stderr(), "countersign: {}", failure.text)
+            writeln!(io::stderr(), "countersign: {}", failure.text)
         };
     }
 }

@@ -1,10 +1,11 @@
 //! `countersign serve`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;
@@ -12,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app;
 use crate::cli::mailer::{self, Mailer};
 use crate::cli::open::open;
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, Output};
 use crate::crypto::password;
 use crate::http::{self, Limits, State};
 use crate::settings::Settings;
@@ -23,7 +24,7 @@ fn shown_host(address: SocketAddr) -> String {
 }
 
 /// Prepares everything, says `listening on URL` on standard output, and serves until it is told to stop.
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, output: &Output) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| Failure::new("log", error))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
@@ -74,12 +75,13 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         let server = http::start(state, listener, tls, workers)?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
-        let _ = writeln!(std::io::stdout(), "listening on {scheme}://{address}");
-        if let Some(link) = first {
-            // Not by the log, which keeps no secrets. Whoever sees the server start may be its first administrator.
-            let _ = writeln!(std::io::stdout(), "first administrator: {}", link.url.as_str());
-        }
-        let _ = std::io::stdout().flush();
+        // Not by the log, which keeps no secrets. Whoever sees the server start may be its first administrator.
+        let link = first.as_ref().map(|link| link.url.as_str());
+        let url = format!("{scheme}://{address}");
+        output.print(&json!({ "listening_on": url, "first_administrator": link }), || {
+            let administrator = link.map(|link| format!("\nfirst administrator: {link}"));
+            format!("listening on {url}{}", administrator.unwrap_or_default())
+        });
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -109,7 +109,8 @@ impl MasterKey {
     pub fn write_new(&self, path: &Path) -> Result<(), KeyFileError> {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.display().to_string()),
-            _ => KeyFileError::Io { path: path.display().to_string(), source },
+            // The kind alone: the rest of the text may name the temporary file.
+            kind => KeyFileError::Io { path: path.display().to_string(), source: kind.into() },
         };
         let line = Zeroizing::new(format!("{PREFIX}{}\n", STANDARD.encode(self.bytes.as_slice())));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

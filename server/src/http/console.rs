@@ -40,10 +40,10 @@ use crate::app::context::Stop;
 use crate::domain::refusal::Refusal;
 use crate::http::console::frame::{Frame, RefusedPage};
 use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES};
-use crate::http::on;
 use crate::http::problem::outcome;
 use crate::http::respond::IsPage;
 use crate::http::state::State;
+use crate::http::{on, read};
 
 /// The browser's own word on where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -51,61 +51,65 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Every page and form.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on("/", "GET").route(get().to(sign_in::home)))
-        .service(on("/console", "GET").route(get().to(sign_in::home)))
-        .service(on("/assets/{version}/{name}", "GET").route(get().to(assets::asset)))
-        .service(on("/favicon.ico", "GET").route(get().to(assets::favicon)))
-        .service(on("/login", "GET, POST").route(get().to(sign_in::show)).route(post().to(sign_in::password)))
+        .service(on("/", "GET, HEAD").route(read().to(sign_in::home)))
+        .service(on("/console", "GET, HEAD").route(read().to(sign_in::home)))
+        .service(on("/assets/{version}/{name}", "GET, HEAD").route(read().to(assets::asset)))
+        .service(on("/favicon.ico", "GET, HEAD").route(read().to(assets::favicon)))
         .service(
-            on("/login/code", "GET, POST")
-                .route(get().to(sign_in::show_code))
+            on("/login", "GET, HEAD, POST")
+                .route(read().to(sign_in::show))
+                .route(post().to(sign_in::password)),
+        )
+        .service(
+            on("/login/code", "GET, HEAD, POST")
+                .route(read().to(sign_in::show_code))
                 .route(post().to(sign_in::code)),
         )
         .service(
-            on("/login/recovery", "GET, POST")
+            on("/login/recovery", "GET, HEAD, POST")
                 .route(leads_to("/login/code"))
                 .route(post().to(sign_in::recovery)),
         )
         .service(
-            on("/login/enrol", "GET, POST")
-                .route(get().to(sign_in::show_enrol))
+            on("/login/enrol", "GET, HEAD, POST")
+                .route(read().to(sign_in::show_enrol))
                 .route(post().to(sign_in::enrol)),
         )
         .service(
-            on("/login/enrol/confirm", "GET, POST")
+            on("/login/enrol/confirm", "GET, HEAD, POST")
                 .route(leads_to("/login/enrol"))
                 .route(post().to(sign_in::confirm)),
         )
         .service(
-            on("/login/again", "GET, POST")
-                .route(get().to(sign_in::show_again))
+            on("/login/again", "GET, HEAD, POST")
+                .route(read().to(sign_in::show_again))
                 .route(post().to(sign_in::again)),
         )
         .service(on("/logout", "POST").route(post().to(sign_in::log_out)))
         .service(on("/language", "POST").route(post().to(sign_in::language)))
         .service(
-            on("/welcome/{token}", "GET, POST")
-                .route(get().to(welcome::show))
+            on("/welcome/{token}", "GET, HEAD, POST")
+                .route(read().to(welcome::show))
                 .route(post().to(welcome::accept)),
         )
-        .service(on("/console/account", "GET").route(get().to(account::show)))
-        .service(on("/console/account/activity", "GET").route(get().to(account::activity)))
+        .service(on("/console/account", "GET, HEAD").route(read().to(account::show)))
+        .service(on("/console/account/activity", "GET, HEAD").route(read().to(account::activity)))
         .service(
-            on("/console/account/password", "GET, POST")
-                .route(get().to(account::show_password))
+            on("/console/account/password", "GET, HEAD, POST")
+                .route(read().to(account::show_password))
                 .route(post().to(account::password)),
         )
         .service(on("/console/account/devices/forget", "POST").route(post().to(account::forget_devices)))
-        .service(on("/console/account/sessions", "GET").route(get().to(account::sessions)))
+        .service(on("/console/account/sessions", "GET, HEAD").route(read().to(account::sessions)))
         .service(on("/console/account/sessions/end-all", "POST").route(post().to(account::end_all)))
         .service(on("/console/account/sessions/{id}/end", "POST").route(post().to(account::end)))
         .service(
-            on("/console/account/authenticators", "GET, POST")
+            on("/console/account/authenticators", "GET, HEAD, POST")
                 .route(leads_to("/console/account"))
                 .route(post().to(authenticators::add)),
         )
         .service(
-            on("/console/account/authenticators/{id}/confirm", "GET, POST")
+            on("/console/account/authenticators/{id}/confirm", "GET, HEAD, POST")
                 .route(leads_to("/console/account"))
                 .route(post().to(authenticators::confirm)),
         )
@@ -114,13 +118,13 @@ pub(super) fn pages(config: &mut ServiceConfig) {
                 .route(post().to(authenticators::rename)),
         )
         .service(
-            on("/console/account/authenticators/{id}/remove", "GET, POST")
-                .route(get().to(authenticators::show_remove))
+            on("/console/account/authenticators/{id}/remove", "GET, HEAD, POST")
+                .route(read().to(authenticators::show_remove))
                 .route(post().to(authenticators::remove)),
         )
         .service(
-            on("/console/account/recovery-codes", "GET, POST")
-                .route(get().to(authenticators::show_renew))
+            on("/console/account/recovery-codes", "GET, HEAD, POST")
+                .route(read().to(authenticators::show_renew))
                 .route(post().to(authenticators::renew)),
         )
         .service(

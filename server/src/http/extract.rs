@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::Version;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use actix_web::http::uri::Authority;
 use actix_web::{HttpMessage, HttpRequest, rt, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::app::client_auth::Credentials;
@@ -120,13 +121,12 @@ impl Fields {
         })?;
         let mut fields = Self(Vec::new());
         for (name, value) in object.0 {
-            match value {
-                serde_json::Value::String(value) => fields.add(name, value)?,
-                serde_json::Value::Null => fields.add(name, String::new())?,
-                // Already JSON in a form; in JSON it need not be JSON within a string.
-                list @ serde_json::Value::Array(_) if name == "authorization_details" => {
-                    fields.add(name, list.to_string())?;
-                }
+            // Already JSON in a form; in JSON it need not be JSON within a string. As it was written: what is doubled in it is found there.
+            let is_list = name == "authorization_details";
+            match (value.get().as_bytes().first(), serde_json::from_str::<Option<String>>(value.get())) {
+                (Some(b'['), _) if is_list => fields.add(name, value.get().to_owned())?,
+                (_, Ok(text)) => fields.add(name, text.unwrap_or_default())?,
+                _ if is_list => return Err(Invalid::new(shortened(&name), "must be a list")),
                 _ => return Err(Invalid::new(shortened(&name), "must be a string")),
             }
         }
@@ -171,7 +171,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// A JSON object with its members as they came, doubled ones included.
-struct JsonObject(Vec<(String, serde_json::Value)>);
+struct JsonObject(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for JsonObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -200,7 +200,7 @@ impl<'de> Deserialize<'de> for JsonObject {
 /// The client's credentials: HTTP Basic, or `client_id` and `client_secret` in the body; never both (RFC 6749 s2.3).
 pub(super) fn credentials(request: &HttpRequest, fields: &Fields) -> Result<Credentials, Refusal> {
     let in_body = fields.optional("client_secret");
-    if let Some(header) = request.headers().get(AUTHORIZATION) {
+    if let Some(header) = authorization(request)? {
         if in_body.is_some() {
             return Err(Invalid::new(
                 "client_secret",
@@ -233,11 +233,48 @@ fn basic(header: Option<&str>) -> Option<Credentials> {
 
 /// The bearer token of the `Authorization` header (RFC 6750 s2.1).
 pub(super) fn bearer(request: &HttpRequest) -> Result<Zeroizing<String>, Refusal> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+    let header = authorization(request)?.and_then(|header| header.to_str().ok());
     let token = header.and_then(|header| after_scheme(header, "bearer"));
     match token {
         Some(token) if !token.is_empty() && token.len() <= 8192 => Ok(Zeroizing::new(token.to_owned())),
         _ => Err(Refusal::InvalidToken),
+    }
+}
+
+/// One JSON value of a type of ours. What is wrong is named: the member, or the body; its content never.
+pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Invalid> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        if !error.inner().is_data() {
+            return Invalid::new("body", "is not JSON");
+        }
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
+        let quoted = message.split('`').nth(1).filter(|name| name.len() <= 40).map(str::to_owned);
+        match (quoted, path.as_str()) {
+            (Some(name), _) if message.starts_with("missing field") => Invalid::new(name, "is missing"),
+            (Some(name), _) if message.starts_with("unknown field") => {
+                Invalid::new(name, "is not known here")
+            }
+            (Some(name), _) if message.starts_with("duplicate field") => {
+                Invalid::new(name, "is given more than once")
+            }
+            (_, path) if path.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                Invalid::new(path.to_owned(), "is not of the type that it takes")
+            }
+            _ => Invalid::new("body", "must be a JSON object"),
+        }
+    })?;
+    reader.end().map_err(|_| Invalid::new("body", "has more than one JSON value"))?;
+    Ok(value)
+}
+
+/// The `Authorization` header, if there is one; of two nobody could say which counts.
+fn authorization(request: &HttpRequest) -> Result<Option<&HeaderValue>, Invalid> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    match (headers.next(), headers.next()) {
+        (first, None) => Ok(first),
+        (_, Some(_)) => Err(Invalid::new("authorization", "is given more than once")),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::factor::{FactorState, Summary};
 use crate::domain::id::FactorId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::error::Fault;
-use crate::http::extract::body;
+use crate::http::extract::{body, from_json};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
 
@@ -49,8 +49,7 @@ pub(super) async fn associate(
 
 fn parse_types(body: &[u8]) -> Result<(), Invalid> {
     let field = "authenticator_types";
-    let parsed: AssociateRequest =
-        serde_json::from_slice(body).map_err(|_| Invalid::new(field, "must be a JSON list: [\"otp\"]"))?;
+    let parsed: AssociateRequest = from_json(body)?;
     if parsed.authenticator_types == ["otp"] { Ok(()) } else { Err(Invalid::new(field, "must be [\"otp\"]")) }
 }
 

@@ -47,7 +47,12 @@ impl Answer {
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
         match style {
-            Style::OAuth => response.json(json!({ "error": self.code, "error_description": self.text })),
+            Style::OAuth => {
+                // RFC 6749 s5.2 takes no others; a caller's own field name may hold them.
+                let is_taken = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+                let text: String = self.text.chars().map(|c| if is_taken(&c) { c } else { '?' }).collect();
+                response.json(json!({ "error": self.code, "error_description": text }))
+            }
             Style::Problem => {
                 let mut document = json!({
                     "type": "about:blank",
@@ -137,7 +142,8 @@ fn broken(fault: &Fault) -> Answer {
 /// Answers that this server takes no more. Not a fault, so nothing is logged.
 pub(super) fn stopping(style: Style) -> HttpResponse {
     let text = "the server is stopping";
-    Answer::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text).render(style)
+    let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
+    Answer { retry_after_s: Some(RETRY_AFTER_FAULT_S), ..answer }.render(style)
 }
 
 /// The same for pages: the status, and the refusal's stable name. Logs a fault.

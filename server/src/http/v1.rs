@@ -15,6 +15,7 @@ use actix_web::web::{self, ServiceConfig, delete, post, put};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::context::Stop;
 use crate::app::manage::Needs;
 use crate::domain::refusal::{Invalid, Refusal};
-use crate::http::extract::{Unreadable, body};
+use crate::http::extract::{Unreadable, body, from_json};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::{Managing, State};
 use crate::http::{on, read};
@@ -31,7 +32,7 @@ use crate::http::{on, read};
 pub(super) fn operations(config: &mut ServiceConfig) {
     config
         .service(on("/v1/openapi.json", "GET, HEAD").route(read().to(openapi::document)))
-        .service(openapi::pages())
+        .service(on("/v1/docs/{file:.*}", "GET, HEAD").route(read().to(openapi::page)))
         .service(on("/v1/users", "GET, HEAD").route(read().to(users::list)))
         .service(
             on("/v1/users/{name}", "GET, HEAD, PUT, DELETE")
@@ -203,7 +204,7 @@ enum Last {
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "for the document")]
 enum Own {
-    /// `own_client`: an application does not remove, disable or disarm itself.
+    /// `own_client`: an application does not remove, disable or disarm itself; `already_exists`: the name belongs to the console.
     #[response(status = 409, content_type = "application/problem+json")]
     Own(#[to_schema] Problem),
 }
@@ -242,6 +243,9 @@ impl<T> Page<T> {
     }
 }
 
+const UNKNOWN_PARAMETER: Invalid =
+    Invalid::fixed("query", "has a parameter that this operation does not know");
+
 const BAD_CURSOR: Invalid = Invalid::fixed("cursor", "is not one of an earlier page");
 
 /// The parameters of a list: paging, and its own.
@@ -255,6 +259,9 @@ impl Query {
     /// Reads them; one that the operation does not know is refused, and so is a doubled one.
     fn read(manager: &Managing, known: &[&str]) -> Result<Self, Invalid> {
         let request = manager.request();
+        if percent_decode_str(request.query_string()).decode_utf8().is_err() {
+            return Err(Invalid::new("query", "is not UTF-8"));
+        }
         let mut query = Self { limit: 50, after: None, others: Vec::new() };
         let mut seen = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned() {
@@ -281,7 +288,7 @@ impl Query {
                     query.after = Some(text.ok_or(BAD_CURSOR)?);
                 }
                 other if known.contains(&other) => query.others.push((name.clone(), value)),
-                _ => return Err(Invalid::new("query", "has a parameter that this operation does not know")),
+                _ => return Err(UNKNOWN_PARAMETER),
             }
             seen.push(name);
         }
@@ -333,8 +340,24 @@ impl From<Invalid> for Stopped {
     }
 }
 
-/// Answers a manager: first who it is and what it may, then, in `operation`, what it sent. So whoever may not hears nothing else.
+/// Answers a manager: first who it is and what it may, then, in `operation`, what it sent. So whoever may not hears nothing else. For operations
+/// without parameters in the query.
 async fn managed(
+    call: Call,
+    needs: Needs,
+    operation: impl AsyncFnOnce(Managing) -> Result<HttpResponse, Stopped>,
+) -> HttpResponse {
+    listing(call, needs, async |manager| {
+        if !manager.request().query_string().is_empty() {
+            return Err(UNKNOWN_PARAMETER.into());
+        }
+        operation(manager).await
+    })
+    .await
+}
+
+/// The same for operations that read the query themselves: lists.
+async fn listing(
     (state, request): Call,
     needs: Needs,
     operation: impl AsyncFnOnce(Managing) -> Result<HttpResponse, Stopped>,
@@ -378,24 +401,5 @@ fn id<T: FromStr>(text: &str, what: &'static str) -> Result<T, Refusal> {
 /// Reads a JSON body; a member that is not known or not of its type is named, its content never.
 async fn json<T: DeserializeOwned>(payload: &mut web::Payload) -> Result<T, Stopped> {
     let bytes = body(payload).await.map_err(Stopped::Unread)?;
-    let mut reader = serde_json::Deserializer::from_slice(&bytes);
-    let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
-    let value = parsed.map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.inner().to_string();
-        let quoted = message.split('`').nth(1).filter(|name| name.len() <= 40).map(str::to_owned);
-        match (quoted, path.as_str()) {
-            (Some(name), _) if message.starts_with("missing field") => Invalid::new(name, "is missing"),
-            (Some(name), _) if message.starts_with("unknown field") => {
-                Invalid::new(name, "is not known here")
-            }
-            (Some(name), _) if message.starts_with("duplicate field") => {
-                Invalid::new(name, "is given more than once")
-            }
-            (_, "." | "") => Invalid::new("body", "must be a JSON object"),
-            (_, path) => Invalid::new(path.to_owned(), "is not of the type that it takes"),
-        }
-    })?;
-    reader.end().map_err(|_| Invalid::new("body", "has more than one JSON value"))?;
-    Ok(value)
+    Ok(from_json(&bytes)?)
 }

@@ -98,6 +98,15 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Says whether mails can be from there, with a mail server or before there is one.
+pub fn must_be_sender(mail_from: &str) -> Result<(), Invalid> {
+    sender(mail_from).map(|_| ())
+}
+
+fn sender(mail_from: &str) -> Result<Mailbox, Invalid> {
+    mail_from.parse().map_err(|_| Invalid::new("mail_from", "must be `address` or `Name <address>`"))
+}
+
 impl Transport {
     /// Reads the settings; nothing is connected yet.
     pub fn new(smtp_url: &Url, mail_from: &str, public_url: &str, trust: Trust<'_>) -> Result<Self, Invalid> {
@@ -126,9 +135,7 @@ impl Transport {
             let password = decoded(smtp_url.password().unwrap_or_default())?;
             Some(Credentials::new(decoded(smtp_url.username())?, password))
         };
-        let from = mail_from
-            .parse()
-            .map_err(|_| Invalid::new("mail_from", "must be `address` or `Name <address>`"))?;
+        let from = sender(mail_from)?;
         let public = Url::parse(public_url).map_err(|_| Invalid::new("public_url", "is not a URL"))?;
         let (hello, id_host) = match public.host() {
             Some(Host::Ipv4(address)) => (ClientId::Ipv4(address), format!("[{address}]")),

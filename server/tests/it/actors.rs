@@ -343,6 +343,11 @@ impl App {
         Reply::read(self.agent.get(format!("{}{path}", self.url)).call().unwrap())
     }
 
+    /// The status alone, of a page or a document.
+    pub fn status(&self, path: &str) -> u16 {
+        self.agent.get(format!("{}{path}", self.url)).call().unwrap().status().as_u16()
+    }
+
     pub fn head(&self, path: &str) -> Reply {
         Reply::read(self.agent.head(format!("{}{path}", self.url)).call().unwrap())
     }

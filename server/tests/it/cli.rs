@@ -25,6 +25,8 @@ tests![
     unknown_and_bad_settings_stop_the_start,
     plain_http_beyond_loopback_is_refused,
     secrets_are_hidden_in_the_settings,
+    what_cannot_be_printed_is_a_failure,
+    the_first_line_of_a_server_may_be_json,
     a_password_comes_by_standard_input,
 ];
 
@@ -307,7 +309,12 @@ fn every_refusal_is_one_line_that_names_the_field(on: Backend) {
     installation.run(&["user", "add", "alice"]);
     let enrol = |extra: &[&'static str]| [&["factor", "enrol", "alice"], extra].concat();
     let grant = "--grant";
-    let cases: [(Vec<&str>, &str); 9] = [
+    let long = "x".repeat(5000);
+    let cases: [(Vec<&str>, &str); 13] = [
+        (vec!["scope", "set", "users", "--by-grant"], "by_grant"),
+        (vec!["scope", "set", "read", "--description", "two\nlines"], "description"),
+        (vec!["scope", "set", "read", "--description", &long], "description"),
+        (vec!["user", "list", "--mail-from", "nowhere"], "mail_from"),
         (vec!["user", "add", ""], "username"),
         (vec!["user", "add", "a:b"], "username"),
         (vec!["user", "add", "bob", "--email", "x"], "email"),
@@ -519,4 +526,36 @@ fn a_password_comes_by_standard_input(on: Backend) {
         assert!(line.starts_with("countersign: password "), "{line}");
     }
     assert_eq!(installation.json(&["user", "list"]).as_array().unwrap().len(), 1);
+}
+
+/// The secret would be lost, and whoever asked for it would not know.
+fn what_cannot_be_printed_is_a_failure(on: Backend) {
+    let installation = Installation::new(on);
+    let mut command = installation.command(&["client", "add", "shop", "--grant", "password"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let line = crate::process::refusal(&output);
+    assert!(line.contains("could not be printed"), "{line}");
+    // A reader who has seen enough is none.
+    let mut child = installation.command(&["user", "list"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+fn the_first_line_of_a_server_may_be_json(on: Backend) {
+    let installation = Installation::new(on);
+    let mut child = installation
+        .command(&["serve", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut documents =
+        serde_json::Deserializer::from_reader(child.stdout.take().unwrap()).into_iter::<Value>();
+    let document = documents.next().unwrap().unwrap();
+    let (url, link) = (&document["listening_on"], &document["first_administrator"]);
+    assert!(url.as_str().unwrap().starts_with("http://127.0.0.1:"), "{document}");
+    assert!(link.as_str().unwrap().contains("/welcome/"), "{document}");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::app;
+use countersign::app::user::NewUser;
 use countersign::domain::client::Grant;
+use countersign::domain::user::{Role, UserName};
 use serde_json::json;
 
-use crate::actors::{App, form_urlencoded};
+use crate::actors::{App, ISSUER, form_urlencoded};
 use crate::{Backend, tests};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -34,6 +37,8 @@ tests![
     authorization_details_are_refused_rather_than_ignored,
     a_body_that_never_ends_is_given_up,
     head_is_get_without_the_body,
+    what_is_doubled_counts_neither_way,
+    errors_hold_what_oauth_allows,
 ];
 
 fn malformed_codes_are_refused_by_name(on: Backend) {
@@ -203,7 +208,18 @@ fn names_that_no_database_takes_are_refused(on: Backend) {
     let app = App::start(on);
     let client = app.client();
     let long = "x".repeat(200);
-    for bad in ["a\0b", "\0", "a\u{1b}[2Jb", " alice", "al:ice", "\u{202e}alice", long.as_str()] {
+    for bad in [
+        "a\0b",
+        "\0",
+        "a\u{1b}[2Jb",
+        " alice",
+        "al:ice",
+        "\u{202e}alice",
+        "al\u{34f}ice",
+        "alice\u{fe0f}",
+        "alice\u{e0041}",
+        long.as_str(),
+    ] {
         for fields in [
             [("grant_type", Grant::Otp.as_str()), ("username", bad), ("otp", "123456")],
             [("grant_type", "password"), ("username", bad), ("password", "x")],
@@ -263,7 +279,7 @@ fn unknown_user_and_wrong_code_look_the_same(on: Backend) {
     app.user("bob");
     app.user("carol");
     let (phone, client) = (app.phone("alice"), app.client());
-    app.enrol("carol", countersign::app::factor::NewFactor::default());
+    app.enrol("carol", app::factor::NewFactor::default());
     client.otp("alice", &phone.code()).access_token();
     let shown = |reply: crate::actors::Reply| {
         let mut headers = reply.headers;
@@ -359,7 +375,8 @@ fn associate_takes_otp_only(on: Backend) {
     ] {
         let reply = app.post("/mfa/associate", &[JSON, ("authorization", &bearer)], bad.as_bytes());
         reply.must_be_problem(400, "invalid_request");
-        assert!(reply.text("detail").starts_with("authenticator_types "), "{reply:?}");
+        let field = if matches!(bad, "" | "[]") { "body " } else { "authenticator_types" };
+        assert!(reply.text("detail").starts_with(field), "{reply:?}");
     }
     assert_eq!(app.get_as("/mfa/authenticators", bearer.strip_prefix("Bearer ").unwrap()).body, json!([]));
 }
@@ -385,8 +402,60 @@ fn a_body_that_never_ends_is_given_up(on: Backend) {
 
 fn head_is_get_without_the_body(on: Backend) {
     let app = App::start(on);
-    for path in ["/healthz", "/readyz", "/.well-known/jwks.json"] {
+    for path in
+        ["/healthz", "/readyz", "/.well-known/jwks.json", "/metrics", "/login", "/v1/docs/", "/favicon.ico"]
+    {
         let reply = app.head(path);
         assert_eq!((reply.status, reply.body), (200, serde_json::Value::Null), "{path}");
     }
+    for path in ["/", "/console", "/console/users", "/welcome/nothing", "/v1/docs/nothing"] {
+        let (head, get) = (app.head(path).status, app.status(path));
+        assert_eq!(head, get, "{path}");
+    }
+    // A mail scanner looks, and the link is still good.
+    let link = app.operate(|service, conn, at| {
+        let name = UserName::parse("alice").unwrap();
+        let new = NewUser { name, email: None, role: Role::User, password: None };
+        Ok(app::user::add_invited(service, conn, at, new)?.1)
+    });
+    let path = link.unwrap().url.strip_prefix(ISSUER).unwrap().to_owned();
+    assert_eq!((app.head(&path).status, app.head(&path).status, app.status(&path)), (200, 200, 200));
+    app.call("POST", "/v1/docs/", &[], &json!({})).must_be_problem(405, "method_not_allowed");
+}
+
+fn what_is_doubled_counts_neither_way(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    let basic = |secret: &str| format!("Basic {}", STANDARD.encode(format!("{}:{secret}", client.id)));
+    let (good, bad) = (basic(&client.secret), basic("wrong"));
+    for headers in [[&good, &bad], [&bad, &good], [&good, &good]] {
+        let [first, second] = headers.map(|header| ("authorization", header.as_str()));
+        let reply = app.post("/oauth/introspect", &[FORM, first, second], b"token=x");
+        reply.must_be(400, "invalid_request");
+        let reply = app.call("GET", "/mfa/authenticators", &[first, second], &json!(null));
+        reply.must_be_problem(400, "invalid_request");
+    }
+    // Within a list as outside of it.
+    let body = json!({
+        "grant_type": Grant::Otp.as_str(), "username": "alice", "otp": "123456",
+        "client_id": client.id, "client_secret": client.secret, "authorization_details": "DETAILS",
+    });
+    for (details, error) in [
+        (
+            r#"[{"type":"document","actions":["delete"],"actions":["comment"]}]"#,
+            "invalid_authorization_details",
+        ),
+        (r#"{"type":"document"}"#, "invalid_request"),
+    ] {
+        let body = body.to_string().replace("\"DETAILS\"", details);
+        app.post("/oauth/token", &[JSON], body.as_bytes()).must_be(400, error);
+    }
+}
+
+/// RFC 6749 s5.2: neither quotation marks nor backslashes, and ASCII.
+fn errors_hold_what_oauth_allows(on: Backend) {
+    let app = App::start(on);
+    let reply = app.post("/oauth/token", &[FORM], "a\"\\ä=1&a\"\\ä=2".as_bytes());
+    reply.must_be(400, "invalid_request");
+    assert_eq!(reply.text("error_description"), "a??? is given more than once");
 }

@@ -10,6 +10,8 @@ tests![
     users_are_put_shown_and_removed,
     pages_show_everybody_once_while_others_come,
     bad_input_names_the_field_and_changes_nothing,
+    a_parameter_that_is_not_known_is_refused_everywhere,
+    a_refused_enrolment_leaves_the_pending_factor,
     factors_are_enrolled_listed_and_reset,
     sessions_are_listed_and_ended,
     clients_are_put_shown_disabled_and_removed,
@@ -195,6 +197,37 @@ fn bad_input_names_the_field_and_changes_nothing(on: Backend) {
     let huge = json!({ "email": "x".repeat(70_000) });
     call(&app, "PUT", "/v1/users/alice", &token, &huge).must_be_problem(413, "invalid_request");
     assert_eq!(call(&app, "GET", "/v1/audit", &token, &Value::Null).body, before);
+}
+
+fn a_parameter_that_is_not_known_is_refused_everywhere(on: Backend) {
+    let app = App::start(on);
+    app.user("somebody");
+    let token = manager(&app, "console", ALL);
+    for operation in openapi::operations(&app) {
+        let path = format!("{}?nope=1", operation.path);
+        let reply = call(&app, &operation.method, &path, &token, &json!({}));
+        reply.must_be_problem(400, "invalid_request");
+        assert!(reply.text("detail").starts_with("query "), "{path}: {reply:?}");
+    }
+    call(&app, "GET", "/v1/users?name=%ff", &token, &Value::Null).must_be_problem(400, "invalid_request");
+    must(200, &call(&app, "GET", "/v1/users/somebody", &token, &Value::Null));
+}
+
+fn a_refused_enrolment_leaves_the_pending_factor(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let token = manager(&app, "console", ALL);
+    let enrol = |body: Value| call(&app, "POST", "/v1/users/alice/factors", &token, &body);
+    must(201, &enrol(json!({ "kind": "totp" })));
+    let factors = || call(&app, "GET", "/v1/users/alice/factors", &token, &Value::Null).body["items"].clone();
+    let before = factors();
+    assert_eq!(before[0]["state"], "pending");
+    for counter in [u64::MAX, i64::MAX as u64] {
+        let refused = enrol(json!({ "kind": "hotp", "counter": counter }));
+        refused.must_be_problem(400, "invalid_request");
+        assert!(refused.text("detail").starts_with("counter "), "{refused:?}");
+        assert_eq!(factors(), before);
+    }
 }
 
 fn factors_are_enrolled_listed_and_reset(on: Backend) {

@@ -177,6 +177,13 @@ fn the_document_names_every_path_and_method(on: Backend) {
                 assert!(reply.header("allow").is_some());
             }
         }
+        for (method, operation) in methods.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                // OpenAPI 3.1 s4.8.17 wants one.
+                let description = response["description"].as_str().unwrap_or_default();
+                assert!(!description.is_empty(), "{method} {pattern} {status}");
+            }
+        }
         // HEAD is GET without the body.
         let status = if methods.get("get").is_some() { 401 } else { 405 };
         assert_eq!(app.head(&filled(pattern)).status, status, "{pattern}");

@@ -471,7 +471,7 @@ fn what_is_malformed_is_refused_with_its_field(on: Backend) {
     let proof = good["proof"].as_str().unwrap();
     for (body, field) in [
         (json!([]), "body"),
-        (json!({}), "body"),
+        (json!({}), "factor"),
         (but("factor", json!("nonsense")), "factor"),
         (but("factor", json!(upper)), "factor"),
         (but("factor", json!(handset.factor.replace('-', ""))), "factor"),
@@ -493,7 +493,7 @@ fn what_is_malformed_is_refused_with_its_field(on: Backend) {
     }
     let claim = handset.status_claim();
     for (body, field) in [
-        (json!({ "unix_seconds": handset.now() }), "body"),
+        (json!({ "unix_seconds": handset.now() }), "factors"),
         (json!({ "unix_seconds": handset.now(), "factors": {} }), "factors"),
         (json!({ "unix_seconds": handset.now(), "factors": [claim, 7] }), "factors[1]"),
         (

@@ -13,6 +13,7 @@ use crate::{Backend, tests};
 
 tests![
     every_operation_is_refused_to_everybody_it_is_not_for,
+    the_scope_of_the_own_factors_reaches_nobody_elses,
     strangers_hear_nothing_about_what_they_sent,
     a_client_cannot_reach_further_through_clients_or_users,
     an_application_does_not_remove_disable_or_disarm_itself,
@@ -84,6 +85,23 @@ fn every_operation_is_refused_to_everybody_it_is_not_for(on: Backend) {
         }
     }
     assert_eq!(crate::actors::count_rows(&app.place, "user"), before);
+}
+
+fn the_scope_of_the_own_factors_reaches_nobody_elses(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    app.phone("alice");
+    for (name, role) in [("ada", Role::Admin), ("hel", Role::Helpdesk), ("aud", Role::Auditor)] {
+        let (phone, _) = staff(&app, name, role);
+        let client =
+            app.client_with(ClientSpec { name: unused_name(), ..ClientSpec::with_scopes("factors") });
+        app.next_step();
+        let token = client.otp(name, &phone.code()).access_token();
+        for (method, path) in [("GET", "/v1/users/alice/factors"), ("POST", "/v1/users/alice/unlock")] {
+            call(&app, method, path, &token, &Value::Null).must_be_problem(403, "insufficient_scope");
+        }
+        assert_eq!(app.get_as("/mfa/authenticators", &token).status, 200, "the own ones");
+    }
 }
 
 /// A body that each operation takes.

@@ -238,6 +238,11 @@ fn a_login_ends_when_it_is_idle_and_when_it_is_old(on: Backend) {
     app.pass(1);
     assert!(!client.is_active(&last.access_token()));
     client.refresh(&refresh_token(&last)).must_be(400, "invalid_grant");
+
+    // No token that lives no second.
+    let login = client.otp("alice", &phone.code());
+    app.clock.advance(8_999_500 - 3_500_000);
+    client.refresh(&refresh_token(&login)).must_be(400, "invalid_grant");
 }
 
 fn a_refresh_token_is_no_access_token_and_no_other_way_round(on: Backend) {

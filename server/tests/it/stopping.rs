@@ -82,6 +82,7 @@ fn a_server_that_stops_is_not_ready_and_serves_on(on: Backend) {
 
     server.tell_to_stop();
     soon(|| (server.get("/readyz") == 503).then_some(()));
+    assert!(Kept::new(&server).get("/readyz").contains("retry-after: 2"));
     assert_eq!(server.get("/healthz"), 200);
     // New callers are served; those who keep a connection are asked to come back by another one, to wherever the balancer leads.
     assert_eq!(server.otp(&story.client, "alice", &story.code(0)).0, 200);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
-use actix_web::web::{self, Bytes, ServiceConfig, get};
+use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
@@ -23,8 +23,8 @@ use crate::domain::refusal::Refusal;
 use crate::error::Fault;
 use crate::http::console::frame::Frame;
 use crate::http::console::{Visit, parameter, render, see_other};
-use crate::http::on;
 use crate::http::state::State;
+use crate::http::{on, read};
 
 const AUDIT: &str = "/console/audit";
 
@@ -37,9 +37,9 @@ const EXPORT_ROWS: i64 = 1000;
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on(AUDIT, "GET").route(get().to(list)))
-        .service(on("/console/audit/export", "GET").route(get().to(export)))
-        .service(on("/console/audit/{seq}", "GET").route(get().to(show)));
+        .service(on(AUDIT, "GET, HEAD").route(read().to(list)))
+        .service(on("/console/audit/export", "GET, HEAD").route(read().to(export)))
+        .service(on("/console/audit/{seq}", "GET, HEAD").route(read().to(show)));
 }
 
 /// What was asked for, as typed.

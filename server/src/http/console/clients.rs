@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::web::{self, ServiceConfig, post};
 use askama::Template;
 use zeroize::Zeroizing;
 
@@ -22,8 +22,8 @@ use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
 use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
 use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
-use crate::http::on;
 use crate::http::problem::outcome;
+use crate::http::{on, read};
 
 const CLIENTS: &str = "/console/clients";
 
@@ -33,26 +33,28 @@ const ROWS: i64 = 50;
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on(CLIENTS, "GET, POST").route(get().to(list)).route(post().to(add)))
-        .service(on("/console/clients/new", "GET").route(get().to(show_new)))
-        .service(on("/console/clients/{id}", "GET").route(get().to(show)))
+        .service(on(CLIENTS, "GET, HEAD, POST").route(read().to(list)).route(post().to(add)))
+        .service(on("/console/clients/new", "GET, HEAD").route(read().to(show_new)))
+        .service(on("/console/clients/{id}", "GET, HEAD").route(read().to(show)))
         .service(
-            on("/console/clients/{id}/edit", "GET, POST").route(get().to(show_edit)).route(post().to(edit)),
+            on("/console/clients/{id}/edit", "GET, HEAD, POST")
+                .route(read().to(show_edit))
+                .route(post().to(edit)),
         )
         .service(on("/console/clients/{id}/enable", "POST").route(post().to(enable)))
         .service(
-            on("/console/clients/{id}/disable", "GET, POST")
-                .route(get().to(show_disable))
+            on("/console/clients/{id}/disable", "GET, HEAD, POST")
+                .route(read().to(show_disable))
                 .route(post().to(disable)),
         )
         .service(
-            on("/console/clients/{id}/secret", "GET, POST")
-                .route(get().to(show_renew))
+            on("/console/clients/{id}/secret", "GET, HEAD, POST")
+                .route(read().to(show_renew))
                 .route(post().to(renew)),
         )
         .service(
-            on("/console/clients/{id}/remove", "GET, POST")
-                .route(get().to(show_remove))
+            on("/console/clients/{id}/remove", "GET, HEAD, POST")
+                .route(read().to(show_remove))
                 .route(post().to(remove)),
         );
 }

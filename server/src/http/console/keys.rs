@@ -1,7 +1,7 @@
 //! `/console/keys`: the keys that sign tokens; the next one takes over on schedule, by hand, or in an emergency.
 
 use actix_web::HttpResponse;
-use actix_web::web::{ServiceConfig, get, post};
+use actix_web::web::{ServiceConfig, post};
 use askama::Template;
 
 use crate::app;
@@ -15,8 +15,8 @@ use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
 use crate::http::console::{Posted, Visit, parameter, render, see_other};
-use crate::http::on;
 use crate::http::problem::outcome;
+use crate::http::{on, read};
 
 const KEYS: &str = "/console/keys";
 
@@ -25,9 +25,9 @@ const REVOKE: &str = "/console/keys/revoke";
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on(KEYS, "GET").route(get().to(show)))
+        .service(on(KEYS, "GET, HEAD").route(read().to(show)))
         .service(on("/console/keys/rotate", "POST").route(post().to(rotate)))
-        .service(on(REVOKE, "GET, POST").route(get().to(show_revoke)).route(post().to(revoke)));
+        .service(on(REVOKE, "GET, HEAD, POST").route(read().to(show_revoke)).route(post().to(revoke)));
 }
 
 /// All keys.

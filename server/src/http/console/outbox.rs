@@ -1,7 +1,7 @@
 //! `/console/outbox`: mails on their way. What they say is never shown: it may be an invitation's link.
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::web::{self, ServiceConfig, post};
 use askama::Template;
 
 use crate::app;
@@ -11,7 +11,7 @@ use crate::domain::notice::{MailState, MailSummary};
 use crate::domain::refusal::Refusal;
 use crate::http::console::frame::Frame;
 use crate::http::console::{Posted, Visit, parameter};
-use crate::http::on;
+use crate::http::{on, read};
 
 const OUTBOX: &str = "/console/outbox";
 
@@ -21,7 +21,7 @@ const ROWS: i64 = 50;
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on(OUTBOX, "GET").route(get().to(show)))
+        .service(on(OUTBOX, "GET, HEAD").route(read().to(show)))
         .service(on("/console/outbox/retry", "POST").route(post().to(retry_all)))
         .service(on("/console/outbox/{id}/retry", "POST").route(post().to(retry)));
 }

@@ -1,7 +1,7 @@
 //! `/console/overview`: numbers at a glance, and two charts that are drawn here.
 
 use actix_web::HttpResponse;
-use actix_web::web::{ServiceConfig, get};
+use actix_web::web::ServiceConfig;
 use askama::Template;
 
 use crate::app;
@@ -10,7 +10,7 @@ use crate::app::overview::Overview;
 use crate::domain::figures::{Day, Factors, Tally};
 use crate::http::console::Visit;
 use crate::http::console::frame::Frame;
-use crate::http::on;
+use crate::http::{on, read};
 
 /// The charts' sizes, in units of the picture. On a phone one is about a pixel.
 const WIDTH: i64 = 360;
@@ -21,7 +21,7 @@ const ROW_HEIGHT: i64 = 40;
 
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
-    config.service(on("/console/overview", "GET").route(get().to(show)));
+    config.service(on("/console/overview", "GET, HEAD").route(read().to(show)));
 }
 
 /// Numbers and charts.

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{ServiceConfig, get, post};
+use actix_web::web::{ServiceConfig, post};
 use askama::Template;
 
 use crate::app;
@@ -16,8 +16,8 @@ use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
 use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
 use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
-use crate::http::on;
 use crate::http::problem::outcome;
+use crate::http::{on, read};
 
 const SCOPES: &str = "/console/scopes";
 
@@ -29,9 +29,9 @@ const REMOVE: &str = "/console/scopes/remove";
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on(SCOPES, "GET, POST").route(get().to(list)).route(post().to(put)))
-        .service(on("/console/scopes/rule", "GET").route(get().to(show)))
-        .service(on(REMOVE, "GET, POST").route(get().to(show_remove)).route(post().to(remove)));
+        .service(on(SCOPES, "GET, HEAD, POST").route(read().to(list)).route(post().to(put)))
+        .service(on("/console/scopes/rule", "GET, HEAD").route(read().to(show)))
+        .service(on(REMOVE, "GET, HEAD, POST").route(read().to(show_remove)).route(post().to(remove)));
 }
 
 /// All scopes with rules.

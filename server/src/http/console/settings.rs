@@ -1,18 +1,18 @@
 //! `/console/settings`: what this server runs with, and who said so. Nothing is changed here.
 
 use actix_web::HttpResponse;
-use actix_web::web::{ServiceConfig, get};
+use actix_web::web::ServiceConfig;
 use askama::Template;
 
 use crate::app::manage::Needs;
 use crate::http::console::Visit;
 use crate::http::console::frame::Frame;
-use crate::http::on;
+use crate::http::{on, read};
 use crate::settings::Shown;
 
 /// The pages of this file.
 pub(super) fn pages(config: &mut ServiceConfig) {
-    config.service(on("/console/settings", "GET").route(get().to(show)));
+    config.service(on("/console/settings", "GET, HEAD").route(read().to(show)));
 }
 
 /// All settings.

@@ -5,7 +5,7 @@ mod deeds;
 mod import;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::web::{self, ServiceConfig, post};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
@@ -23,8 +23,8 @@ use crate::domain::user::{Role, User, UserName, UserState, parse_email};
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::why;
 use crate::http::console::{Form, Posted, Visit, leads_to, parameter, render, see_other};
-use crate::http::on;
 use crate::http::problem::outcome;
+use crate::http::{on, read};
 
 /// Looking.
 const LOOK: Needs = Needs::scope("users:read");
@@ -38,35 +38,35 @@ const HELP: Needs = Needs::help("factors");
 /// Every page and form of it.
 pub(super) fn pages(config: &mut ServiceConfig) {
     config
-        .service(on("/console/users", "GET").route(get().to(list)))
-        .service(on("/console/users/add", "GET, POST").route(get().to(show_add)).route(post().to(add)))
+        .service(on("/console/users", "GET, HEAD").route(read().to(list)))
+        .service(on("/console/users/add", "GET, HEAD, POST").route(read().to(show_add)).route(post().to(add)))
         .service(
-            on("/console/users/import", "GET, POST")
-                .route(get().to(import::show))
+            on("/console/users/import", "GET, HEAD, POST")
+                .route(read().to(import::show))
                 .route(post().to(import::preview)),
         )
         .service(
-            on("/console/users/import/apply", "GET, POST")
+            on("/console/users/import/apply", "GET, HEAD, POST")
                 .route(leads_to("/console/users/import"))
                 .route(post().to(import::apply)),
         )
-        .service(on("/console/users/{id}", "GET").route(get().to(show)))
+        .service(on("/console/users/{id}", "GET, HEAD").route(read().to(show)))
         .service(on("/console/users/{id}/unlock", "POST").route(post().to(deeds::unlock)))
         .service(
-            on("/console/users/{id}/invite", "GET, POST")
-                .route(get().to(deeds::show_invited))
+            on("/console/users/{id}/invite", "GET, HEAD, POST")
+                .route(read().to(deeds::show_invited))
                 .route(post().to(deeds::invite)),
         )
         .service(on("/console/users/{id}/email", "POST").route(post().to(deeds::email)))
         .service(
-            on("/console/users/{id}/{deed}", "GET, POST")
-                .route(get().to(deeds::ask))
+            on("/console/users/{id}/{deed}", "GET, HEAD, POST")
+                .route(read().to(deeds::ask))
                 .route(post().to(deeds::act)),
         )
-        .service(on("/console/approvals", "GET").route(get().to(approvals::list)))
+        .service(on("/console/approvals", "GET, HEAD").route(read().to(approvals::list)))
         .service(
-            on("/console/approvals/{id}/approve", "GET, POST")
-                .route(get().to(approvals::ask))
+            on("/console/approvals/{id}/approve", "GET, HEAD, POST")
+                .route(read().to(approvals::ask))
                 .route(post().to(approvals::approve)),
         )
         .service(on("/console/approvals/{id}/decline", "POST").route(post().to(approvals::decline)));

@@ -28,7 +28,7 @@ use crate::domain::id::FactorId;
 use crate::domain::phone::{MAX_ASKED, Standing};
 use crate::domain::refusal::Invalid;
 use crate::domain::time::Timestamp;
-use crate::http::extract::body;
+use crate::http::extract::{body, from_json};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
 use crate::http::{on, read};
@@ -193,15 +193,7 @@ fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &[u8]) -> Result<T, I
     if !request.content_type().eq_ignore_ascii_case("application/json") {
         return Err(Invalid::new(CONTENT_TYPE.as_str(), "must be application/json"));
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    // The path names a field; the parser's own words may repeat the input.
-    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { "body".to_owned() } else { path };
-        Invalid::new(field, "is missing, given twice, or not what it must be")
-    })?;
-    json.end().map_err(|_| Invalid::new("body", "has something behind it"))?;
-    Ok(read)
+    from_json(body)
 }
 
 /// A factor's id in its one form, and 32 bytes.

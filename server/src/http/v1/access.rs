@@ -15,12 +15,12 @@ use crate::domain::scope::parse_scope;
 use crate::domain::time::Timestamp;
 use crate::domain::user::UserName;
 use crate::http::v1::{
-    BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, created, id, json, managed, no_content,
-    ok, plain,
+    BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, created, id, json, listing, managed,
+    no_content, ok, plain,
 };
 
 /// How a scope tightens the policy of the client that asks for it. What is left out does not.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"description": "The closed stacks", "by_grant": true}))]
 pub(super) struct RuleBody {
@@ -53,8 +53,20 @@ pub(super) struct ScopeView {
     /// The scope.
     #[schema(example = "stacks")]
     scope: String,
-    #[serde(flatten)]
-    rule: RuleBody,
+    /// What it allows, for people.
+    description: String,
+    /// Only in tokens for this audience.
+    audience: Option<String>,
+    /// Tokens with it live no longer, in seconds.
+    token_ttl: Option<i64>,
+    /// Only for logins that are no older, in seconds.
+    max_age: Option<i64>,
+    /// Only for logins of this class or a stronger one.
+    acr: Option<String>,
+    /// Tokens with it are spent by their first introspection.
+    one_use: bool,
+    /// Only for users who hold a grant of it.
+    by_grant: bool,
 }
 
 impl RuleBody {
@@ -81,15 +93,13 @@ fn scope_view(rule: &ScopeRule) -> ScopeView {
     let rule = rule.clone();
     ScopeView {
         scope: rule.name,
-        rule: RuleBody {
-            description: rule.description,
-            audience: rule.audience,
-            token_ttl: rule.token_ttl_s,
-            max_age: rule.max_age_s,
-            acr: rule.acr,
-            one_use: rule.one_use,
-            by_grant: rule.by_grant,
-        },
+        description: rule.description,
+        audience: rule.audience,
+        token_ttl: rule.token_ttl_s,
+        max_age: rule.max_age_s,
+        acr: rule.acr,
+        one_use: rule.one_use,
+        by_grant: rule.by_grant,
     }
 }
 
@@ -97,7 +107,7 @@ fn scope_view(rule: &ScopeRule) -> ScopeView {
 #[utoipa::path(get, path = "/v1/scopes", tag = "access", operation_id = "listScopes", params(Paging),
     responses((status = 200, body = Page<ScopeView>), Refused, BadInput), security(("management" = ["clients:read"])))]
 pub(super) async fn scopes(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("clients:read"), async |manager| {
+    listing(call, Needs::scope("clients:read"), async |manager| {
         let query = Query::read(&manager, &[])?;
         let (after, rows) = (query.after(String::new())?, query.rows());
         let rules = manager.run(move |_, conn, _| app::access::scope_page(conn, &after, rows)).await?;
@@ -150,7 +160,7 @@ pub(super) struct NameView {
 #[utoipa::path(get, path = "/v1/groups", tag = "access", operation_id = "listGroups", params(Paging),
     responses((status = 200, body = Page<NameView>), Refused, BadInput), security(("management" = ["users:read"])))]
 pub(super) async fn groups(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("users:read"), async |manager| {
+    listing(call, Needs::scope("users:read"), async |manager| {
         let query = Query::read(&manager, &[])?;
         let (after, rows) = (query.after(String::new())?, query.rows());
         let names = manager.run(move |_, conn, _| app::access::group_page(conn, &after, rows)).await?;
@@ -189,7 +199,7 @@ pub(super) async fn show_group(call: Call, path: web::Path<String>) -> HttpRespo
     responses((status = 200, body = Page<NameView>), Refused, BadInput, Missing),
     security(("management" = ["users:read"])))]
 pub(super) async fn members(call: Call, path: web::Path<String>) -> HttpResponse {
-    managed(call, Needs::scope("users:read"), async |manager| {
+    listing(call, Needs::scope("users:read"), async |manager| {
         let name = plain(&path)?;
         let query = Query::read(&manager, &[])?;
         let (after, rows) = (query.after(String::new())?, query.rows());
@@ -394,7 +404,7 @@ impl From<&Summary> for GrantView {
     responses((status = 200, body = Page<GrantView>), Refused, BadInput, Missing),
     security(("management" = ["users:read"])))]
 pub(super) async fn grants(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("users:read"), async |manager| {
+    listing(call, Needs::scope("users:read"), async |manager| {
         let query = Query::read(&manager, &["user", "group"])?;
         let of = match (query.get("user"), query.get("group")) {
             (Some(_), Some(_)) => return Err(Invalid::new("group", "does not go with user").into()),
@@ -466,7 +476,7 @@ pub(super) async fn take(call: Call, mut payload: web::Payload) -> HttpResponse 
 
 /// Takes one grant back.
 #[utoipa::path(delete, path = "/v1/grants/{id}", tag = "access", operation_id = "endGrant",
-    params(("id" = String, Path)), responses((status = 204), Refused, Missing), security(("management" = ["users"])))]
+    params(("id" = String, Path)), responses((status = 204), Refused, BadInput, Missing), security(("management" = ["users"])))]
 pub(super) async fn end(call: Call, path: web::Path<String>) -> HttpResponse {
     managed(call, Needs::scope("users"), async |manager| {
         let grant: GrantId = id(&path, "grant")?;

@@ -15,8 +15,8 @@ use crate::domain::client::{
 use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
 use crate::http::v1::{
-    BadBody, BadInput, Call, Missing, Own, Page, Paging, Query, Refused, created, json, managed, no_content,
-    ok, plain,
+    BadBody, BadInput, Call, Missing, Own, Page, Paging, Query, Refused, created, json, listing, managed,
+    no_content, ok, plain,
 };
 
 /// A client.
@@ -167,7 +167,7 @@ impl ClientBody {
 #[utoipa::path(get, path = "/v1/clients", tag = "clients", operation_id = "listClients", params(Paging),
     responses((status = 200, body = Page<ClientView>), Refused, BadInput), security(("management" = ["clients:read"])))]
 pub(super) async fn list(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("clients:read"), async |manager| {
+    listing(call, Needs::scope("clients:read"), async |manager| {
         let query = Query::read(&manager, &[])?;
         let (after, rows) = (query.after.clone(), query.rows());
         let clients = manager.run(move |_, conn, _| app::client::page(conn, after.as_deref(), rows)).await?;

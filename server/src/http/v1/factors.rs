@@ -15,7 +15,7 @@ use crate::domain::refusal::Invalid;
 use crate::domain::user::UserName;
 use crate::http::v1::{
     BadBody, BadCode, BadInput, Call, Missing, Page, Paging, Problem, Query, Refused, created, id, json,
-    managed, no_content, ok,
+    listing, managed, no_content, ok,
 };
 
 /// A factor without its secret.
@@ -58,7 +58,7 @@ impl From<&Summary> for FactorView {
     responses((status = 200, body = Page<FactorView>), Refused, BadInput, Missing),
     security(("management" = ["factors:read"])))]
 pub(super) async fn list(call: Call, path: web::Path<String>) -> HttpResponse {
-    managed(call, Needs::scope("factors:read"), async |manager| {
+    listing(call, Needs::scope("factors:read"), async |manager| {
         let name = UserName::parse(&path)?;
         let query = Query::read(&manager, &[])?;
         let after: FactorId = query.after(FactorId::FIRST)?;

@@ -1,9 +1,18 @@
 //! The description of the management API, and its pages for people.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
+
+use crate::error::Fault;
+use crate::http::problem::{Style, answer, not_found};
 
 use super::{Problem, access, clients, factors, sessions, system, users};
 
@@ -47,12 +56,29 @@ impl Modify for Management {
             ("factors:read", "list factors"),
             ("clients", "clients, scopes and signing keys"),
             ("clients:read", "look at them"),
-            ("audit:read", "the audit log"),
+            ("audit", "the audit log"),
+            ("audit:read", "look at it"),
         ];
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    let status = status.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
+                    let word = status.and_then(|status| status.canonical_reason()).unwrap_or_default();
+                    word.clone_into(&mut response.description);
+                }
+            }
+        }
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("management", SecurityScheme::OAuth2(OAuth2::new([flow])));
     }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, .. } = item;
+    [get, put, post, delete].into_iter().flatten()
 }
 
 /// `GET /v1/openapi.json`.
@@ -61,6 +87,13 @@ pub(super) async fn document() -> HttpResponse {
 }
 
 /// `GET /v1/docs/`: Swagger UI, from this program alone.
-pub(super) fn pages() -> SwaggerUi {
-    SwaggerUi::new("/v1/docs/{_:.*}").config(Config::from("/v1/openapi.json"))
+pub(super) async fn page(file: Path<String>) -> HttpResponse {
+    match utoipa_swagger_ui::serve(&file, Arc::new(Config::from("/v1/openapi.json"))) {
+        Ok(Some(file)) => HttpResponse::Ok().content_type(file.content_type).body(file.bytes.into_owned()),
+        Ok(None) => not_found().await,
+        Err(error) => {
+            let why = Fault::while_("showing a page of the documentation")(error.to_string());
+            answer(why, Style::Problem)
+        }
+    }
 }

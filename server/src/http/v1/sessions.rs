@@ -9,7 +9,9 @@ use crate::app::manage::Needs;
 use crate::domain::id::SessionId;
 use crate::domain::token::SessionSummary;
 use crate::domain::user::UserName;
-use crate::http::v1::{BadInput, Call, Missing, Page, Paging, Query, Refused, id, managed, no_content, ok};
+use crate::http::v1::{
+    BadInput, Call, Missing, Page, Paging, Query, Refused, id, listing, managed, no_content, ok,
+};
 
 /// A live session.
 #[derive(Serialize, ToSchema)]
@@ -55,7 +57,7 @@ impl From<&SessionSummary> for SessionView {
     responses((status = 200, body = Page<SessionView>), Refused, BadInput, Missing),
     security(("management" = ["users:read"])))]
 pub(super) async fn list(call: Call, path: web::Path<String>) -> HttpResponse {
-    managed(call, Needs::scope("users:read"), async |manager| {
+    listing(call, Needs::scope("users:read"), async |manager| {
         let name = UserName::parse(&path)?;
         let query = Query::read(&manager, &[])?;
         let (before, rows) = (query.after(SessionId::LAST)?, query.rows());

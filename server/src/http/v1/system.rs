@@ -13,7 +13,7 @@ use crate::domain::refusal::Invalid;
 use crate::domain::time::Timestamp;
 use crate::domain::token::SigningAlgorithm;
 use crate::http::v1::{
-    BAD_CURSOR, BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, json, managed, ok,
+    BAD_CURSOR, BadBody, BadInput, Call, Missing, Page, Paging, Query, Refused, json, listing, managed, ok,
 };
 
 /// A signing key, without its private half.
@@ -41,7 +41,7 @@ pub(super) struct KeyView {
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(Paging),
     responses((status = 200, body = Page<KeyView>), Refused, BadInput), security(("management" = ["clients:read"])))]
 pub(super) async fn keys(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("clients:read"), async |manager| {
+    listing(call, Needs::scope("clients:read"), async |manager| {
         let query = Query::read(&manager, &[])?;
         // Keys that were made at the same moment stand in the order of their names.
         let (made_at, kid) = match &query.after {
@@ -196,7 +196,7 @@ impl From<&Entry> for EntryView {
         ("subject" = Option<String>, Query, description = "Only this subject, as `user:ID`")),
     responses((status = 200, body = Page<EntryView>), Refused, BadInput), security(("management" = ["audit:read"])))]
 pub(super) async fn audit(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("audit:read"), async |manager| {
+    listing(call, Needs::scope("audit:read"), async |manager| {
         let query = Query::read(&manager, &["action", "subject"])?;
         let (before, rows) = (query.after(i64::MAX)?, query.rows());
         let filter = Filter {

@@ -14,8 +14,8 @@ use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, parse_email};
 use crate::http::v1::{
-    BadBody, BadInput, Call, Last, Missing, Page, Paging, Query, Refused, created, json, managed, no_content,
-    ok,
+    BadBody, BadInput, Call, Last, Missing, Page, Paging, Query, Refused, created, json, listing, managed,
+    no_content, ok,
 };
 
 /// A user.
@@ -93,7 +93,7 @@ pub(super) struct UserBody {
     params(Paging, ("name" = Option<String>, Query, description = "Only names that begin with this")),
     responses((status = 200, body = Page<UserView>), Refused, BadInput), security(("management" = ["users:read"])))]
 pub(super) async fn list(call: Call) -> HttpResponse {
-    managed(call, Needs::scope("users:read"), async |manager| {
+    listing(call, Needs::scope("users:read"), async |manager| {
         let query = Query::read(&manager, &["name"])?;
         let prefix = query.get("name").map(str::to_lowercase).unwrap_or_default();
         let (after, rows) = (query.after.clone(), query.rows());

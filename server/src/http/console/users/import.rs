@@ -72,7 +72,10 @@ impl LinesPage {
             }
             Fate::New { invited: false, .. } => self.frame.t(&format!("import-{tense}-added")),
             Fate::Exists => self.frame.t("import-exists"),
-            Fate::Wrong(Wrong::Columns) => self.frame.t("import-wrong-columns"),
+            // A list from here has no column for URIs.
+            Fate::Wrong(Wrong::Columns | Wrong::Uri | Wrong::TooManyUris) => {
+                self.frame.t("import-wrong-columns")
+            }
             Fate::Wrong(Wrong::Name) => self.frame.t("import-wrong-name"),
             Fate::Wrong(Wrong::Twice(before)) => {
                 self.frame.with("import-wrong-twice", "line", &before.to_string())
@@ -80,8 +83,6 @@ impl LinesPage {
             Fate::Wrong(Wrong::Email) => self.frame.t("import-wrong-email"),
             Fate::Wrong(Wrong::Role) => self.frame.t("import-wrong-role"),
             Fate::Wrong(Wrong::RoleOutOfReach) => self.frame.t("import-wrong-role-reach"),
-            // A list from here has no such column.
-            Fate::Wrong(Wrong::Uri | Wrong::TooManyUris) => self.frame.t("import-wrong-columns"),
         }
     }
 }
