@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod backup;
 pub mod bearer;
 pub mod client;
 pub mod client_auth;
@@ -28,6 +29,7 @@ pub mod recovery_code;
 pub mod refresh;
 pub mod relocation;
 pub mod reset;
+pub mod restore;
 pub mod revocation;
 pub mod revoke;
 pub mod session;

@@ -2,6 +2,7 @@
 //! with one line that says why, 2 bad usage.
 
 mod audit;
+mod backup;
 mod client;
 mod factor;
 mod grant;
@@ -15,6 +16,7 @@ mod outbox;
 mod output;
 mod recovery_code;
 mod relocation;
+mod restore;
 mod scope;
 mod serve;
 mod session;
@@ -85,6 +87,10 @@ enum Command {
     Import(import::Command),
     /// Copy everything to another database, check it row by row, and close the old one for good
     Move(relocation::Command),
+    /// Write everything that is in the database into one file, while servers go on
+    Backup(backup::Command),
+    /// Make a database of a backup, and make harmless what was forgotten since
+    Restore(restore::Command),
     /// Print the settings and where each comes from, secrets hidden
     Config,
 }
@@ -123,6 +129,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Audit(command) => audit::run(&command, &settings, output),
         Command::Import(command) => import::run(&command, &settings, output),
         Command::Move(command) => relocation::run(&command, &settings, output),
+        Command::Backup(command) => backup::run(&command, &settings, output),
+        Command::Restore(command) => restore::run(&command, &settings, output),
         Command::Config => {
             let shown = settings.shown();
             output.print(&shown, || {

@@ -2,9 +2,11 @@
 //! statement decides, never a value read before.
 
 pub mod audit;
+pub mod backup;
 pub mod catalogue;
 pub mod client;
 mod conn;
+pub mod copying;
 pub mod factor;
 pub mod factor_phone;
 pub mod grant;
@@ -15,7 +17,7 @@ pub mod known_device;
 pub mod lockout;
 pub mod master_key;
 pub mod mfa_token;
-mod migrate;
+pub mod migrate;
 pub mod outbox;
 mod pool;
 pub mod recovery_code;

@@ -332,6 +332,22 @@ impl Service {
         outcome.map_err(Stop::Refused)
     }
 
+    /// The same for what has to happen whole or not at all: whatever stops `body`, a refusal too, rolls back.
+    pub fn write_or_undo<T, E: From<Fault>>(
+        &self,
+        conn: &mut Conn,
+        at: At,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _turn = self.turns.wait(conn)?;
+        conn.write_or_stop(|conn| {
+            let mut tx = Tx::new(conn, at);
+            let value = body(&mut tx)?;
+            tx.close(self)?;
+            Ok(value)
+        })
+    }
+
     /// One transaction for many requests that nobody manages. `body` turns to one after the other ([`Tx::turn_to`]); what each comes to,
     /// refusals too, is its value.
     pub fn write_together<T>(

@@ -124,25 +124,28 @@ pub fn revoke(
     at: At,
     leaked: &Leaked,
 ) -> Result<(String, Vec<String>), Stop> {
-    service.write(conn, at, |tx| {
-        db::signing_key::lock(tx.conn)?;
-        let keys = db::signing_key::list(tx.conn)?;
-        if let Leaked::These(kids) = leaked
-            && !kids.iter().all(|kid| keys.iter().any(|key| key.kid == *kid))
-        {
-            return Err(Refusal::NotFound { what: "signing key" }.into());
-        }
-        let algorithm = keys.iter().find(|key| key.state == KeyState::Next).map(|key| key.algorithm);
-        let mut revoked = Vec::new();
-        for key in keys.into_iter().filter(|key| key.state != KeyState::Revoked && leaked.has(key)) {
-            db::signing_key::revoke(tx.conn, &key.kid, tx.now)?;
-            tx.revoked(RevocationKind::Key, key.kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
-            let subject = Subject::SigningKey(key.kid.clone());
-            tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
-            revoked.push(key.kid);
-        }
-        Ok((replace(service, tx, algorithm)?, revoked))
-    })
+    service.write(conn, at, |tx| revoke_in(service, tx, leaked))
+}
+
+/// The same within a transaction.
+pub fn revoke_in(service: &Service, tx: &mut Tx<'_>, leaked: &Leaked) -> Result<(String, Vec<String>), Stop> {
+    db::signing_key::lock(tx.conn)?;
+    let keys = db::signing_key::list(tx.conn)?;
+    if let Leaked::These(kids) = leaked
+        && !kids.iter().all(|kid| keys.iter().any(|key| key.kid == *kid))
+    {
+        return Err(Refusal::NotFound { what: "signing key" }.into());
+    }
+    let algorithm = keys.iter().find(|key| key.state == KeyState::Next).map(|key| key.algorithm);
+    let mut revoked = Vec::new();
+    for key in keys.into_iter().filter(|key| key.state != KeyState::Revoked && leaked.has(key)) {
+        db::signing_key::revoke(tx.conn, &key.kid, tx.now)?;
+        tx.revoked(RevocationKind::Key, key.kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
+        let subject = Subject::SigningKey(key.kid.clone());
+        tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
+        revoked.push(key.kid);
+    }
+    Ok((replace(service, tx, algorithm)?, revoked))
 }
 
 /// Puts keys in the places of those that were just revoked; returns the name of the one that signs.

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use crate::app::context::{At, Service, Stop};
 use crate::db::catalogue::{self, Table};
+use crate::db::copying::{self, CHUNK, Occupied};
 use crate::db::relocation;
 use crate::db::rows::{self, Key, Row};
 use crate::db::{self, Conn, Database, MigrateError};
@@ -21,9 +22,6 @@ use crate::domain::relocation::{Relocation, Way};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 use crate::random;
-
-/// How many rows are read and written at a time.
-const CHUNK: usize = 1000;
 
 /// Why nothing was moved.
 #[derive(Debug, thiserror::Error)]
@@ -137,24 +135,13 @@ fn must_be_free(
     }
 }
 
-/// Every row has to be one that migrations make.
 fn must_be_empty(target: &mut Conn, place: &str) -> Result<(), MoveError> {
-    let mut pristine = catalogue::pristine()?;
-    let known = catalogue::names(&mut pristine)?;
-    if let Some(table) = catalogue::names(target)?.into_iter().find(|name| !known.contains(name)) {
-        return Err(MoveError::Foreign { place: place.to_owned(), table });
+    let place = place.to_owned();
+    match copying::occupied(target)? {
+        None => Ok(()),
+        Some(Occupied::Foreign(table)) => Err(MoveError::Foreign { place, table }),
+        Some(Occupied::Filled(table)) => Err(MoveError::NotEmpty { place, table }),
     }
-    for table in catalogue::tables(target)? {
-        let there = rows::page(target, &table, None, CHUNK)?;
-        // With the target's columns, which may be fewer in an older one.
-        if !there.is_empty() {
-            let made: BTreeSet<Row> = rows::page(&mut pristine, &table, None, CHUNK)?.into_iter().collect();
-            if !there.iter().all(|row| made.contains(row)) {
-                return Err(MoveError::NotEmpty { place: place.to_owned(), table: table.name });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What was done with one table.
@@ -191,7 +178,8 @@ pub fn copy(from: &Database, to: &Database, now: Timestamp) -> Result<Vec<Moved>
             moved.push(Moved { table: table.name.clone(), rows: 0, written });
         }
         for (table, moved) in tables.iter().zip(&mut moved) {
-            moved.rows = compare(source, &mut target, table)?;
+            let rows = copying::compare(source, &mut target, table)?;
+            moved.rows = rows.ok_or_else(|| MoveError::Unequal(table.name.clone()))?;
         }
         relocation::close(source, &tables)?;
         let left = Relocation {
@@ -221,10 +209,7 @@ fn leave(source: &mut Conn, place: &str, now: Timestamp) -> Result<Vec<u8>, Move
 
 /// Nothing may be forgotten, and nothing be written that was not asked for.
 fn must_be_alike(here: &[Table], there: &[Table]) -> Result<(), MoveError> {
-    let lacking = |ours: &[Table], theirs: &[Table]| {
-        ours.iter().find(|table| !theirs.contains(table)).map(|table| MoveError::Unlike(table.name.clone()))
-    };
-    lacking(here, there).or_else(|| lacking(there, here)).map_or(Ok(()), Err)
+    copying::unlike(here, there).map_or(Ok(()), |table| Err(MoveError::Unlike(table)))
 }
 
 /// Step 3. Returns the target's mark.
@@ -288,20 +273,6 @@ fn fill(source: &mut Conn, target: &mut Conn, table: &Table) -> Result<u64, Faul
         target.write(|target| rows::insert(target, table, &here))?;
         written += here.len() as u64;
         after = Some(last);
-    }
-}
-
-/// Step 5. Returns how many rows there are.
-fn compare(source: &mut Conn, target: &mut Conn, table: &Table) -> Result<u64, MoveError> {
-    let (mut after, mut count): (Option<Key>, u64) = (None, 0);
-    loop {
-        let here = rows::page(source, table, after.as_ref(), CHUNK)?;
-        if here != rows::page(target, table, after.as_ref(), CHUNK)? {
-            return Err(MoveError::Unequal(table.name.clone()));
-        }
-        let Some(last) = here.last() else { return Ok(count) };
-        count += here.len() as u64;
-        after = Some(last.key(table));
     }
 }
 

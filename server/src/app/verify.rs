@@ -184,6 +184,7 @@ pub(super) fn check_and_spend_all(
                     Found::Right
                 }
                 Verdict::Replayed => Found::Replayed,
+                Verdict::InDoubt => Found::InDoubt,
                 Verdict::Wrong => Found::Wrong,
             }
         });
@@ -219,6 +220,11 @@ pub(super) fn check_and_spend_all(
                 tx.note(refused("replayed"));
                 Err(Refusal::CodeUsed)
             }
+            // Nobody is counted down for what the operator restored; the log says what helps.
+            Found::InDoubt => {
+                tx.note(refused("in doubt since a restore"));
+                Err(Refusal::InvalidGrant)
+            }
             Found::Right => match spent.next().flatten() {
                 None => {
                     tx.note(refused("spent meanwhile"));
@@ -247,6 +253,7 @@ enum Found {
     UserLocked,
     Wrong,
     Replayed,
+    InDoubt,
     /// Right, and not used before that anybody knew.
     Right,
 }
@@ -290,8 +297,8 @@ fn check(service: &Service, at: At, factors: &[Sealed], code: &Code) -> Result<V
     for factor in factors {
         match service.open_factor(factor)?.check(code, at.now) {
             Verdict::Matched(matched) => return Ok(Verdict::Matched(matched)),
-            Verdict::Replayed => verdict = Verdict::Replayed,
             Verdict::Wrong => {}
+            other => verdict = other,
         }
     }
     Ok(verdict)

@@ -37,11 +37,7 @@ impl Opened {
 /// Opens everything; makes what is missing in a new data folder, and nothing in a used one.
 pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let clock = Clock::System;
-    if let Target::Sqlite(_) = settings.database {
-        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data).map_err(|error| {
-            Failure::new("data", format!("the data folder {}: {error}", settings.data.display()))
-        })?;
-    }
+    make_data_folder(settings)?;
     let connections = for_requests(&settings.database) + Database::ASIDE;
     let database = Database::new(settings.database.clone(), connections, None);
     let (target, key_file) = (&settings.database, &settings.master_key_file);
@@ -58,6 +54,16 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);
     Ok(Opened { service, database, clock })
+}
+
+/// Makes the folder that a SQLite file lies in by default, its owner's alone.
+pub(super) fn make_data_folder(settings: &Settings) -> Result<(), Failure> {
+    if let Target::Sqlite(_) = settings.database {
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data).map_err(|error| {
+            Failure::new("data", format!("the data folder {}: {error}", settings.data.display()))
+        })?;
+    }
+    Ok(())
 }
 
 fn for_requests(target: &Target) -> u32 {

@@ -5,10 +5,13 @@ use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::app::audit::Proof;
+use crate::app::backup::BackupError;
 use crate::app::context::Stop;
 use crate::app::relocation::MoveError;
+use crate::app::restore::RestoreError;
 use crate::app::start::StartError;
 use crate::db::MigrateError;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -71,6 +74,26 @@ impl From<MoveError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Closed(error) => error.into(),
+            BackupError::Broken(fault) => fault.into(),
+            other => Self::new("backup", other),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Closed(error) => error.into(),
+            RestoreError::Broken(fault) => fault.into(),
+            other => Self::new("restore", other),
+        }
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::new("start", error)
@@ -120,6 +143,11 @@ impl Output {
         }
     }
 
+    /// Says what somebody should know although the command went well, to standard error.
+    pub(super) fn warn(text: &str) {
+        let _ = writeln!(std::io::stderr(), "countersign: {text}");
+    }
+
     /// Prints why the command failed, to standard error.
     pub(super) fn failed(&self, failure: &Failure) {
         let _ = if self.json {
@@ -128,6 +156,28 @@ impl Output {
         } else {
             writeln!(io::stderr(), "countersign: {}", failure.text)
         };
+    }
+}
+
+/// What `audit verify` would say of a log, for a document.
+pub(super) fn proof_json(proof: &Proof) -> Value {
+    match proof {
+        Proof::Intact { first, last } => json!({ "intact": true, "entries": last - first + 1 }),
+        Proof::BrokenAt(entry) => json!({ "intact": false, "broken_at": entry }),
+    }
+}
+
+/// The same for people; `since` says since when a broken one was broken.
+pub(super) fn proof_text(proof: &Proof, since: &str) -> String {
+    match proof {
+        Proof::Intact { first, last } => {
+            format!("Audit log: all {} entries stand as they were written.", last - first + 1)
+        }
+        Proof::BrokenAt(entry) => {
+            format!(
+                "Audit log: entry {entry} was altered, moved or taken out, and so it was before the {since}."
+            )
+        }
     }
 }
 

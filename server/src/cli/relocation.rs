@@ -7,7 +7,7 @@ use crate::app;
 use crate::app::audit::Proof;
 use crate::app::context::{At, Service};
 use crate::app::relocation::{Moved, Stage};
-use crate::cli::output::{Failure, Output, table};
+use crate::cli::output::{Failure, Output, proof_json, proof_text, table};
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::domain::audit::Origin;
@@ -88,30 +88,19 @@ fn print(
         .iter()
         .map(|moved| json!({ "table": moved.table, "rows": moved.rows, "written": moved.written }));
     let key_file = settings.master_key_file.display();
-    let audit = match proof {
-        Proof::Intact { first, last } => json!({ "intact": true, "entries": last - first + 1 }),
-        Proof::BrokenAt(entry) => json!({ "intact": false, "broken_at": entry }),
-    };
     let document = json!({
         "from": from,
         "to": to,
         "rows": rows,
         "written": written,
         "tables": tables.collect::<Vec<_>>(),
-        "audit": audit,
+        "audit": proof_json(proof),
         "master_key": { "key_id": key_id, "file": key_file.to_string() },
     });
     output.print(&document, || {
         let row = |moved: &Moved| [moved.table.clone(), moved.rows.to_string(), moved.written.to_string()];
         let counted = table(["TABLE", "ROWS", "WRITTEN NOW"], moved.iter().map(row));
-        let log = match proof {
-            Proof::Intact { first, last } => {
-                format!("Audit log: all {} entries stand as they were written.", last - first + 1)
-            }
-            Proof::BrokenAt(entry) => format!(
-                "Audit log: entry {entry} was altered, moved or taken out, and so it was before the move."
-            ),
-        };
+        let log = proof_text(proof, "move");
         format!(
             "{counted}\nMoved {rows} rows to {to}; each was read at both ends and is the same.\n{log}\n\
              {from} is closed for good.\n\

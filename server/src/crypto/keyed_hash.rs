@@ -42,11 +42,13 @@ pub enum Purpose {
     Audit,
     /// Where that chain begins.
     AuditTail,
+    /// All that stands in a backup.
+    Backup,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
@@ -63,6 +65,7 @@ impl Purpose {
         Self::KnownDevice,
         Self::Audit,
         Self::AuditTail,
+        Self::Backup,
     ];
 
     /// What its key is derived by.
@@ -84,6 +87,7 @@ impl Purpose {
             Self::KnownDevice => "known device hash",
             Self::Audit => "audit chain",
             Self::AuditTail => "audit tail",
+            Self::Backup => "backup proof",
         }
     }
 }
@@ -106,17 +110,35 @@ impl KeyedHasher {
 
     /// HMAC-SHA-256 over the parts, each preceded by its length, so that parts cannot run into one another.
     pub fn hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.keys[purpose as usize].clone();
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        let mut hash = self.begin(purpose);
+        parts.iter().for_each(|part| hash.add(part));
+        hash.finish()
+    }
+
+    /// The same for parts that come one after the other.
+    pub fn begin(&self, purpose: Purpose) -> Hashing {
+        Hashing(self.keys[purpose as usize].clone())
     }
 
     /// Whether `stored` is the hash of the parts; in constant time.
     pub fn matches(&self, purpose: Purpose, parts: &[&[u8]], stored: &[u8]) -> bool {
         self.hash(purpose, parts).ct_eq(stored).into()
+    }
+}
+
+/// A keyed hash that has begun.
+pub struct Hashing(Hmac<Sha256>);
+
+impl Hashing {
+    /// Takes one more part.
+    pub fn add(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_be_bytes());
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
     }
 }
 

@@ -12,7 +12,10 @@ use crate::error::Fault;
 pub(super) const MIGRATIONS: &str = "__diesel_schema_migrations";
 
 /// Tables that tell something of the database itself and not of what is kept in it.
-const BOOKKEEPING: [&str; 2] = [MIGRATIONS, "relocation"];
+pub(super) const BOOKKEEPING: [&str; 3] = [MIGRATIONS, "relocation", BACKUP];
+
+/// In backups alone: what the file is.
+pub(super) const BACKUP: &str = "countersign_backup";
 
 /// What a column holds, whatever each back end calls that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

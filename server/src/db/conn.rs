@@ -56,4 +56,26 @@ impl Conn {
             }
         }
     }
+
+    /// Runs `body` in one transaction that changes nothing and sees one moment, however long it takes and whatever others do meanwhile.
+    #[cfg(feature = "postgres")]
+    pub fn read_moment<T, E: From<Fault>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = match self {
+            // The first statement fixes the moment.
+            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN"),
+            Self::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(
+                conn,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            ),
+        };
+        begun.map_err(Fault::from)?;
+        let outcome = body(self);
+        let ended = <Self as Connection>::TransactionManager::rollback_transaction(self);
+        let value = outcome?;
+        ended.map_err(Fault::from)?;
+        Ok(value)
+    }
 }

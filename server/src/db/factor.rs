@@ -119,6 +119,61 @@ struct SpentRow {
     factor_id: Vec<u8>,
 }
 
+/// Uses up whatever TOTP codes can have been accepted until then, of all factors: for a database that may have forgotten some. Returns how many
+/// factors that were.
+pub fn spend_until(conn: &mut Conn, until: Timestamp) -> Result<usize, Fault> {
+    let periods: Vec<Option<i64>> =
+        factor::table.filter(factor::kind.eq("totp")).select(factor::period_s).distinct().load(conn)?;
+    let mut spent = 0;
+    for period_s in periods.into_iter().flatten() {
+        let period = u32::try_from(period_s).ok().and_then(|s| Period::new(s).ok());
+        let last = LastStep::acceptable_at(period.ok_or(Fault::Corrupt { what: "factor" })?, until);
+        let of_period = factor::table
+            .filter(factor::kind.eq("totp"))
+            .filter(factor::period_s.eq(period_s))
+            .select(factor::id);
+        spent += diesel::update(factor_step::table)
+            .filter(factor_step::factor_id.eq_any(of_period))
+            .filter(factor_step::last_step.lt(last.stored()))
+            .set(factor_step::last_step.eq(last.stored()))
+            .execute(conn)?;
+    }
+    Ok(spent)
+}
+
+/// A HOTP factor, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CounterFactor {
+    /// Which.
+    pub id: FactorId,
+    /// What its user calls it.
+    pub label: String,
+    /// Its user's name.
+    pub user_name: String,
+}
+
+/// Puts all HOTP factors in doubt, for a database that may have forgotten some of their codes: they verify nothing until two consecutive codes say
+/// where they are. Returns them, by the names of their users.
+pub fn doubt_all_counters(conn: &mut Conn) -> Result<Vec<CounterFactor>, Fault> {
+    let rows: Vec<(Vec<u8>, String, String)> = factor::table
+        .inner_join(factor_step::table)
+        .inner_join(user::table.on(user::id.eq(factor::user_id)))
+        .filter(factor::kind.eq("hotp"))
+        .order((user::name_folded.asc(), factor::id.asc()))
+        .select((factor::id, factor::label, user::name))
+        .load(conn)?;
+    // As `LastStep::stored` has it.
+    diesel::sql_query(
+        "UPDATE factor_step SET last_step = -3 - last_step \
+         WHERE last_step >= -1 AND factor_id IN (SELECT id FROM factor WHERE kind = 'hotp')",
+    )
+    .execute(conn)?;
+    let read = |(bytes, label, user_name): (Vec<u8>, _, _)| {
+        Ok(CounterFactor { id: id("factor id", FactorId::from_bytes(&bytes))?, label, user_name })
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// Gives a user's factor another name; `false` where the user has no such factor that is not over.
 pub fn rename(conn: &mut Conn, user: UserId, id: FactorId, label: &str) -> Result<bool, Fault> {
     let renamed = diesel::update(factor::table.find(id.bytes()))

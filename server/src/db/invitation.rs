@@ -77,3 +77,8 @@ pub fn pending(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Option<T
         .first(conn)?;
     Ok(last.map(Timestamp::from_millis))
 }
+
+/// Voids everybody's links; returns how many there were.
+pub fn void_all(conn: &mut Conn) -> Result<usize, Fault> {
+    Ok(diesel::delete(invitation::table).execute(conn)?)
+}

@@ -1,5 +1,6 @@
 //! Bringing a database to this program's version, once, whoever comes first.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -12,7 +13,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::db::pool::Opener;
 #[cfg(feature = "postgres")]
 use crate::db::pool::PATIENCE;
-use crate::db::{Conn, Database, catalogue, relocation};
+use crate::db::{Conn, Database, backup, catalogue, relocation, rows};
 use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
@@ -46,6 +47,12 @@ pub enum MigrateError {
         target: String,
         /// Why, in the database's words.
         reason: String,
+    },
+    /// `countersign backup` wrote it: whatever was spent since must not count once more.
+    #[error("{target} is a backup and no database to work with; `countersign restore` makes one of it")]
+    Backup {
+        /// Which file.
+        target: String,
     },
     /// `countersign move` has taken everything elsewhere: a code that is spent there must not count here.
     #[error("the database was moved to {place} on {at}; use that one, this one is closed for good")]
@@ -121,7 +128,8 @@ impl Database {
         MigrateError::Unusable { target: self.target().shown(), reason: reason.to_string() }
     }
 
-    fn open_or_create(&self) -> Result<Conn, MigrateError> {
+    /// Opens the database as it is, creating a SQLite file that is not there.
+    pub fn open_or_create(&self) -> Result<Conn, MigrateError> {
         if let Target::Sqlite(path) = self.target()
             && let Some(folder) = path.parent()
             && !folder.as_os_str().is_empty()
@@ -135,8 +143,13 @@ impl Database {
         self.open_known()
     }
 
-    /// Opens it, unless a later program has changed it.
+    /// Opens it, unless a later program has changed it, or it is a backup. That is seen before SQLite touches the file, which may be the only one.
     fn open_known(&self) -> Result<Conn, MigrateError> {
+        if let Target::Sqlite(path) = self.target()
+            && backup::is_marked(path)
+        {
+            return Err(MigrateError::Backup { target: self.target().shown() });
+        }
         let mut conn = Opener::of(self.target().clone()).open().map_err(|error| self.unusable(&error))?;
         match first_unknown(&mut conn).map_err(|error| self.unusable(&error))? {
             Some(version) => Err(MigrateError::Newer { version }),
@@ -170,8 +183,96 @@ pub(super) fn pristine() -> Result<Conn, Fault> {
     Ok(Conn::Sqlite(conn))
 }
 
+/// Which migrations were run, in their order.
+pub fn versions(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        version: String,
+    }
+    if !catalogue::has(conn, catalogue::MIGRATIONS)? {
+        return Ok(Vec::new());
+    }
+    let query = diesel::sql_query(format!("SELECT version FROM {}", catalogue::MIGRATIONS));
+    let rows: Vec<Row> = diesel::RunQueryDsl::load(query, conn)?;
+    let versions: BTreeSet<String> = rows.into_iter().map(|row| row.version).collect();
+    Ok(versions.into_iter().collect())
+}
+
+/// Runs those of the migrations that `are_wanted` and were not run yet, within the caller's transaction. Both back ends have the same ones.
+fn run_those(conn: &mut Conn, are_wanted: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    fn run<DB, C>(
+        conn: &mut C,
+        source: EmbeddedMigrations,
+        are_wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), Fault>
+    where
+        DB: diesel::backend::Backend,
+        C: MigrationHarness<DB>,
+        EmbeddedMigrations: MigrationSource<DB>,
+    {
+        let fault = |error: Box<dyn std::error::Error + Send + Sync>| Fault::Database(error.to_string());
+        let pending = conn.pending_migrations(source).map_err(fault)?;
+        for migration in pending {
+            if are_wanted(&migration.name().version().to_string()) {
+                conn.run_migration(&*migration).map_err(fault)?;
+            }
+        }
+        Ok(())
+    }
+    match conn {
+        Conn::Sqlite(conn) => run(conn, SQLITE, are_wanted),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => run(conn, POSTGRES, are_wanted),
+    }
+}
+
+/// Makes the tables of a database at these versions, within the caller's transaction: the place for rows of one that is as old.
+pub fn make_at(conn: &mut Conn, versions: &[String]) -> Result<(), Fault> {
+    run_those(conn, |version| versions.iter().any(|wanted| wanted == version))
+}
+
+/// Brings a database up to date within the caller's transaction.
+pub fn finish(conn: &mut Conn) -> Result<(), Fault> {
+    run_those(conn, |_| true)
+}
+
+/// The first of these versions that this program does not know.
+pub fn first_unknown_of(versions: &[String]) -> Result<Option<String>, Fault> {
+    let mut pristine = pristine()?;
+    let known = self::versions(&mut pristine)?;
+    Ok(versions.iter().find(|version| !known.contains(version)).cloned())
+}
+
+/// Keeps all others from running migrations until the transaction ends, and so from starting on this database. On SQLite nobody writes meanwhile.
+pub fn hold(conn: &mut Conn) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            diesel::connection::SimpleConnection::batch_execute(conn, &lock)?;
+            Ok(())
+        }
+    }
+}
+
+/// Removes all tables that this program makes, within the caller's transaction. Only from a database that is empty
+/// ([`crate::db::copying::occupied`]).
+pub fn unmake(conn: &mut Conn) -> Result<(), Fault> {
+    for table in catalogue::tables(conn)?.iter().rev() {
+        rows::drop_table(conn, &table.name)?;
+    }
+    for table in catalogue::BOOKKEEPING {
+        if catalogue::has(conn, table)? {
+            rows::drop_table(conn, table)?;
+        }
+    }
+    Ok(())
+}
+
 /// A new database file is its owner's alone; SQLite gives the files beside it the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),

@@ -179,6 +179,19 @@ pub fn requeue_all(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
     Ok(requeued)
 }
 
+/// Gives up all mails that wait; returns how many there are.
+pub fn give_up_all(conn: &mut Conn, why: &str) -> Result<usize, Fault> {
+    let given_up = diesel::update(outbox::table)
+        .filter(outbox::state.eq(MailState::Waiting.as_str()))
+        .set((
+            outbox::state.eq(MailState::Failed.as_str()),
+            outbox::claimed_until.eq(0_i64),
+            outbox::last_error.eq(why),
+        ))
+        .execute(conn)?;
+    Ok(given_up)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 struct Row {

@@ -107,3 +107,8 @@ pub fn void(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
     diesel::delete(reset_request::table.filter(reset_request::user_id.eq(user.bytes()))).execute(conn)?;
     Ok(())
 }
+
+/// Takes everybody's away; returns how many there were.
+pub fn void_all(conn: &mut Conn) -> Result<usize, Fault> {
+    Ok(diesel::delete(reset_request::table).execute(conn)?)
+}

@@ -60,6 +60,26 @@ impl Row {
     pub fn set_bytes(&mut self, column: usize, bytes: Vec<u8>) {
         self.0[column] = Cell::Bytes(bytes);
     }
+
+    /// Its values as bytes: the same ones on both back ends, others for every other row.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut long = |letter: u8, value: &[u8]| {
+            bytes.push(letter);
+            bytes.extend((value.len() as u64).to_be_bytes());
+            bytes.extend(value);
+        };
+        for cell in &self.0 {
+            match cell {
+                Cell::Null => long(b'-', &[]),
+                Cell::Bytes(value) => long(b'b', value),
+                Cell::Text(value) => long(b't', value.as_bytes()),
+                Cell::Number(value) => long(b'n', &value.to_be_bytes()),
+                Cell::Truth(value) => long(b'f', &[u8::from(*value)]),
+            }
+        }
+        bytes
+    }
 }
 
 impl Key {
@@ -249,6 +269,12 @@ pub fn delete(conn: &mut Conn, table: &Table, keys: &[Key]) -> Result<(), Fault>
 /// Deletes all rows.
 pub fn clear(conn: &mut Conn, table: &Table) -> Result<(), Fault> {
     diesel::sql_query(format!("DELETE FROM {}", quoted(&table.name))).execute(conn)?;
+    Ok(())
+}
+
+/// Removes a table with all that is in it.
+pub fn drop_table(conn: &mut Conn, table: &str) -> Result<(), Fault> {
+    diesel::sql_query(format!("DROP TABLE {}", quoted(table))).execute(conn)?;
     Ok(())
 }
 

@@ -339,3 +339,11 @@ pub fn revoke(conn: &mut Conn, id: TokenId, now: Timestamp) -> Result<bool, Faul
         .execute(conn)?;
     Ok(revoked == 1)
 }
+
+/// Revokes all tokens that have no session to end with: those of applications for themselves.
+pub fn revoke_all_without_session(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(token::table.filter(token::session_id.is_null()).filter(token::revoked_at.is_null()))
+        .set(token::revoked_at.eq(now.millis()))
+        .execute(conn)?;
+    Ok(())
+}

@@ -60,3 +60,8 @@ pub fn forget_all(conn: &mut Conn, user: UserId) -> Result<usize, Fault> {
     Ok(diesel::delete(trusted_device::table.filter(trusted_device::user_id.eq(user.bytes())))
         .execute(conn)?)
 }
+
+/// Trusts no browser of anybody any more.
+pub fn forget_everybodys(conn: &mut Conn) -> Result<usize, Fault> {
+    Ok(diesel::delete(trusted_device::table).execute(conn)?)
+}

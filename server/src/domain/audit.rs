@@ -177,6 +177,10 @@ words! {
         DatabaseMoved = "database.moved",
         /// Everything is sealed under another master key from now on.
         MasterKeyRotated = "master_key.rotated",
+        /// Everything was copied into a file.
+        DatabaseBackedUp = "database.backed_up",
+        /// Everything was brought back here from such a file.
+        DatabaseRestored = "database.restored",
     }
 }
 

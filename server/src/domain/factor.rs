@@ -158,35 +158,57 @@ impl Summary {
 /// The highest step or counter that fits the database's signed column, with room for every window above it.
 pub const LAST_POSSIBLE_STEP: u64 = i64::MAX as u64 - 10_000;
 
-/// The last accepted step or counter; for HOTP one less than the next counter. `None`: none was ever accepted.
+/// The last accepted step or counter; for HOTP one less than the next counter. None: none was ever accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LastStep(Option<u64>);
+pub struct LastStep {
+    step: Option<u64>,
+    /// HOTP: more may have been accepted than is known, since the database was restored from a backup.
+    in_doubt: bool,
+}
 
 impl LastStep {
     /// Nothing accepted yet.
-    pub const NONE: Self = Self(None);
+    pub const NONE: Self = Self { step: None, in_doubt: false };
+
+    /// TOTP: the last step whose code was acceptable by then.
+    pub fn acceptable_at(period: Period, until: Timestamp) -> Self {
+        let present = Totp { period, ..Totp::default() }.step_at(until.unix_seconds());
+        Self::at(Some(present.get().saturating_add(Window::default().ahead.into())))
+    }
+
+    const fn at(step: Option<u64>) -> Self {
+        Self { step, in_doubt: false }
+    }
+
+    /// Whether a counter at least so high may have been used already, nobody knows which.
+    pub const fn is_in_doubt(self) -> bool {
+        self.in_doubt
+    }
 
     /// For HOTP factors that start at `next`, which must leave room above it.
     pub fn before(next: Counter) -> Result<Self, Invalid> {
         if next.get() > LAST_POSSIBLE_STEP {
             return Err(Invalid::new("counter", "is too large"));
         }
-        Ok(Self(next.get().checked_sub(1)))
+        Ok(Self::at(next.get().checked_sub(1)))
     }
 
-    /// As stored: -1 for none.
+    /// As stored: -1 for none. What is in doubt counts downwards from -2, which stands for none: so whatever step is spent next is higher.
     pub fn stored(self) -> i64 {
-        self.0.and_then(|step| i64::try_from(step).ok()).unwrap_or(-1)
+        let certain = self.step.and_then(|step| i64::try_from(step).ok()).unwrap_or(-1);
+        if self.in_doubt { (-3_i64).saturating_sub(certain) } else { certain }
     }
 
     /// From the stored number.
     pub fn from_stored(stored: i64) -> Self {
-        Self(u64::try_from(stored).ok())
+        let in_doubt = stored < -1;
+        let certain = if in_doubt { (-3_i64).saturating_sub(stored) } else { stored };
+        Self { step: u64::try_from(certain).ok(), in_doubt }
     }
 
     /// HOTP: the next counter.
     pub fn next_counter(self) -> Counter {
-        Counter::new(self.0.map_or(0, |last| last.saturating_add(1)))
+        Counter::new(self.step.map_or(0, |last| last.saturating_add(1)))
     }
 }
 
@@ -229,7 +251,7 @@ impl Matched {
 
     /// The matched step or counter as the database holds it.
     pub fn stored_step(&self) -> i64 {
-        LastStep(Some(self.step)).stored()
+        LastStep::at(Some(self.step)).stored()
     }
 }
 
@@ -240,6 +262,8 @@ pub enum Verdict {
     Matched(Matched),
     /// Right once: its step, or a later one, was accepted already.
     Replayed,
+    /// HOTP: right, but perhaps used since the backup that the database was restored from. Two consecutive codes help.
+    InDoubt,
     /// Wrong, or of another time.
     Wrong,
 }
@@ -263,7 +287,7 @@ impl OpenFactor {
             Mechanism::Totp(totp) => {
                 let present = totp.step_at(now.unix_seconds());
                 let check = |last| totp.check(&self.secret, code, present, Window::default(), last);
-                match check(self.last.0.map(Step::new)) {
+                match check(self.last.step.map(Step::new)) {
                     Some(step) => self.verdict(step.get()),
                     None if check(None).is_some() => Verdict::Replayed,
                     None => Verdict::Wrong,
@@ -271,6 +295,7 @@ impl OpenFactor {
             }
             Mechanism::Hotp(hotp) => {
                 match hotp.check(&self.secret, code, self.last.next_counter(), LOOK_AHEAD) {
+                    Some(_) if self.last.is_in_doubt() => Verdict::InDoubt,
                     Some(counter) => self.verdict(counter.get()),
                     None if self.is_last_hotp_code(hotp, code) => Verdict::Replayed,
                     None => Verdict::Wrong,
@@ -288,7 +313,7 @@ impl OpenFactor {
     }
 
     fn is_last_hotp_code(&self, hotp: Hotp, code: &Code) -> bool {
-        self.last.0.is_some_and(|last| hotp.code(&self.secret, Counter::new(last)).matches(code))
+        self.last.step.is_some_and(|last| hotp.code(&self.secret, Counter::new(last)).matches(code))
     }
 
     fn verdict(&self, step: u64) -> Verdict {
@@ -302,5 +327,23 @@ impl OpenFactor {
             step,
             confirms: self.state == FactorState::Pending,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_back_and_doubt_lies_below_every_step() {
+        for step in [None, Some(0), Some(1), Some(4711), Some(LAST_POSSIBLE_STEP)] {
+            for in_doubt in [false, true] {
+                let last = LastStep { step, in_doubt };
+                assert_eq!(LastStep::from_stored(last.stored()), last);
+                assert!(!in_doubt || last.stored() < -1);
+            }
+        }
+        assert_eq!(LastStep::NONE.stored(), -1);
+        assert_eq!(LastStep { step: Some(7), in_doubt: true }.next_counter(), Counter::new(8));
     }
 }

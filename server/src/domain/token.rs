@@ -96,6 +96,40 @@ pub const LEEWAY_S: i64 = 60;
 /// How long a list of revocations may be believed, in seconds.
 pub const REVOCATIONS_TTL_S: i64 = 300;
 
+/// How many bits of a cursor tell of which log it is.
+const CURSOR_MARK_BITS: u32 = 16;
+
+/// How far somebody has read the list of revocations: the number of an entry of the audit log, and a few bits of the entry's hash, which hangs on
+/// all entries before it. After a restore the same numbers are given once more, to other entries: a cursor of then is not taken for one of now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor(i64);
+
+impl Cursor {
+    /// Before everything.
+    pub const START: Self = Self(0);
+
+    /// Behind the entry of this number and hash. Stays below 2^53, which is as far as all JSON parsers count, for a hundred billion entries.
+    pub fn after(seq: i64, hash: &[u8]) -> Self {
+        let mark = hash.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
+        Self(seq << CURSOR_MARK_BITS | i64::from(mark))
+    }
+
+    /// As somebody sent it.
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// As it is sent.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// The number of the entry.
+    pub const fn seq(self) -> i64 {
+        self.0 >> CURSOR_MARK_BITS
+    }
+}
+
 /// The claims of a signed list of revocations. Every entry is an id, and when it may be forgotten in unix seconds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RevocationClaims {
