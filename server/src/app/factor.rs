@@ -177,6 +177,7 @@ pub(super) fn add_alone(
         expires_at: is_pending.then(|| tx.now.plus_seconds(PENDING_TTL_S)),
         confirmed_at: (!is_pending).then_some(tx.now),
         used_at: None,
+        in_doubt: false,
     };
     db::factor::insert(tx.conn, &summary, &sealed, last)?;
     if let Some(key) = phone_key {

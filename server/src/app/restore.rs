@@ -17,6 +17,7 @@ use crate::db::copying::{self, Occupied};
 use crate::db::factor::CounterFactor;
 use crate::db::{self, Conn, Database, MigrateError, catalogue, migrate, relocation};
 use crate::domain::audit::{Action, Actor, Event};
+use crate::domain::time::Timestamp;
 use crate::domain::token::LEEWAY_S;
 use crate::error::Fault;
 
@@ -47,6 +48,16 @@ pub enum RestoreError {
         place: String,
         /// Which table.
         table: String,
+    },
+    /// Codes that were accepted meanwhile would be good once more.
+    #[error(
+        "the backup is of {made_at}, which this machine's clock says is yet to come ({now}); nothing was changed"
+    )]
+    FromTheFuture {
+        /// When it was made.
+        made_at: Timestamp,
+        /// When that was read.
+        now: Timestamp,
     },
     /// What was written is not what is read.
     #[error("what arrived in the database {0} is not what is in the backup; nothing was changed")]
@@ -85,15 +96,16 @@ pub fn open(file: &Path) -> Result<Backup, RestoreError> {
     if !file.exists() {
         return Err(RestoreError::NoFile(shown));
     }
-    let no_backup = || RestoreError::NoBackup(shown.clone());
     if !backup::is_marked(file) {
-        return Err(no_backup());
+        return Err(RestoreError::NoBackup(shown));
+    }
+    if !backup::is_whole(file).unwrap_or(false) {
+        return Err(RestoreError::Altered(shown));
     }
     let mut conn = backup::open_read_only(file)?;
-    // A part of a file, say, that ends before these tables.
     let read = backup::find(&mut conn).and_then(|mark| Ok((mark, migrate::versions(&mut conn)?)));
     let (mark, versions) = read.map_err(|_| RestoreError::Altered(shown.clone()))?;
-    let mark = mark.ok_or_else(no_backup)?;
+    let mark = mark.ok_or_else(|| RestoreError::Altered(shown.clone()))?;
     if let Some(version) = migrate::first_unknown_of(&versions)? {
         return Err(MigrateError::Newer { version }.into());
     }
@@ -104,7 +116,12 @@ pub fn open(file: &Path) -> Result<Backup, RestoreError> {
 }
 
 /// Step 1, and a look at the target that makes and changes nothing.
-pub fn survey(service: &Service, backup: &mut Backup, to: &Database) -> Result<(), RestoreError> {
+pub fn survey(
+    service: &Service,
+    backup: &mut Backup,
+    to: &Database,
+    now: Timestamp,
+) -> Result<(), RestoreError> {
     if let Some(mut target) = to.look()? {
         if let Some(error) = relocation::find(&mut target)?.and_then(MigrateError::closed) {
             return Err(error.into());
@@ -113,7 +130,14 @@ pub fn survey(service: &Service, backup: &mut Backup, to: &Database) -> Result<(
     }
     let altered = || RestoreError::Altered(backup.shown.clone());
     let (proof, _) = prove(service, &mut backup.conn, &backup.mark).map_err(|_| altered())?;
-    if proof[..] == backup.mark.proof[..] { Ok(()) } else { Err(altered()) }
+    if proof[..] != backup.mark.proof[..] {
+        return Err(altered());
+    }
+    let made_at = backup.mark.made_at;
+    if made_at > now.plus_seconds(LEEWAY_S) {
+        return Err(RestoreError::FromTheFuture { made_at, now });
+    }
+    Ok(())
 }
 
 fn must_be_empty(target: &mut Conn, to: &Database) -> Result<(), RestoreError> {
@@ -176,7 +200,7 @@ pub struct Settled {
     /// How many signing keys were revoked.
     pub signing_keys: usize,
     /// How many passwords must be given once more, since their `mfa_token` is gone.
-    pub pending_logins: usize,
+    pub pending_logins: i64,
     /// How many recovery codes are void.
     pub recovery_codes: usize,
     /// How many one-time links are void.
@@ -206,7 +230,7 @@ fn settle(
     // A refresh token may have been spent, a session ended, a token revoked.
     let sessions = db::session::end_all(conn, now)?;
     db::token::revoke_all_without_session(conn, now)?;
-    let pending_logins = db::mfa_token::end_all(conn)?;
+    let pending_logins = db::mfa_token::end_all(conn, now)?;
     let invitations = db::invitation::void_all(conn)?;
     let trusted_devices = db::trusted_device::forget_everybodys(conn)?;
     let reset_requests = db::reset_request::void_all(conn)?;

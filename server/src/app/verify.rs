@@ -318,6 +318,7 @@ fn decoy(service: &Service, now: Timestamp) -> Result<OpenFactor, Fault> {
         expires_at: None,
         confirmed_at: None,
         used_at: None,
+        in_doubt: false,
     };
     service.open_factor(&Sealed { summary, last: LastStep::NONE, sealed })
 }

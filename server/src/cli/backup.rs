@@ -18,8 +18,8 @@ use crate::settings::Settings;
 #[derive(Args)]
 #[command(after_help = "\
 The file holds everything of one moment, whatever servers write meanwhile, and appears whole or not at all; only \
-`countersign restore` makes a database of it. The master key is not in it, and without that key it is worth nothing: keep a copy \
-of the key in another place.")]
+`countersign restore` makes a database of it. The master key is not in it, and without that key no code can be checked ever again: keep a copy \
+of the key in another place; names, addresses and password hashes do stand in it openly.")]
 pub(super) struct Command {
     /// The file to make; one that exists is left as it is
     file: PathBuf,

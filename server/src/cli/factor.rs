@@ -143,7 +143,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                     [
                         factor.id.to_string(),
                         factor.mechanism.kind().to_owned(),
-                        factor.state.to_string(),
+                        if factor.in_doubt { "in doubt".to_owned() } else { factor.state.to_string() },
                         factor.created_at.to_string(),
                         factor.used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
                     ]
@@ -251,6 +251,7 @@ pub(super) fn factor_json(factor: &Summary) -> Value {
         "digits": digits.get(),
         "period": factor.mechanism.period().map(Period::get),
         "state": factor.state.as_str(),
+        "in_doubt": factor.in_doubt,
         "created_at": factor.created_at.to_string(),
         "confirmed_at": factor.confirmed_at.map(|at| at.to_string()),
         "last_used_at": factor.used_at.map(|at| at.to_string()),

@@ -43,7 +43,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let master = app::start::unlock(&mut backup.conn, &Target::Sqlite(file.clone()), key_file, now)?;
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
     let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
-    app::restore::survey(&service, &mut backup, &to)?;
+    app::restore::survey(&service, &mut backup, &to, now)?;
 
     make_data_folder(settings)?;
     // Not the time of the beginning: codes were accepted until every server was stopped, and reading a backup takes its time.

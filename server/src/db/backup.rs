@@ -42,6 +42,19 @@ pub fn is_marked(path: &Path) -> bool {
     read.is_ok() && header[APPLICATION_ID_AT..] == APPLICATION_ID
 }
 
+/// Whether the file is as long as its header says (fileformat2 s1.3.2, s1.3.8): SQLite itself reads zeros where an end is missing.
+pub fn is_whole(path: &Path) -> io::Result<bool> {
+    let mut header = [0; 32];
+    let mut file = File::open(path)?;
+    file.read_exact(&mut header)?;
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    Ok(file.metadata()?.len() == page_size * u64::from(pages))
+}
+
 /// What the backup says of itself; none in a file that is not one.
 pub fn find(conn: &mut Conn) -> Result<Option<Mark>, Fault> {
     if !catalogue::has(conn, catalogue::BACKUP)? {

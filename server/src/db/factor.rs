@@ -201,7 +201,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self, used_at: Option<i64>) -> Result<Summary, Fault> {
+    fn read(self, used_at: Option<i64>, last: LastStep) -> Result<Summary, Fault> {
         let corrupt = || Fault::Corrupt { what: "factor" };
         let algorithm: Algorithm = self.algorithm.parse().map_err(|_| corrupt())?;
         let digits =
@@ -222,6 +222,7 @@ impl Row {
             expires_at: time(self.expires_at),
             confirmed_at: time(self.confirmed_at),
             used_at: time(used_at),
+            in_doubt: last.is_in_doubt(),
         })
     }
 }
@@ -329,8 +330,8 @@ fn checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable
     let mut factors = Vec::with_capacity(rows.len());
     for (_, _, row, sealed, last_step, used_at) in rows {
         if let (Some(row), Some(sealed), Some(last_step)) = (row, sealed, last_step) {
-            let summary = row.read(used_at)?;
-            factors.push(Sealed { summary, last: LastStep::from_stored(last_step), sealed });
+            let last = LastStep::from_stored(last_step);
+            factors.push(Sealed { summary: row.read(used_at, last)?, last, sealed });
         }
     }
     factors.retain(|factor| !factor.summary.has_lapsed(now));
@@ -346,14 +347,14 @@ pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Seale
 
 /// All factors of a user that are not over, lapsed ones included, the eldest first.
 pub fn list(conn: &mut Conn, user: UserId) -> Result<Vec<Summary>, Fault> {
-    let rows: Vec<(Row, Option<i64>)> = factor::table
+    let rows: Vec<(Row, Option<i64>, i64)> = factor::table
         .inner_join(factor_step::table)
         .filter(factor::user_id.eq(user.bytes()))
         .filter(factor::state.ne(FactorState::Revoked.as_str()))
         .order(factor::id.asc())
-        .select((Row::as_select(), factor_step::used_at))
+        .select((Row::as_select(), factor_step::used_at, factor_step::last_step))
         .load(conn)?;
-    rows.into_iter().map(|(row, used_at)| row.read(used_at)).collect()
+    rows.into_iter().map(|(row, used_at, last)| row.read(used_at, LastStep::from_stored(last))).collect()
 }
 
 /// What a list of users says of a factor.

@@ -90,7 +90,13 @@ pub fn end_all_of_user(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Ends everybody's; returns how many there were.
-pub fn end_all(conn: &mut Conn) -> Result<usize, Fault> {
-    Ok(diesel::delete(mfa_token::table).execute(conn)?)
+/// Ends everybody's; returns how many were good.
+pub fn end_all(conn: &mut Conn, now: Timestamp) -> Result<i64, Fault> {
+    let live = mfa_token::table
+        .filter(mfa_token::consumed_at.is_null())
+        .filter(mfa_token::expires_at.gt(now.millis()))
+        .count()
+        .get_result(conn)?;
+    diesel::delete(mfa_token::table).execute(conn)?;
+    Ok(live)
 }

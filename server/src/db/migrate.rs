@@ -151,6 +151,10 @@ impl Database {
             return Err(MigrateError::Backup { target: self.target().shown() });
         }
         let mut conn = Opener::of(self.target().clone()).open().map_err(|error| self.unusable(&error))?;
+        // A copy of one that has lost the number in its header.
+        if catalogue::has(&mut conn, catalogue::BACKUP).map_err(|error| self.unusable(&error))? {
+            return Err(MigrateError::Backup { target: self.target().shown() });
+        }
         match first_unknown(&mut conn).map_err(|error| self.unusable(&error))? {
             Some(version) => Err(MigrateError::Newer { version }),
             None => Ok(conn),

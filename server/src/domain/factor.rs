@@ -146,6 +146,8 @@ pub struct Summary {
     pub confirmed_at: Option<Timestamp>,
     /// When a code of it was last accepted.
     pub used_at: Option<Timestamp>,
+    /// HOTP: whether it verifies nothing until it is resynchronised, since the database was restored from a backup.
+    pub in_doubt: bool,
 }
 
 impl Summary {

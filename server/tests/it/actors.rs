@@ -67,6 +67,11 @@ impl Place {
         Self { target, master, _folder: folder }
     }
 
+    /// One that is there already.
+    pub fn of(target: Target, master: PathBuf) -> Self {
+        Self { target, master, _folder: tempfile::tempdir().unwrap() }
+    }
+
     /// A connection past all rules, to look at what is stored or to spoil it.
     pub fn connection(&self) -> impl std::ops::DerefMut<Target = Conn> + use<> {
         Database::new(self.target.clone(), 1, None).connection().unwrap()

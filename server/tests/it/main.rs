@@ -20,6 +20,7 @@ mod visitor;
 
 mod access;
 mod audit;
+mod backups;
 mod browser;
 mod cli;
 mod clients;
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
     let modules = [
         ("access", access::tests()),
         ("audit", audit::tests()),
+        ("backups", backups::tests()),
         ("cli", cli::tests()),
         ("clients", clients::tests()),
         ("codes", codes::tests()),

@@ -52,16 +52,16 @@ fn arguments<'a>(source: &'a Installation, target: &'a Installation) -> [&'a str
     ["move", "--from", &source.database, "--to", &target.database]
 }
 
-fn database(installation: &Installation) -> Database {
+pub fn database(installation: &Installation) -> Database {
     Database::new(Target::parse(&installation.database).unwrap(), 1, None)
 }
 
-fn conn(installation: &Installation) -> Conn {
+pub fn conn(installation: &Installation) -> Conn {
     database(installation).look().unwrap().unwrap()
 }
 
 /// All rows of all tables, by the table's name before the database was closed.
-fn rows(installation: &Installation) -> Vec<(String, Vec<Row>)> {
+pub fn rows(installation: &Installation) -> Vec<(String, Vec<Row>)> {
     let mut conn = conn(installation);
     let mut all = Vec::new();
     for table in catalogue::tables(&mut conn).unwrap() {
@@ -72,12 +72,12 @@ fn rows(installation: &Installation) -> Vec<(String, Vec<Row>)> {
     all
 }
 
-fn of_table<'a>(moved: &'a Value, name: &str) -> &'a Value {
+pub fn of_table<'a>(moved: &'a Value, name: &str) -> &'a Value {
     moved["tables"].as_array().unwrap().iter().find(|table| table["table"] == name).unwrap()
 }
 
 /// Users enough that a move takes a while.
-fn crowd(installation: &Installation) {
+pub fn crowd(installation: &Installation) {
     let numbers = match conn(installation) {
         Conn::Sqlite(_) => {
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) \
