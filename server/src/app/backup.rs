@@ -95,14 +95,18 @@ pub fn copy(source: &mut Conn, file: &Path, now: Timestamp) -> Result<Copied, Ba
     relocation::take_time(source)?;
     let unfinished = Unfinished::beside(file)
         .map_err(|source| BackupError::Io { path: file.display().to_string(), source })?;
-    if let Conn::Sqlite(source) = source {
-        backup::vacuum_into(source, unfinished.path())?;
-    }
-    let mut conn = unfinished.open()?;
-    #[cfg(feature = "postgres")]
-    if let Conn::Postgres(_) = source {
-        source.read_moment(|source| copy_rows(source, &mut conn))?;
-    }
+    let mut conn = match source {
+        Conn::Sqlite(source) => {
+            backup::vacuum_into(source, unfinished.path())?;
+            unfinished.open()?
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => {
+            let mut conn = unfinished.open()?;
+            source.read_moment(|source| copy_rows(source, &mut conn))?;
+            conn
+        }
+    };
     if !backup::is_sound(&mut conn)? {
         return Err(BackupError::Unequal("the file".to_owned()));
     }
@@ -198,7 +202,9 @@ pub fn prove(service: &Service, conn: &mut Conn, mark: &Mark) -> Result<([u8; 32
         hash.add(b"table");
         hash.add(table.name.as_bytes());
         hash.add(&(table.columns.len() as u64).to_be_bytes());
-        table.columns.iter().for_each(|column| hash.add(column.name.as_bytes()));
+        for column in &table.columns {
+            hash.add(column.name.as_bytes());
+        }
         // A row's bytes are never as short as the words above.
         let rows = copying::each(conn, &table, |row| hash.add(&row.to_bytes()))?;
         counted.push(Counted { table: table.name, rows });

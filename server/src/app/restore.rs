@@ -5,7 +5,7 @@
 //! 3. Tables as old as the backup's are made, its rows are copied, and the keyed hash is computed once more over what arrived.
 //! 4. The tables are brought up to date.
 //! 5. Nobody knows what has happened between the backup and now. So what can have been used up counts as used up, and what can have been taken back
-//!    counts as taken back: [`settle`].
+//!    counts as taken back: `settle`.
 
 use std::path::Path;
 

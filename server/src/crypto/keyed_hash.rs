@@ -111,7 +111,9 @@ impl KeyedHasher {
     /// HMAC-SHA-256 over the parts, each preceded by its length, so that parts cannot run into one another.
     pub fn hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
         let mut hash = self.begin(purpose);
-        parts.iter().for_each(|part| hash.add(part));
+        for part in parts {
+            hash.add(part);
+        }
         hash.finish()
     }
 

@@ -45,6 +45,7 @@ tests![
     a_killed_restore_leaves_the_database_empty,
     a_spoilt_audit_log_is_backed_up_and_said_so,
     a_table_that_is_not_known_stops_the_backup,
+    the_statements_for_other_copies_do_what_a_restore_does,
 ];
 
 /// An installation with the same master key and no database yet.
@@ -577,7 +578,7 @@ fn a_backup_of_a_newer_version_is_refused_and_one_of_an_older_brought_up_to_date
     database(&prepared).prepare().unwrap();
     for target in [plain, prepared] {
         assert_eq!(restore(&target, &file)["audit"]["intact"], true);
-        let versions = |of: &Installation| migrate::versions(&mut crate::moving::conn(of)).unwrap();
+        let versions = |of: &Installation| migrate::versions(&mut conn(of)).unwrap();
         assert_eq!(versions(&target), versions(&source));
         let then = later(&target);
         let code = code_of(&story.key, 6);
@@ -702,4 +703,60 @@ fn a_table_that_is_not_known_stops_the_backup(on: Backend) {
         assert!(line.contains("nothing was backed up"), "{line}");
         assert_eq!(names(source.folder.path()), ["data"]);
     }
+}
+
+fn the_statements_for_other_copies_do_what_a_restore_does(on: Backend) {
+    if on == Backend::Sqlite {
+        // They are PostgreSQL's.
+        return;
+    }
+    let app = App::start_at(&Arc::new(Place::new(on)), Clock::fake(now()));
+    let client = app.client_with(ClientSpec::with_scopes("offline_access"));
+    app.user_with_password("alice");
+    let (phone, slow) = (app.phone("alice"), app.hotp_token("alice", 7));
+    client.otp("alice", &phone.code()).access_token();
+    client.token(&[("grant_type", "client_credentials")]).access_token();
+    client.mfa_token("alice");
+    app.user("bob");
+    app.hotp_token("bob", 0);
+    let source = installation_of(&app);
+    let target = empty(&source, on);
+    restore(&target, &back_up(&source, "all.db").0);
+
+    let guide = include_str!("../../../docs/OPERATING.md");
+    let chapter = guide.split_once("### Very large PostgreSQL databases").unwrap().1;
+    let statements = chapter.split_once("```sql").unwrap().1.split_once("```").unwrap().0;
+    conn(&source).batch_execute(statements).unwrap();
+    for same in [
+        "recovery_code",
+        "mfa_token",
+        "invitation",
+        "trusted_device",
+        "reset_request",
+        "session WHERE revoked_at IS NULL",
+        "token WHERE revoked_at IS NULL",
+        "token WHERE revoked_at IS NULL AND session_id IS NULL",
+        "outbox WHERE state = 'waiting'",
+        "factor_step WHERE last_step < -1",
+        "factor_step WHERE last_step = -9",
+        "factor_step WHERE last_step = -2",
+        "factor_step WHERE last_step > 50000000",
+    ] {
+        assert_eq!(count(&mut conn(&source), same), count(&mut conn(&target), same), "{same}");
+    }
+    assert_eq!(count(&mut conn(&source), "factor_step WHERE last_step < -1"), 2);
+    let steps = |of: &Installation| {
+        let mut conn = conn(of);
+        let tables = catalogue::tables(&mut conn).unwrap();
+        let table = tables.iter().find(|table| table.name == "factor_step").unwrap();
+        countersign::db::rows::page(&mut conn, table, None, 10).unwrap()
+    };
+    // Unless a step has begun meanwhile.
+    let is_same = steps(&source) == steps(&target);
+    let step = (now().unix_seconds() + 60) / 30 + 1;
+    let last =
+        count(&mut conn(&source), &format!("factor_step WHERE last_step BETWEEN {} AND {step}", step - 1));
+    assert!(is_same || last == 1);
+    client.otp("alice", &phone.code_at(1)).must_be(400, "invalid_grant");
+    client.otp("alice", &slow.code()).must_be(400, "invalid_grant");
 }
