@@ -38,6 +38,14 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
+    /// A database failed: the one that is read, or the copy, where it may have no room.
+    #[error("{path} cannot be made: {fault}")]
+    Failed {
+        /// The file that is not there.
+        path: String,
+        /// Why.
+        fault: Fault,
+    },
     /// It has a table that this program does not know.
     #[error("the table {0} does not look as this program makes it; nothing was backed up")]
     Unlike(String),
@@ -95,6 +103,14 @@ pub fn copy(source: &mut Conn, file: &Path, now: Timestamp) -> Result<Copied, Ba
     relocation::take_time(source)?;
     let unfinished = Unfinished::beside(file)
         .map_err(|source| BackupError::Io { path: file.display().to_string(), source })?;
+    let conn = fill(source, &unfinished).map_err(|error| match error {
+        BackupError::Broken(fault) => BackupError::Failed { path: file.display().to_string(), fault },
+        other => other,
+    })?;
+    Ok(Copied { conn, file: unfinished, made_at: now })
+}
+
+fn fill(source: &mut Conn, unfinished: &Unfinished) -> Result<Conn, BackupError> {
     let mut conn = match source {
         Conn::Sqlite(source) => {
             backup::vacuum_into(source, unfinished.path())?;
@@ -120,7 +136,7 @@ pub fn copy(source: &mut Conn, file: &Path, now: Timestamp) -> Result<Copied, Ba
         let tables = catalogue::tables(conn)?;
         must_be_alike(&tables, &catalogue::tables(&mut catalogue::pristine()?)?)
     })?;
-    Ok(Copied { conn, file: unfinished, made_at: now })
+    Ok(conn)
 }
 
 /// All rows of one moment, into a new file whose tables are as old as the database's; read once more and compared.

@@ -7,6 +7,8 @@
 //! 5. Nobody knows what has happened between the backup and now. So what can have been used up counts as used up, and what can have been taken back
 //!    counts as taken back: `settle`.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use crate::app::backup::{Counted, prove};
@@ -27,6 +29,14 @@ pub enum RestoreError {
     /// No such file.
     #[error("there is no file {0}")]
     NoFile(String),
+    /// It cannot be read.
+    #[error("the file {path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Another file, or what is left of a backup.
     #[error("{0} is no backup that `countersign backup` has written; nothing was changed")]
     NoBackup(String),
@@ -93,9 +103,10 @@ pub struct Backup {
 /// Opens a backup; neither changes it nor makes a file beside it.
 pub fn open(file: &Path) -> Result<Backup, RestoreError> {
     let shown = file.display().to_string();
-    if !file.exists() {
-        return Err(RestoreError::NoFile(shown));
-    }
+    File::open(file).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => RestoreError::NoFile(shown.clone()),
+        _ => RestoreError::Unreadable { path: shown.clone(), source },
+    })?;
     if !backup::is_marked(file) {
         return Err(RestoreError::NoBackup(shown));
     }

@@ -41,11 +41,11 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let proof = app::audit::verify(&service, &mut copied.conn)?;
     let at = At::new(Clock::System.now(), Origin::COMMAND_LINE);
     let made = app::backup::keep(&service, &mut source, copied, (&from, file), at)?;
-    // A log that somebody has spoilt is all the more to be kept.
-    if matches!(proof, Proof::BrokenAt(_)) {
-        Output::warn(&proof_text(&proof, "backup"));
-    }
     if command.quiet {
+        // Whoever is spared all else hears this: a log that somebody has spoilt.
+        if let Proof::BrokenAt(_) = proof {
+            Output::warn(&proof_text(&proof, "backup"));
+        }
         return Ok(());
     }
     let rows: u64 = made.tables.iter().map(|counted| counted.rows).sum();

@@ -293,15 +293,12 @@ pub fn insert(conn: &mut Conn, table: &Table, rows: &[Row]) -> Result<(), Fault>
     let into = format!("INSERT INTO {} ({})", quoted(&table.name), names(table, 0..table.columns.len()));
     match conn {
         Conn::Sqlite(_) => {
+            // Without numbers: SQLite looks for each `$7` among all before it.
+            let places = format!("({})", vec!["?"; table.columns.len()].join(", "));
             for rows in rows.chunks(PARAMETERS / table.columns.len()) {
-                let mut statement = Statement { text: format!("{into} VALUES "), values: Vec::new() };
-                for (place, row) in rows.iter().enumerate() {
-                    if place > 0 {
-                        statement.text.push_str(", ");
-                    }
-                    statement.list(&row.0);
-                }
-                statement.query().execute(conn)?;
+                let text = format!("{into} VALUES {}", vec![places.as_str(); rows.len()].join(", "));
+                let values = rows.iter().flat_map(|row| row.0.iter().cloned()).collect();
+                Statement { text, values }.query().execute(conn)?;
             }
             Ok(())
         }
