@@ -15,7 +15,7 @@ use countersign::domain::audit::Origin;
 use countersign::domain::relocation::{Relocation, Way};
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
-use countersign::domain::user::UserName;
+use countersign::domain::user::{Role, UserName};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use mobile_core::Code;
@@ -26,6 +26,7 @@ use crate::crowd::{Crowd, until};
 use crate::moving::{conn, crowd, database, of_table, rows};
 use crate::process::{Caller, Installation, Story, code_of, refusal, soon};
 use crate::sessions::{ids, revocations};
+use crate::visitor::Visitor;
 use crate::{Backend, tests};
 
 tests![
@@ -280,6 +281,7 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     assert_eq!(settled["hotp_factors"][0]["user"], "carol");
     assert_eq!(target.json(&["factor", "list", "carol"])[0]["in_doubt"], true);
     assert_eq!(target.json(&["factor", "list", "bob"])[0]["in_doubt"], false);
+    assert!(target.run(&["factor", "list", "carol"]).contains("in doubt"));
 
     let then = later(&target);
     let (client, opaque) = (client.at(&then), opaque.at(&then));
@@ -304,6 +306,11 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let refusals =
         count(&mut then.place.connection(), "audit WHERE outcome = 'refused: in doubt since a restore'");
     assert_eq!(refusals, 5, "all but the last one that the backup knows");
+    let (phone_of_root, badge) =
+        (crate::console_system::user(&then, "root", Role::Admin), "In doubt since a restore");
+    let root = Visitor::logged_in(&then, "root", &phone_of_root);
+    let id = target.json(&["user", "show", "carol"])["id"].as_str().unwrap().to_owned();
+    root.get(&format!("/console/users/{id}")).must_be(200).must_say(badge);
     let codes: [Code; 2] = [3, 4].map(|offset| parsed(&token.code_at(offset)));
     then.operate(|service, conn, at| {
         app::factor::resynchronise(service, conn, at, &name, None, (&codes[0], &codes[1]))
@@ -312,6 +319,7 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     client.otp("carol", &token.code_at(4)).must_be(400, "invalid_grant");
     assert_eq!(client.otp("carol", &token.code_at(5)).status, 200);
     assert_eq!(target.json(&["factor", "list", "carol"])[0]["in_doubt"], false);
+    root.get(&format!("/console/users/{id}")).must_be(200).must_not_say(badge);
     // Passwords and codes by time go on.
     client.mfa_otp(&client.mfa_token("bob"), &code_of(&bobs.uri, 6)).access_token();
 

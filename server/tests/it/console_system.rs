@@ -150,7 +150,7 @@ impl Browser {
 }
 
 /// A user in a role, and the phone.
-fn user(app: &App, name: &str, role: Role) -> Phone {
+pub fn user(app: &App, name: &str, role: Role) -> Phone {
     let new = NewUser {
         name: UserName::parse(name).unwrap(),
         email: None,

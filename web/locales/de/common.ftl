@@ -46,6 +46,7 @@ label-totp = Authentifikator-App
 label-hotp = Code-Generator
 factor-pending = Wartet auf den ersten Code
 factor-active = In Gebrauch
+factor-in-doubt = Unsicher seit einer Wiederherstellung: zwei Codes nötig
 factor-revoked = Entfernt
 outcome-done = Erledigt
 outcome-refused = Abgelehnt

@@ -46,6 +46,7 @@ label-totp = Authenticator app
 label-hotp = Code token
 factor-pending = Waiting for its first code
 factor-active = In use
+factor-in-doubt = In doubt since a restore: needs two codes
 factor-revoked = Removed
 outcome-done = Done
 outcome-refused = Refused

@@ -22,7 +22,7 @@ use crate::http::v1::{
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "01a0aaaa-0000-7000-8000-000000000002", "kind": "totp", "label": "TOTP", "state": "active",
-    "created_at": "2026-12-01T08:00:00Z", "last_used_at": null
+    "in_doubt": false, "created_at": "2026-12-01T08:00:00Z", "last_used_at": null
 }))]
 pub(super) struct FactorView {
     /// A UUID.
@@ -33,6 +33,8 @@ pub(super) struct FactorView {
     label: String,
     /// `pending` or `active`.
     state: &'static str,
+    /// `hotp`: whether it verifies nothing until it is resynchronised, since the server was restored from a backup.
+    in_doubt: bool,
     /// RFC 3339.
     created_at: String,
     /// RFC 3339; null where no code of it was ever accepted.
@@ -46,6 +48,7 @@ impl From<&Summary> for FactorView {
             kind: factor.mechanism.kind(),
             label: factor.label.clone(),
             state: factor.state.as_str(),
+            in_doubt: factor.in_doubt,
             created_at: factor.created_at.to_string(),
             last_used_at: factor.used_at.map(|at| at.to_string()),
         }
