@@ -50,7 +50,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     }
     let rows: u64 = made.tables.iter().map(|counted| counted.rows).sum();
     let (file, key_file, from) = (file.display(), key_file.display(), from.target().shown());
-    let key_id = app::start::shown(&master);
+    let key_id = master.id().to_string();
     let document = json!({
         "file": file.to_string(),
         "from": from,

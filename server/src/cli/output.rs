@@ -145,7 +145,7 @@ impl Output {
 
     /// Says what somebody should know although the command went well, to standard error.
     pub(super) fn warn(text: &str) {
-        let _ = writeln!(std::io::stderr(), "countersign: {text}");
+        let _ = writeln!(io::stderr(), "countersign: {text}");
     }
 
     /// Prints why the command failed, to standard error.
