@@ -10,6 +10,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::domain::audit::SHORTEST_KEPT_DAYS;
 use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::Invalid;
 use crate::domain::target::Target;
@@ -384,8 +385,9 @@ impl Settings {
         if raw.remember_device_days > 30 {
             return Err(Invalid::new("remember_device_days", "must be 30 at most"));
         }
-        if (1..30).contains(&raw.audit_keep_days) {
-            return Err(Invalid::new("audit_keep_days", "must be 30 at least, or 0 to keep everything"));
+        if (1..SHORTEST_KEPT_DAYS).contains(&i64::from(raw.audit_keep_days)) {
+            let reason = format!("must be {SHORTEST_KEPT_DAYS} at least, or 0 to keep everything");
+            return Err(Invalid::new("audit_keep_days", reason));
         }
         if raw.stop_delay_seconds > 600 {
             return Err(Invalid::new("stop_delay_seconds", "must be 600 at most"));

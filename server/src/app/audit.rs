@@ -1,5 +1,7 @@
 //! Reading the audit log, proving that nothing in it was altered or taken out, and deleting what is older than is kept.
 
+pub mod export;
+
 use std::collections::BTreeMap;
 
 use crate::app::context::{At, Service, Stop};
@@ -164,7 +166,7 @@ pub enum Proof {
     BrokenAt(i64),
 }
 
-/// Walks the whole chain. A log that was cut off at the end together with its head shows nothing: compare the last number with one kept
+/// Walks the whole chain. A log that was cut off at the end together with its head shows nothing: [`export::compare`] it with an export kept
 /// elsewhere.
 pub fn verify(service: &Service, conn: &mut Conn) -> Result<Proof, Stop> {
     loop {

@@ -7,6 +7,15 @@ use crate::domain::id::{ClientId, FactorId, GroupId, SessionId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
+/// How many days the log reaches back at least, where it does not to its beginning.
+pub const SHORTEST_KEPT_DAYS: i64 = 30;
+
+/// Bytes, such as [`Entry::hash`], as people and exports see them.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
 /// Who acts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Actor {
@@ -181,6 +190,16 @@ words! {
         DatabaseBackedUp = "database.backed_up",
         /// Everything was brought back here from such a file.
         DatabaseRestored = "database.restored",
+    }
+}
+
+words! {
+    /// How entries are exported.
+    Format, "format" {
+        /// One JSON object a line.
+        JsonLines = "jsonl",
+        /// A table with a heading, safe for spreadsheets.
+        Csv = "csv",
     }
 }
 

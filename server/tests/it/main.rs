@@ -21,6 +21,7 @@ mod visitor;
 mod access;
 mod audit;
 mod backups;
+mod audit_export;
 mod browser;
 mod cli;
 mod clients;
@@ -119,6 +120,7 @@ fn main() -> ExitCode {
         ("access", access::tests()),
         ("audit", audit::tests()),
         ("backups", backups::tests()),
+        ("audit_export", audit_export::tests()),
         ("cli", cli::tests()),
         ("clients", clients::tests()),
         ("codes", codes::tests()),

@@ -10,17 +10,16 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
-use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::app;
+use crate::app::audit::export::Beside;
 use crate::app::audit::{Part, Search};
 use crate::app::manage::Needs;
-use crate::domain::audit::{Action, Entry};
+use crate::domain::audit::{Action, Entry, Format, hex};
 use crate::domain::figures::Day;
 use crate::domain::id::ClientId;
 use crate::domain::refusal::Refusal;
-use crate::error::Fault;
 use crate::http::console::frame::Frame;
 use crate::http::console::{Visit, parameter, render, see_other};
 use crate::http::state::State;
@@ -274,78 +273,6 @@ async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
-}
-
-/// How an export is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Csv,
-    /// One JSON object a line.
-    JsonLines,
-}
-
-impl Format {
-    /// What stands before the first entry.
-    fn heading(self) -> Vec<u8> {
-        match self {
-            Self::Csv => {
-                b"seq,at,actor,actor_name,action,subject,subject_name,outcome,address,detail\n".into()
-            }
-            Self::JsonLines => Vec::new(),
-        }
-    }
-
-    fn lines(self, entries: &[Entry], names: &BTreeMap<String, String>) -> Result<Vec<u8>, Fault> {
-        let name = |stored: Option<&String>| stored.and_then(|stored| names.get(stored));
-        if self == Self::JsonLines {
-            let mut lines = String::new();
-            for entry in entries {
-                let line = json!({
-                    "seq": entry.seq,
-                    "at": entry.at.to_string(),
-                    "actor": entry.actor,
-                    "actor_name": name(Some(&entry.actor)),
-                    "action": entry.action,
-                    "subject": entry.subject,
-                    "subject_name": name(entry.subject.as_ref()),
-                    "outcome": entry.outcome,
-                    "address": entry.address,
-                    "detail": entry.detail,
-                });
-                lines.push_str(&line.to_string());
-                lines.push('\n');
-            }
-            return Ok(lines.into_bytes());
-        }
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for entry in entries {
-            let text = |text: Option<&String>| text.map(|text| cell(text)).unwrap_or_default();
-            let record = [
-                entry.seq.to_string(),
-                entry.at.to_string(),
-                cell(&entry.actor),
-                text(name(Some(&entry.actor))),
-                cell(&entry.action),
-                text(entry.subject.as_ref()),
-                text(name(entry.subject.as_ref())),
-                cell(&entry.outcome),
-                text(entry.address.as_ref()),
-                text(entry.detail.as_ref()),
-            ];
-            writer.write_record(record).map_err(Fault::while_("writing CSV"))?;
-        }
-        writer.into_inner().map_err(|error| Fault::while_("writing CSV")(error.into_error()))
-    }
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
 /// An export on its way: one page of entries at a time is read, written and sent before the next one.
 struct Export {
     state: Arc<State>,
@@ -386,7 +313,7 @@ impl Export {
         self.before = entries.last().map_or(0, |entry| entry.seq);
         self.is_over = i64::try_from(entries.len()).unwrap_or(i64::MAX) < EXPORT_ROWS;
         let mut piece = std::mem::take(&mut self.heading);
-        piece.extend(self.format.lines(&entries, &names).map_err(std::io::Error::other)?);
+        piece.extend(self.format.lines(&entries, Beside::Names(&names)).map_err(std::io::Error::other)?);
         Ok(Some((Bytes::from(piece), self)))
     }
 }
@@ -416,8 +343,8 @@ async fn export(visit: Visit) -> HttpResponse {
             },
         )
         .await;
-    let (selection, page) = match found {
-        Ok((_, Some((selection, entries, names)))) => (selection, (entries, names)),
+    let (selection, entries, names) = match found {
+        Ok((_, Some(found))) => found,
         Ok((_, None)) => return see_other(&back),
         Err(stop) => return visit.stopped(&stop),
     };
@@ -427,8 +354,8 @@ async fn export(visit: Visit) -> HttpResponse {
         request: visit.request.clone(),
         selection,
         format,
-        heading: format.heading(),
-        page: Some(page),
+        heading: format.heading(Beside::Names(&names)),
+        page: Some((entries, names)),
         before: 0,
         is_over: false,
     };
@@ -436,19 +363,4 @@ async fn export(visit: Visit) -> HttpResponse {
         .content_type(kind)
         .insert_header((CONTENT_DISPOSITION, HeaderValue::from_static(file)))
         .streaming(stream::try_unfold(export, Export::next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_begins_like_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            assert_eq!(cell(text), format!("'{text}"));
-        }
-        for text in ["", "name=x", "a@b.example", "2026-12-01"] {
-            assert_eq!(cell(text), text);
-        }
-    }
 }
