@@ -12,6 +12,7 @@ pub mod client_credentials;
 pub mod console;
 pub mod context;
 pub mod directory;
+pub mod doctor;
 pub mod factor;
 pub mod health;
 pub mod introspect;

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod client;
+mod doctor;
 mod factor;
 mod grant;
 mod group;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::cli::output::{Failure, Output};
+use crate::domain::refusal::Invalid;
 use crate::mail;
 use crate::settings::{Flags, Settings};
 
@@ -91,6 +93,8 @@ enum Command {
     Backup(backup::Command),
     /// Make a database of a backup, and make harmless what was forgotten since
     Restore(restore::Command),
+    /// Look at the whole installation and say what is wrong with it, changing nothing
+    Doctor(doctor::Command),
     /// Print the settings and where each comes from, secrets hidden
     Config,
 }
@@ -108,11 +112,18 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn load(flags: &Flags) -> Result<Settings, Invalid> {
+    let settings = Settings::load(flags)?;
+    // Which addresses there are only the mail's floor knows.
+    settings.mail_from.as_deref().map_or(Ok(()), mail::must_be_sender)?;
+    Ok(settings)
+}
+
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
-    let settings = Settings::load(&arguments.flags)?;
-    if let Some(from) = &settings.mail_from {
-        mail::must_be_sender(from)?;
-    }
+    let settings = match (load(&arguments.flags), &arguments.command) {
+        (Err(invalid), Command::Doctor(_)) => return doctor::run_without_settings(&invalid, output),
+        (loaded, _) => loaded?,
+    };
     match arguments.command {
         Command::Serve => serve::run(&settings, output),
         Command::User(command) => user::run(command, &settings, output),
@@ -131,6 +142,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Move(command) => relocation::run(&command, &settings, output),
         Command::Backup(command) => backup::run(&command, &settings, output),
         Command::Restore(command) => restore::run(&command, &settings, output),
+        Command::Doctor(command) => doctor::run(&command, &settings, output),
         Command::Config => {
             let shown = settings.shown();
             output.print(&shown, || {

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod backup;
 pub mod catalogue;
 pub mod client;
+pub mod condition;
 mod conn;
 pub mod copying;
 pub mod factor;
@@ -37,8 +38,8 @@ mod turns;
 pub mod user;
 
 pub use conn::Conn;
-pub use migrate::MigrateError;
-pub use pool::Database;
+pub use migrate::{MigrateError, Version, version};
+pub use pool::{Database, Route};
 pub use turns::Turns;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};

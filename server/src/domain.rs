@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod authorization;
+pub mod checkup;
 pub mod client;
 pub mod device;
 pub mod factor;

@@ -26,7 +26,7 @@ mod well_known;
 pub use meters::Mailed;
 pub use server::{keep_house, start};
 pub use state::{Limits, State};
-pub use tls::{TlsError, config as tls_config};
+pub use tls::{Certificate, TlsError, certificate, config as tls_config};
 
 use actix_web::guard::{Any, Get, Head, Not, fn_guard};
 use actix_web::web::{self, ServiceConfig, delete, post, resource, route, scope};

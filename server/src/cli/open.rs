@@ -66,6 +66,12 @@ pub(super) fn make_data_folder(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How many connections a server opens at most.
+pub(super) fn opened_by_server(target: &Target) -> u32 {
+    // One more is for codes.
+    for_requests(target) + Database::ASIDE + 1
+}
+
 fn for_requests(target: &Target) -> u32 {
     match target {
         Target::Sqlite(_) => {

@@ -389,6 +389,35 @@ pub fn glance(conn: &mut Conn, users: &[UserId], now: Timestamp) -> Result<Vec<G
     .collect()
 }
 
+/// A factor's id, and what is sealed of it.
+pub type SealedPart = (FactorId, Vec<u8>);
+
+/// Up to `limit` sealed secrets of factors after one, in the order of their ids, which is that of their making.
+pub fn secrets(conn: &mut Conn, after: Option<FactorId>, limit: i64) -> Result<Vec<SealedPart>, Fault> {
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = factor_secret::table
+        .filter(factor_secret::factor_id.gt(after))
+        .order(factor_secret::factor_id.asc())
+        .limit(limit)
+        .select((factor_secret::factor_id, factor_secret::sealed))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(bytes, sealed)| Ok((id("factor id", FactorId::from_bytes(&bytes))?, sealed)))
+        .collect()
+}
+
+/// The youngest `limit` of them.
+pub fn youngest_secrets(conn: &mut Conn, limit: i64) -> Result<Vec<SealedPart>, Fault> {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = factor_secret::table
+        .order(factor_secret::factor_id.desc())
+        .limit(limit)
+        .select((factor_secret::factor_id, factor_secret::sealed))
+        .load(conn)?;
+    rows.into_iter()
+        .map(|(bytes, sealed)| Ok((id("factor id", FactorId::from_bytes(&bytes))?, sealed)))
+        .collect()
+}
+
 /// Ends one factor for good: its secret and position are deleted. `false` where it was over already.
 ///
 /// The position goes first. Whoever is spending a code of it holds that row: either the spending comes first, and the session it

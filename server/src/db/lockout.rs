@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary};
 
 #[cfg(feature = "postgres")]
 use crate::db::id;
-use crate::db::schema::lockout;
+use crate::db::schema::{lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
@@ -337,6 +337,19 @@ pub fn clear(conn: &mut Conn, subject: &[u8]) -> Result<(), Fault> {
         .set((lockout::failures.eq(0), lockout::locked_until.eq(0)))
         .execute(conn)?;
     Ok(())
+}
+
+/// How many lockouts are looked at to count those of users.
+const MANY: i64 = 1000;
+
+/// How many users have failed so often that only an administrator helps; of very many, not all are counted.
+pub fn count_locked_for_good(conn: &mut Conn) -> Result<i64, Fault> {
+    let locked: Vec<Vec<u8>> = lockout::table
+        .filter(lockout::locked_until.eq(Timestamp::NEVER.millis()))
+        .select(lockout::subject)
+        .limit(MANY)
+        .load(conn)?;
+    Ok(user::table.filter(user::id.eq_any(locked)).count().get_result(conn)?)
 }
 
 /// How a subject stands now; without failures where it has no row.

@@ -124,6 +124,17 @@ impl Database {
         self.open_known().map(Some)
     }
 
+    /// Opens the database as it is, for a look that changes nothing, whatever its version; makes no file. `None`: there is none yet.
+    pub fn look_only(&self) -> Result<Option<Conn>, MigrateError> {
+        if let Target::Sqlite(path) = self.target()
+            && !path.exists()
+        {
+            return Ok(None);
+        }
+        let opened = Opener::of(self.target().clone()).open_to_look();
+        opened.map(Some).map_err(|error| self.unusable(&error))
+    }
+
     fn unusable(&self, reason: &impl ToString) -> MigrateError {
         MigrateError::Unusable { target: self.target().shown(), reason: reason.to_string() }
     }
@@ -176,6 +187,65 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// How the database's version stands to this program's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Version {
+    /// It is the same; the last migration.
+    Same(String),
+    /// It lacks so many of the migrations; all of them where it is empty.
+    Older {
+        /// How many it lacks.
+        pending: usize,
+        /// How many it has.
+        applied: usize,
+    },
+    /// It has this migration, which this program does not know.
+    Newer(String),
+}
+
+/// Which version a database has. Asks without locking anybody out, unlike those who are about to change it.
+pub fn version(conn: &mut Conn) -> Result<Version, Fault> {
+    use diesel::RunQueryDsl as _;
+    let known = match conn {
+        Conn::Sqlite(_) => known::<diesel::sqlite::Sqlite>(&SQLITE),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => known::<diesel::pg::Pg>(&POSTGRES),
+    }?;
+    let applied: Vec<VersionRow> = if catalogue::has(conn, catalogue::MIGRATIONS)? {
+        let all = format!("SELECT version FROM {} ORDER BY version", catalogue::MIGRATIONS);
+        diesel::sql_query(all).load(conn)?
+    } else {
+        Vec::new()
+    };
+    if let Some(row) = applied.iter().rfind(|row| !known.contains(&row.version)) {
+        return Ok(Version::Newer(row.version.clone()));
+    }
+    let pending = known.len().saturating_sub(applied.len());
+    match known.last() {
+        Some(last) if pending == 0 => Ok(Version::Same(last.clone())),
+        _ => Ok(Version::Older { pending, applied: applied.len() }),
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+/// The migrations that this program knows, in order.
+fn known<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, Fault>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<Box<dyn Migration<DB>>> =
+        source.migrations().map_err(|error| Fault::Database(error.to_string()))?;
+    let mut known: Vec<String> =
+        known.iter().map(|migration| migration.name().version().to_string()).collect();
+    known.sort();
+    Ok(known)
 }
 
 /// A new database with nothing in it but what migrations make, in memory: what an empty one looks like.
@@ -301,9 +371,7 @@ fn first_unknown(conn: &mut Conn) -> Result<Option<String>, Fault> {
         EmbeddedMigrations: MigrationSource<DB>,
     {
         let fault = |error: Box<dyn std::error::Error + Send + Sync>| Fault::Database(error.to_string());
-        let known: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(fault)?;
-        let known: Vec<String> =
-            known.iter().map(|migration| migration.name().version().to_string()).collect();
+        let known = known(source)?;
         let applied: Vec<MigrationVersion<'static>> = conn.applied_migrations().map_err(fault)?;
         Ok(applied.into_iter().map(|version| version.to_string()).rfind(|version| !known.contains(version)))
     }

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use diesel::r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::clock::moment;
 use crate::db::Conn;
@@ -75,6 +76,50 @@ impl Opener {
         }
     }
 }
+
+impl Opener {
+    /// A connection that changes nothing: neither rows nor files, nor how the file is kept. What others write meanwhile it sees at the next statement.
+    pub(super) fn open_to_look(&self) -> Result<Conn, ConnectionError> {
+        match &self.target {
+            Target::Sqlite(path) => look_at_sqlite(path).map(Conn::Sqlite),
+            #[cfg(feature = "postgres")]
+            Target::Postgres(url) => {
+                let mut conn = open_postgres(url, false)?;
+                conn.batch_execute("SET default_transaction_read_only = on")
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Conn::Postgres(conn))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Target::Postgres(_) => self.open(),
+        }
+    }
+}
+
+/// The log beside a SQLite file; it is there as long as anybody has the file open.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+/// A reader like others makes the files beside it where nobody has it open, and cannot take them away. Then nobody is writing, and the file alone
+/// says everything.
+fn look_at_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
+    let path_text =
+        path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
+    let encoded = utf8_percent_encode(path_text, PATH);
+    let alone = if log_of(path).exists() { "" } else { "&immutable=1" };
+    let mut conn = SqliteConnection::establish(&format!("file:{encoded}?mode=ro{alone}"))?;
+    let patience = PATIENCE.as_millis();
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = {patience}; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF"
+    ))
+    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// What would end the path within a URI, or be decoded.
+const PATH: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 
 /// One of libpq's own variables, which it reads at every connection.
 #[expect(clippy::disallowed_methods, reason = "they are libpq's settings and not ours")]
@@ -256,6 +301,19 @@ impl FileIdentity {
     }
 }
 
+/// The way to the database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Route {
+    /// It does not leave this machine.
+    Here,
+    /// The server must show a certificate for its name.
+    Verified,
+    /// The server must show a certificate of a known authority, for whatever name.
+    OfKnownAuthority,
+    /// Whoever answers is believed.
+    Unverified,
+}
+
 /// The pool.
 #[derive(Clone)]
 pub struct Database {
@@ -296,6 +354,26 @@ impl Database {
     /// How many of the connections requests may have at once.
     pub fn for_requests(&self) -> u32 {
         self.pool.max_size().saturating_sub(Self::ASIDE).max(1)
+    }
+
+    /// Whether somebody has the SQLite file open, or had it open to the last moment: its log is there.
+    pub fn has_log(&self) -> bool {
+        matches!(&self.target, Target::Sqlite(path) if log_of(path).exists())
+    }
+
+    /// How connections to another machine are protected, as far as URL and variables say.
+    pub fn route(&self) -> Route {
+        let Target::Postgres(text) = &self.target else { return Route::Here };
+        let Some(url) = PostgresUrl::parse(text) else { return Route::Here };
+        if !url.destination(variable).leaves_the_machine() {
+            return Route::Here;
+        }
+        let mode = url.parameter("sslmode").or_else(|| variable("PGSSLMODE").filter(|mode| !mode.is_empty()));
+        match mode.as_deref() {
+            None | Some("verify-full") => Route::Verified,
+            Some("verify-ca") => Route::OfKnownAuthority,
+            Some(_) => Route::Unverified,
+        }
     }
 
     /// Where the connections lead.

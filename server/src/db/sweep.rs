@@ -45,6 +45,23 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     STATEMENTS.iter().filter_map(|statement| statement.split(' ').nth(2))
 }
 
+/// How many rows of one kind were over before `before` and are still there; a batch and more count as a batch.
+pub fn count(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<i64, Fault> {
+    let statement = STATEMENTS[kind];
+    let which = statement.find("(SELECT").and_then(|begin| statement.get(begin..)).unwrap_or_default();
+    let count: Count = diesel::sql_query(format!("SELECT count(*) AS number FROM {which} AS waiting"))
+        .bind::<BigInt, _>(before.millis())
+        .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
+        .get_result(conn)?;
+    Ok(count.number)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
 /// Deletes some rows of one kind that were over before `before`; `true` when there may be more. Servers of one PostgreSQL that do so at once
 /// take different rows.
 pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {

@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::{factor_step, lockout, user};
+use crate::db::schema::{factor, factor_step, lockout, user};
 use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
+use crate::domain::factor::FactorState;
 use crate::domain::figures::Users;
 use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
@@ -188,6 +189,22 @@ pub fn others_administer(conn: &mut Conn, but: UserId) -> Result<bool, Fault> {
         .count()
         .get_result(conn)?;
     Ok(others > 0)
+}
+
+/// How many active administrators there are, and how many of them have an active factor.
+pub fn count_administrators(conn: &mut Conn) -> Result<(usize, usize), Fault> {
+    let active = user::table
+        .filter(user::role.eq(Role::Admin.as_str()))
+        .filter(user::state.eq(UserState::Active.as_str()))
+        .select(user::id);
+    let ids: Vec<Vec<u8>> = active.load(conn)?;
+    let with_factor: Vec<Vec<u8>> = factor::table
+        .filter(factor::user_id.eq_any(&ids))
+        .filter(factor::state.eq(FactorState::Active.as_str()))
+        .select(factor::user_id)
+        .distinct()
+        .load(conn)?;
+    Ok((ids.len(), with_factor.len()))
 }
 
 /// Chooses the language of pages and mails; none: the browser's.

@@ -54,6 +54,11 @@ impl<'a> PostgresUrl<'a> {
         self.parameters.iter().any(|(known, _)| *known == name)
     }
 
+    /// What a parameter says; where it stands twice, libpq takes the last.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters.iter().rfind(|(known, _)| *known == name).map(|(_, value)| decoded(value))
+    }
+
     /// Where libpq goes by this URL and its variables, which count where the URL says nothing (PostgreSQL documentation, 34.15).
     pub fn destination(&self, variable: impl Fn(&str) -> Option<String>) -> Destination {
         let parameter = |name| self.parameters.iter().rfind(|(known, _)| *known == name);

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 
+use crate::domain::time::Timestamp;
 use crate::settings::Tls;
 
 /// Why there is no TLS.
@@ -27,10 +30,7 @@ pub enum TlsError {
 
 /// What the listener needs, or nothing for plain HTTP. A self-signed certificate is for loopback and the host of `issuer`.
 pub fn config(tls: &Tls, issuer: &str) -> Result<Option<ServerConfig>, TlsError> {
-    let host = url::Url::parse(issuer)
-        .ok()
-        .and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()))
-        .unwrap_or_default();
+    let host = host_of(issuer);
     let (chain, key) = match tls {
         Tls::Off => return Ok(None),
         Tls::SelfSigned => self_signed(&host)?,
@@ -42,6 +42,41 @@ pub fn config(tls: &Tls, issuer: &str) -> Result<Option<ServerConfig>, TlsError>
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map(Some)
         .map_err(|error| TlsError::Unusable(error.to_string()))
+}
+
+/// What a certificate says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    /// From when on it is good.
+    pub begins_at: Timestamp,
+    /// Until when.
+    pub ends_at: Timestamp,
+    /// Whether it is for the host of the issuer's URL.
+    pub names_issuer: bool,
+}
+
+/// Reads the first certificate of the file, the server's own.
+pub fn certificate(file: &Path, issuer: &str) -> Result<Certificate, TlsError> {
+    let unusable = |reason: String| TlsError::File { file: file.display().to_string(), reason };
+    let chain = read_chain(file)?;
+    let (_, read) = x509_parser::parse_x509_certificate(&chain[0])
+        .map_err(|_| unusable("its first certificate cannot be read".to_owned()))?;
+    let at = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+    let validity = read.validity();
+    let parsed = ParsedCertificate::try_from(&chain[0]).map_err(|error| unusable(error.to_string()))?;
+    let names_issuer =
+        ServerName::try_from(host_of(issuer)).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
+    Ok(Certificate {
+        begins_at: at(validity.not_before.timestamp()),
+        ends_at: at(validity.not_after.timestamp()),
+        names_issuer,
+    })
+}
+
+/// The host of a URL, an IPv6 address without its brackets.
+fn host_of(url: &str) -> String {
+    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.unwrap_or_default().trim_matches(['[', ']']).to_owned()
 }
 
 type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

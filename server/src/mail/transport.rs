@@ -166,6 +166,12 @@ impl Transport {
         sent
     }
 
+    /// Says hello, by TLS and with the password where that is so set, and goodbye: all but a mail.
+    pub fn greet(&self) -> Result<(), Refused> {
+        self.connect()?.abort();
+        Ok(())
+    }
+
     fn connect(&self) -> Result<SmtpConnection, Refused> {
         let unusable = |step: &'static str| move |error: Error| Refused::Unusable(said(step, &error));
         let at_once = match &self.protection {
