@@ -456,6 +456,22 @@ impl Settings {
         self.shown.iter().any(|setting| setting.name == "public_url" && setting.source != "default")
     }
 
+    /// The settings file, where it holds a password.
+    pub fn file_with_password(&self) -> Option<PathBuf> {
+        let is_secret = |setting: &&Shown| match setting.name {
+            "smtp_url" => self.smtp_url.as_ref().is_some_and(|url| url.password().is_some()),
+            // Its parameters may hold one, too.
+            "database" => matches!(self.database, Target::Postgres(_)),
+            _ => false,
+        };
+        let is_file = |setting: &Shown| {
+            let source = setting.source.as_str();
+            source != "default" && source != "flag" && !source.starts_with(PREFIX)
+        };
+        let found = self.shown.iter().filter(is_secret).find(|setting| is_file(setting));
+        found.map(|setting| PathBuf::from(&setting.source))
+    }
+
     /// Every setting with its source, for `countersign config`.
     pub fn shown(&self) -> &[Shown] {
         &self.shown

@@ -50,9 +50,16 @@ pub const OF_TABLES: [&str; 5] = ["audit_log", "outbox", "administrators", "lock
 pub const OF_KEY: [&str; 2] = ["signing_keys", "secrets"];
 
 fn found(check: &'static str, outcome: Result<Finding, Fault>) -> Finding {
-    outcome.unwrap_or_else(|fault| {
-        Finding::problem(check, format!("could not be looked at: {fault}"), "see what the database says")
-    })
+    outcome.unwrap_or_else(|fault| unseen(check, &fault))
+}
+
+/// What the database does not let us see.
+pub fn unseen(check: &'static str, fault: &Fault) -> Finding {
+    Finding::problem(
+        check,
+        format!("could not be looked at: {fault}"),
+        "see what the database's own log says",
+    )
 }
 
 /// The database from outside.
@@ -304,10 +311,7 @@ fn audit_log(conn: &mut Conn, now: Timestamp) -> Result<Finding, Fault> {
         let says = format!("the last entry is of {}, and this machine's clock shows {now}", last.at);
         return Ok(Finding::problem(check, says, "set this machine's clock (NTP): codes go by it"));
     }
-    let says = format!(
-        "{} entries, the last one is number {head}; --deep proves that they stand as written",
-        head - tail.seq
-    );
+    let says = format!("{} entries, the last one is number {head}", head - tail.seq);
     Ok(Finding::ok(check, says))
 }
 
@@ -459,9 +463,9 @@ fn secrets(service: &Service, conn: &mut Conn, deep: bool) -> Result<Finding, Fa
         youngest.retain(|(factor, _)| !eldest.iter().any(|(known, _)| known == factor));
         look(&youngest);
     }
-    let which = if deep { "all" } else { "of the eldest and youngest" };
+    let which = if deep { "" } else { "; they are the eldest and the youngest, --deep opens all" };
     Ok(match shut.first() {
-        None => Finding::ok(check, format!("{which} factors' secrets {opened} were opened")),
+        None => Finding::ok(check, format!("{opened} factors' secrets were opened{which}")),
         Some(first) => Finding::problem(
             check,
             format!("{} factors' secrets do not open, {first} the first; {opened} do", shut.len()),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app;
 use crate::app::audit::Proof;
-use crate::app::context::Service;
+use crate::app::context::{Service, Stop};
 use crate::app::doctor::{self, OF_KEY, OF_TABLES, Reached};
 use crate::app::start::StartError;
 use crate::cli::mailer;
@@ -58,18 +58,36 @@ fn tell(findings: &[Finding], output: &Output) -> Result<(), Failure> {
     Err(Failure::new("unhealthy", format!("something is wrong with: {}", problems.join(", "))))
 }
 
-fn print(findings: &[Finding], output: &Output) {
-    let checks = findings.iter().map(|finding| {
-        let mut check =
-            json!({ "check": finding.check, "state": finding.standing.as_str(), "says": finding.says });
-        if let Some(advice) = &finding.advice {
-            check["do"] = advice.as_str().into();
+/// What programs read.
+#[derive(Serialize)]
+struct Document<'a> {
+    healthy: bool,
+    checks: Vec<Check<'a>>,
+}
+
+#[derive(Serialize)]
+struct Check<'a> {
+    check: &'a str,
+    state: &'a str,
+    says: &'a str,
+    #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
+}
+
+impl<'a> Check<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            check: finding.check,
+            state: finding.standing.as_str(),
+            says: &finding.says,
+            advice: finding.advice.as_deref(),
         }
-        check
-    });
+    }
+}
+
+fn print(findings: &[Finding], output: &Output) {
     let healthy = doctor::worst(findings) != Standing::Problem;
-    let document = json!({ "healthy": healthy, "checks": checks.collect::<Vec<_>>() });
-    output.print(&document, || {
+    output.print(&Document { healthy, checks: findings.iter().map(Check::of).collect() }, || {
         let rows = findings.iter().flat_map(|finding| {
             let standing = match finding.standing {
                 Standing::Problem => "PROBLEM",
@@ -226,12 +244,17 @@ fn tls(settings: &Settings) -> Finding {
 fn files(settings: &Settings) -> Vec<Finding> {
     use doctor::files::{database, disk, folder, private};
     let data = settings.data.as_path();
-    let mut findings = vec![private("master_key_file", &settings.master_key_file, data)];
+    let key_lost =
+        "put it back from where you keep its copy; for a new SQLite database the first start makes one";
+    let mut findings = vec![private("master_key_file", &settings.master_key_file, data, key_lost)];
+    if let Some(file) = settings.file_with_password() {
+        findings.push(private("settings_file", &file, data, "put it back"));
+    }
     if let Target::Sqlite(path) = &settings.database {
         findings.extend([folder(data), database(path, data), disk(path)]);
     }
     if let Tls::Files { key, .. } = &settings.tls {
-        findings.push(private("tls_key_file", key, data));
+        findings.push(private("tls_key_file", key, data, "see tls_key"));
     }
     findings
 }
@@ -319,10 +342,8 @@ fn audit_chain(service: &Service, conn: &mut Conn) -> Finding {
             format!("entry {entry} was altered, moved or taken out"),
             "somebody has written to the database: find out who could, and hold the log against an export (`audit verify --against`)",
         ),
-        Err(stop) => {
-            let Failure { text, .. } = stop.into();
-            Finding::problem(check, format!("could not be looked at: {text}"), "see what the database says")
-        }
+        Err(Stop::Broken(fault)) => doctor::unseen(check, &fault),
+        Err(Stop::Refused(refusal)) => Finding::skipped(check, &refusal.to_string()),
     }
 }
 

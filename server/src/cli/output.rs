@@ -21,7 +21,7 @@ use crate::http::TlsError;
 /// Why a command failed: a stable code and one line.
 pub(super) struct Failure {
     code: &'static str,
-    pub(super) text: String,
+    text: String,
 }
 
 impl Failure {

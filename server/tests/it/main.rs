@@ -29,6 +29,7 @@ mod codes;
 mod console;
 mod console_system;
 mod console_users;
+mod doctor;
 mod enrolment;
 mod faults;
 mod groups;
@@ -127,6 +128,7 @@ fn main() -> ExitCode {
         ("console", console::tests()),
         ("console_system", console_system::tests()),
         ("console_users", console_users::tests()),
+        ("doctor", doctor::tests()),
         ("enrolment", enrolment::tests()),
         ("faults", faults::tests()),
         ("groups", groups::tests()),

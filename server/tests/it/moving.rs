@@ -34,7 +34,7 @@ tests![
 ];
 
 /// An installation with the same master key and an empty database of the other kind.
-fn elsewhere(source: &Installation, on: Backend) -> Installation {
+pub fn elsewhere(source: &Installation, on: Backend) -> Installation {
     let folder = tempfile::Builder::new().prefix("cs-move-").tempdir().unwrap();
     let file = format!("sqlite://{}", folder.path().join("data/countersign.db").display());
     let database = match on {

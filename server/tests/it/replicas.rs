@@ -25,6 +25,7 @@ tests![
     a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
     connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
     what_codes_ask_is_planned_once,
+    the_doctor_knows_what_a_server_promises,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
@@ -167,20 +168,21 @@ fn certificate(folder: &Path, name: &str) -> rcgen::CertifiedKey<rcgen::KeyPair>
     made
 }
 
+/// Gives a server that certificate.
+fn with_tls(folder: &Path, made: &rcgen::CertifiedKey<rcgen::KeyPair>) {
+    for (name, text) in [("server.crt", made.cert.pem()), ("server.key", made.signing_key.serialize_pem())] {
+        let file = folder.join("data").join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        hand_over(&file);
+    }
+}
+
 fn another_machine_is_spoken_to_by_tls_and_its_certificate_is_checked(_: Backend) {
     let own = tempfile::tempdir().unwrap();
     let made = certificate(own.path(), "db.example");
     certificate(own.path(), "other.example");
-    let node = Node::new(&["ssl=on"], |folder| {
-        for (name, text) in
-            [("server.crt", made.cert.pem()), ("server.key", made.signing_key.serialize_pem())]
-        {
-            let file = folder.join("data").join(name);
-            fs::write(&file, text).unwrap();
-            fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-            hand_over(&file);
-        }
-    });
+    let node = Node::new(&["ssl=on"], |folder| with_tls(folder, &made));
     // The name is another machine's, whatever its address.
     let url = |name: &str, more: &str| {
         format!("postgres://postgres:hush@{name}:{}/postgres?hostaddr=127.0.0.1{more}", node.port)
@@ -349,4 +351,52 @@ fn must_have_come_back(
         "{what} under load: {}; all {remembered} remembered; {recovered_in:.1?} to the next",
         tally(sent)
     );
+}
+
+fn the_doctor_knows_what_a_server_promises(_: Backend) {
+    let own = tempfile::tempdir().unwrap();
+    let made = certificate(own.path(), "db.example");
+    let node = Node::new(&["ssl=on", "fsync=on"], |folder| with_tls(folder, &made));
+    let url = |host: &str, more: &str| {
+        format!("postgres://postgres:hush@{host}:{}/postgres?hostaddr=127.0.0.1{more}", node.port)
+    };
+    let mut installation = Installation::on(&url("localhost", ""));
+    installation.run(&["user", "add", "root", "--role", "admin"]);
+    let look = |installation: &Installation| {
+        let output = installation.command(&["doctor", "--json"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains("hush"), "{text}");
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(output.status.success(), document["healthy"] == true);
+        let state = |check: &str| {
+            let checks = document["checks"].as_array().unwrap();
+            let found = checks.iter().find(|found| found["check"] == check).unwrap();
+            found["state"].as_str().unwrap().to_owned()
+        };
+        let all = ["durability", "connections", "database_tls", "database_clock"].map(state);
+        (document["healthy"] == true, all)
+    };
+    let found = |healthy: bool, states: [&str; 4]| (healthy, states.map(str::to_owned));
+    assert_eq!(look(&installation), found(true, ["ok", "ok", "ok", "ok"]));
+    let authority = format!("&sslrootcert={}", own.path().join("db.example.pem").display());
+    for (more, healthy, state) in [
+        (authority.clone(), true, "ok"),
+        (format!("{authority}&sslmode=verify-ca"), true, "note"),
+        ("&sslmode=require".to_owned(), true, "note"),
+        ("&sslmode=disable".to_owned(), false, "problem"),
+    ] {
+        installation.database = url("db.example", &more);
+        assert_eq!(look(&installation), found(healthy, ["ok", "ok", state, "ok"]), "{more}");
+    }
+    // What our own sessions mend is worth knowing; what they cannot is a problem.
+    installation.database = url("localhost", "");
+    let mut node = node;
+    for (settings, healthy, durability, connections) in [
+        (&["synchronous_commit=off", "max_connections=25"][..], true, "note", "ok"),
+        (&["full_page_writes=off", "max_connections=21"], false, "problem", "problem"),
+    ] {
+        node.stop();
+        node = Node::start_at(node.port, node.folder, &[&["ssl=on", "fsync=on"], settings].concat());
+        assert_eq!(look(&installation), found(healthy, [durability, connections, "ok", "ok"]));
+    }
 }

@@ -1,6 +1,7 @@
 //! Files and folders, from outside: who may read them, who may change them, and whether there is room.
 
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -46,13 +47,17 @@ pub fn folder(path: &Path) -> Finding {
     }
 }
 
-/// A file that holds what only the server may read. `beside`: the folder of the server's data, whose owner may own the file.
-pub fn private(check: &'static str, path: &Path, beside: &Path) -> Finding {
+/// A file that holds what only the server may read. `beside`: the folder of the server's data, whose owner may own the file. `lost`: what to do
+/// where there is none.
+pub fn private(check: &'static str, path: &Path, beside: &Path, lost: &str) -> Finding {
     let shown = path.display();
     let meta = match path.metadata() {
         Ok(meta) => meta,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Finding::problem(check, format!("there is no file {shown}"), lost);
+        }
         Err(error) => {
-            let advice = "put it back, from where you keep copies";
+            let advice = "run this as the user that the server runs as";
             return Finding::problem(check, format!("{shown} cannot be looked at: {error}"), advice);
         }
     };
@@ -91,7 +96,7 @@ pub fn database(path: &Path, beside: &Path) -> Finding {
         PathBuf::from(name)
     };
     let files = ["", "-wal", "-shm"].map(with).into_iter().filter(|file| file.exists());
-    let found = files.map(|file| private("database_file", &file, beside));
+    let found = files.map(|file| private("database_file", &file, beside, "restore a backup"));
     found
         .max_by_key(|finding| finding.standing as u8)
         .unwrap_or_else(|| Finding::skipped("database_file", "it is not there"))
@@ -113,10 +118,11 @@ pub fn disk(path: &Path) -> Finding {
         );
     }
     match rustix::fs::statvfs(folder) {
+        Err(rustix::io::Errno::NOENT) => Finding::skipped(check, "the folder is not there"),
         Err(error) => Finding::problem(
             check,
             format!("{} cannot be looked at: {error}", folder.display()),
-            "see that the folder is there and may be read",
+            "run this as the user that the server runs as",
         ),
         Ok(found) => {
             let free = found.f_bavail.saturating_mul(found.f_frsize);
