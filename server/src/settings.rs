@@ -386,8 +386,7 @@ impl Settings {
             return Err(Invalid::new("remember_device_days", "must be 30 at most"));
         }
         if (1..SHORTEST_KEPT_DAYS).contains(&i64::from(raw.audit_keep_days)) {
-            let reason = format!("must be {SHORTEST_KEPT_DAYS} at least, or 0 to keep everything");
-            return Err(Invalid::new("audit_keep_days", reason));
+            return Err(Invalid::new("audit_keep_days", "must be 30 at least, or 0 to keep everything"));
         }
         if raw.stop_delay_seconds > 600 {
             return Err(Invalid::new("stop_delay_seconds", "must be 600 at most"));

@@ -5,17 +5,20 @@
 
 pub mod files;
 
+use std::collections::HashSet;
+
 use mobile_core::Secret;
 
 use crate::app::context::Service;
 use crate::clock::Clock;
 use crate::crypto::seal::Place;
 use crate::crypto::signing::SigningKey;
-use crate::db::factor::SealedPart;
-use crate::db::{self, Conn, Database, MigrateError, Version};
 #[cfg(feature = "postgres")]
-use crate::db::{Route, condition};
+use crate::db::Route;
+use crate::db::factor::SealedPart;
+use crate::db::{self, Conn, Database, MigrateError, Version, condition};
 use crate::domain::checkup::{Finding, Standing};
+use crate::domain::id::FactorId;
 use crate::domain::notice::MailState;
 use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
@@ -30,6 +33,7 @@ const SAMPLE: i64 = 100;
 const PAGE: i64 = 1000;
 
 /// How far clocks may be apart without anybody noticing, in milliseconds.
+#[cfg(feature = "postgres")]
 const CLOCKS_AGREE_MS: i64 = 1000;
 
 /// How far apart they may be before codes are refused at the edge of their window, in milliseconds.
@@ -286,7 +290,7 @@ fn apart(conn: &mut Conn, clock: &Clock) -> Result<Finding, Fault> {
         "let both machines take the time from the network (NTP): codes and tokens go by this machine's clock";
     Ok(match apart.abs() {
         ..CLOCKS_AGREE_MS => Finding::ok(check, says),
-        ..CLOCKS_DISAGREE_MS => Finding::note(check, says, advice),
+        CLOCKS_AGREE_MS..CLOCKS_DISAGREE_MS => Finding::note(check, says, advice),
         _ => Finding::problem(check, says, advice),
     })
 }
@@ -393,7 +397,7 @@ fn housekeeping(conn: &mut Conn, now: Timestamp) -> Result<Finding, Fault> {
 pub fn look_at_secrets(service: &Service, conn: &mut Conn, now: Timestamp, deep: bool) -> Vec<Finding> {
     vec![
         found("signing_keys", signing_keys(service, conn, now)),
-        found("secrets", secrets(service, conn, deep)),
+        found("secrets", secrets(service, conn, now, deep)),
     ]
 }
 
@@ -434,41 +438,65 @@ fn signing_keys(service: &Service, conn: &mut Conn, now: Timestamp) -> Result<Fi
     })
 }
 
-fn secrets(service: &Service, conn: &mut Conn, deep: bool) -> Result<Finding, Fault> {
-    let check = "secrets";
-    let (mut opened, mut shut) = (0_u64, Vec::new());
-    let mut look = |parts: &[SealedPart]| {
+/// How many factors' secrets were opened, and which did not open.
+#[derive(Default)]
+struct Opened {
+    whole: u64,
+    shut: Vec<FactorId>,
+}
+
+impl Opened {
+    /// Opens these secrets, and what the phones' proofs are checked with.
+    fn look(
+        &mut self,
+        service: &Service,
+        conn: &mut Conn,
+        parts: &[SealedPart],
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let ids: Vec<FactorId> = parts.iter().map(|(factor, _)| *factor).collect();
+        let phones = db::factor_phone::find(conn, &ids, now)?;
+        let shut = phones
+            .iter()
+            .filter(|phone| service.sealer.open(Place::factor_phone(&phone.factor), &phone.sealed).is_err());
+        let shut: HashSet<FactorId> = shut.map(|phone| phone.factor).collect();
         for (factor, sealed) in parts {
             let plain = service.sealer.open(Place::factor_secret(factor), sealed);
-            match plain.is_ok_and(|plain| Secret::from_bytes(&plain).is_ok()) {
-                true => opened += 1,
-                false => shut.push(factor.to_string()),
+            if plain.is_ok_and(|plain| Secret::from_bytes(&plain).is_ok()) && !shut.contains(factor) {
+                self.whole += 1;
+            } else {
+                self.shut.push(*factor);
             }
         }
-    };
+        Ok(())
+    }
+}
+
+fn secrets(service: &Service, conn: &mut Conn, now: Timestamp, deep: bool) -> Result<Finding, Fault> {
+    let check = "secrets";
+    let mut opened = Opened::default();
     if deep {
         let mut after = None;
         loop {
             let parts = db::factor::secrets(conn, after, PAGE)?;
-            look(&parts);
-            match parts.last() {
-                Some((last, _)) => after = Some(*last),
-                None => break,
-            }
+            let Some((last, _)) = parts.last() else { break };
+            after = Some(*last);
+            opened.look(service, conn, &parts, now)?;
         }
     } else {
-        let eldest = db::factor::secrets(conn, None, SAMPLE)?;
-        look(&eldest);
-        let mut youngest = db::factor::youngest_secrets(conn, SAMPLE)?;
-        youngest.retain(|(factor, _)| !eldest.iter().any(|(known, _)| known == factor));
-        look(&youngest);
+        let mut parts = db::factor::secrets(conn, None, SAMPLE)?;
+        let youngest = db::factor::youngest_secrets(conn, SAMPLE)?;
+        let eldest: HashSet<FactorId> = parts.iter().map(|(factor, _)| *factor).collect();
+        parts.extend(youngest.into_iter().filter(|(factor, _)| !eldest.contains(factor)));
+        opened.look(service, conn, &parts, now)?;
     }
+    let Opened { whole, shut } = opened;
     let which = if deep { "" } else { "; they are the eldest and the youngest, --deep opens all" };
     Ok(match shut.first() {
-        None => Finding::ok(check, format!("{opened} factors' secrets were opened{which}")),
+        None => Finding::ok(check, format!("{whole} factors' secrets were opened{which}")),
         Some(first) => Finding::problem(
             check,
-            format!("{} factors' secrets do not open, {first} the first; {opened} do", shut.len()),
+            format!("{} factors' secrets do not open, {first} the first; {whole} do", shut.len()),
             "they were altered or moved: restore a backup, or reset those factors and enrol anew",
         ),
     })

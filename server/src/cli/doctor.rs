@@ -62,11 +62,11 @@ fn tell(findings: &[Finding], output: &Output) -> Result<(), Failure> {
 #[derive(Serialize)]
 struct Document<'a> {
     healthy: bool,
-    checks: Vec<Check<'a>>,
+    checks: Vec<Told<'a>>,
 }
 
 #[derive(Serialize)]
-struct Check<'a> {
+struct Told<'a> {
     check: &'a str,
     state: &'a str,
     says: &'a str,
@@ -74,7 +74,7 @@ struct Check<'a> {
     advice: Option<&'a str>,
 }
 
-impl<'a> Check<'a> {
+impl<'a> Told<'a> {
     fn of(finding: &'a Finding) -> Self {
         Self {
             check: finding.check,
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
 
 fn print(findings: &[Finding], output: &Output) {
     let healthy = doctor::worst(findings) != Standing::Problem;
-    output.print(&Document { healthy, checks: findings.iter().map(Check::of).collect() }, || {
+    output.print(&Document { healthy, checks: findings.iter().map(Told::of).collect() }, || {
         let rows = findings.iter().flat_map(|finding| {
             let standing = match finding.standing {
                 Standing::Problem => "PROBLEM",

@@ -33,6 +33,7 @@ pub fn version(conn: &mut Conn) -> Result<String, Fault> {
 
 /// What a PostgreSQL server promises, and what it has for us.
 #[cfg(feature = "postgres")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of PostgreSQL's, or an answer of it")]
 #[derive(Clone, PartialEq, Eq, Debug, QueryableByName)]
 pub struct Server {
     /// Whether it writes to the disk at all.

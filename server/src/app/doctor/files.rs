@@ -130,7 +130,7 @@ pub fn disk(path: &Path) -> Finding {
             let advice = "make room: a server without any answers 503 to whatever it must write";
             match free {
                 ..LITTLE_ROOM => Finding::problem(check, says, advice),
-                ..SOME_ROOM => Finding::note(check, says, advice),
+                LITTLE_ROOM..SOME_ROOM => Finding::note(check, says, advice),
                 _ => Finding::ok(check, says),
             }
         }
