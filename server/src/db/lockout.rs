@@ -339,16 +339,10 @@ pub fn clear(conn: &mut Conn, subject: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many lockouts are looked at to count those of users.
-const MANY: i64 = 1000;
-
-/// How many users have failed so often that only an administrator helps; of very many, not all are counted.
+/// How many users have failed so often that only an administrator helps.
 pub fn count_locked_for_good(conn: &mut Conn) -> Result<i64, Fault> {
-    let locked: Vec<Vec<u8>> = lockout::table
-        .filter(lockout::locked_until.eq(Timestamp::NEVER.millis()))
-        .select(lockout::subject)
-        .limit(MANY)
-        .load(conn)?;
+    let locked =
+        lockout::table.filter(lockout::locked_until.eq(Timestamp::NEVER.millis())).select(lockout::subject);
     Ok(user::table.filter(user::id.eq_any(locked)).count().get_result(conn)?)
 }
 

@@ -105,11 +105,12 @@ fn log_of(path: &Path) -> PathBuf {
 /// A reader like others makes the files beside it where nobody has it open, and cannot take them away. Then nobody is writing, and the file alone
 /// says everything.
 fn look_at_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
-    let path_text =
-        path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
-    let encoded = utf8_percent_encode(path_text, PATH);
+    let text = path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
+    let encoded = utf8_percent_encode(text, PATH);
     let alone = if log_of(path).exists() { "" } else { "&immutable=1" };
-    let mut conn = SqliteConnection::establish(&format!("file:{encoded}?mode=ro{alone}"))?;
+    // Without an empty authority a path that begins with two slashes would be taken for one.
+    let authority = if path.is_absolute() { "//" } else { "" };
+    let mut conn = SqliteConnection::establish(&format!("file:{authority}{encoded}?mode=ro{alone}"))?;
     let patience = PATIENCE.as_millis();
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {patience}; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF"

@@ -336,3 +336,4 @@ allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, us
 allow_tables_to_appear_in_same_query!(token, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);
 allow_tables_to_appear_in_same_query!(signing_key, scope_rule);
+allow_tables_to_appear_in_same_query!(lockout, user);

@@ -1,6 +1,7 @@
 //! `countersign audit export`, and `audit verify --against` what was exported: the log outside of the database, through the real binary.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -30,6 +31,7 @@ tests![
     a_log_that_goes_on_agrees_with_its_export,
     what_is_older_than_is_kept_may_be_missing,
     what_is_not_that_old_may_not,
+    an_export_that_housekeeping_overtakes_says_so,
     what_is_no_export_is_refused_by_line,
 ];
 
@@ -305,18 +307,18 @@ fn a_log_that_goes_on_agrees_with_its_export(on: Backend) {
     }
 }
 
-/// A log that begins `days` ago, with 1100 entries then and ten now.
-fn old(on: Backend, days: i64) -> (Installation, Inside) {
+/// A log that begins `days` ago, with so many entries then and ten now.
+fn old(on: Backend, days: i64, entries: usize) -> (Installation, Inside) {
     let (installation, mut inside) = with_entries(on, 0);
     inside.spoil("DELETE FROM audit; UPDATE audit_head SET seq = 0, hash = (SELECT hash FROM audit_tail)");
     let now = Clock::System.now();
-    inside.note(now.plus_seconds(-days * 86_400), (0..1100).map(|number| format!("old={number}")));
+    inside.note(now.plus_seconds(-days * 86_400), (0..entries).map(|number| format!("old={number}")));
     inside.note(now, (0..10).map(|number| format!("young={number}")));
     (installation, inside)
 }
 
 fn what_is_older_than_is_kept_may_be_missing(on: Backend) {
-    let (installation, mut inside) = old(on, 40);
+    let (installation, mut inside) = old(on, 40, 1100);
     let kept = export(&installation, "log.jsonl");
     inside.prune(Clock::System.now(), 30);
     let told = installation.json(&["audit", "verify", "--against", &kept]);
@@ -332,13 +334,29 @@ fn what_is_older_than_is_kept_may_be_missing(on: Backend) {
 }
 
 fn what_is_not_that_old_may_not(on: Backend) {
-    let (installation, mut inside) = old(on, 20);
+    let (installation, mut inside) = old(on, 20, 1100);
     let kept = export(&installation, "log.jsonl");
     // By somebody with the master key: as if it were a year later.
     inside.prune(Clock::System.now().plus_seconds(365 * 86_400), 30);
     assert_eq!(installation.json(&["audit", "verify"])["intact"], true);
     let line = installation.refused(&["audit", "verify", "--against", &kept]);
     assert!(line.contains("entry 1 of") && line.contains("younger than any audit_keep_days"), "{line}");
+}
+
+fn an_export_that_housekeeping_overtakes_says_so(on: Backend) {
+    let (installation, mut inside) = old(on, 40, 5000);
+    let command =
+        installation.command(&["audit", "export"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = command.unwrap();
+    let mut first = [0; 100];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    // It waits to be read on, within its first thousand.
+    inside.prune(Clock::System.now(), 30);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("entries up to 5000 were older") && errors.contains("start again"), "{errors}");
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1000);
 }
 
 fn what_is_no_export_is_refused_by_line(on: Backend) {

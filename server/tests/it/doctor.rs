@@ -21,6 +21,7 @@ use crate::{Backend, tests};
 tests![
     a_healthy_installation_is_healthy_and_stays_as_it_is,
     a_place_where_nothing_is_stays_so,
+    a_folder_of_any_name_is_looked_into,
     a_server_that_runs_is_looked_at_as_it_is,
     a_killed_server_leaves_its_log_and_so_does_the_doctor,
     a_wrong_or_missing_master_key_is_named,
@@ -193,6 +194,26 @@ fn a_place_where_nothing_is_stays_so(on: Backend) {
         Backend::Postgres => {
             found.has_problems(&[]).is("migrations", "note").says("migrations", "is empty");
             found.is("master_key", "note").says("signing_keys", "not looked at");
+        }
+    }
+}
+
+fn a_folder_of_any_name_is_looked_into(on: Backend) {
+    if on != Backend::Sqlite {
+        return;
+    }
+    let installation = Installation::new(on);
+    for name in ["da ta?#%41&mode=rwc", "-x", "ünüblich"] {
+        let data = installation.folder.path().join(name);
+        for data in [data.display().to_string(), format!("//{}", data.display()), format!("./{name}")] {
+            let command = |arguments: &[&str]| {
+                let mut command = installation.command(arguments);
+                command.env_remove("COUNTERSIGN_DATABASE").env("COUNTERSIGN_DATA", &data);
+                command
+            };
+            assert!(command(&["user", "list"]).output().unwrap().status.success());
+            let found = Found::by(&installation, command(&["doctor", "--deep"]));
+            found.has_problems(&[]).is("master_key", "ok");
         }
     }
 }
