@@ -244,8 +244,7 @@ fn tls(settings: &Settings) -> Finding {
 fn files(settings: &Settings) -> Vec<Finding> {
     use doctor::files::{database, disk, folder, private};
     let data = settings.data.as_path();
-    let key_lost =
-        "put it back from where you keep its copy; for a new SQLite database the first start makes one";
+    let key_lost = "put it back from where you keep its copy; only for a new database is one made (see OPERATING, \"The master key\")";
     let mut findings = vec![private("master_key_file", &settings.master_key_file, data, key_lost)];
     if let Some(file) = settings.file_with_password() {
         findings.push(private("settings_file", &file, data, "put it back"));
@@ -349,20 +348,28 @@ fn audit_chain(service: &Service, conn: &mut Conn) -> Finding {
 
 fn master_key(conn: &mut Conn, settings: &Settings) -> (Finding, Option<MasterKey>) {
     let check = "master_key";
-    match app::start::read(conn, &settings.master_key_file) {
+    let file = &settings.master_key_file;
+    let error = match app::start::read(conn, file) {
         Ok(Some(master)) => {
-            (Finding::ok(check, format!("{} opens this database", app::start::shown(&master))), Some(master))
+            let says = format!("{} opens this database", app::start::shown(&master));
+            return (Finding::ok(check, says), Some(master));
         }
-        Ok(None) => {
-            let advice = "start the server once";
-            (Finding::note(check, "this database is bound to no master key yet", advice), None)
+        // Whoever starts first binds it: would that do?
+        Ok(None) => match app::start::check(conn, &settings.database, file) {
+            Ok(()) => {
+                let says = "this database is bound to no master key yet";
+                return (Finding::note(check, says, "the first start binds it"), None);
+            }
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    let advice = match &error {
+        StartError::Broken(_) => "see what the database's own log says",
+        StartError::KeyNeeded(_) => {
+            "`countersign master-key new FILE`, and give the file to every server of this database"
         }
-        Err(error) => {
-            let advice = match &error {
-                StartError::Broken(_) => "see what the database says",
-                _ => "put the right master key in its place, from where you keep its copy",
-            };
-            (Finding::problem(check, error.to_string(), advice), None)
-        }
-    }
+        _ => "put the right master key in its place, from where you keep its copy",
+    };
+    (Finding::problem(check, error.to_string(), advice), None)
 }

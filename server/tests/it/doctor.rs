@@ -194,6 +194,11 @@ fn a_place_where_nothing_is_stays_so(on: Backend) {
         Backend::Postgres => {
             found.has_problems(&[]).is("migrations", "note").says("migrations", "is empty");
             found.is("master_key", "note").says("signing_keys", "not looked at");
+            fs::write(installation.master_key(), "secret words").unwrap();
+            Found::of(&installation, &[]).has_problems(&["master_key"]);
+            fs::remove_file(installation.master_key()).unwrap();
+            let found = Found::of(&installation, &[]);
+            found.has_problems(&["master_key", "master_key_file"]).says("master_key", "master-key new");
         }
     }
 }
