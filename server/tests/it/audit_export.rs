@@ -356,7 +356,7 @@ fn an_export_that_housekeeping_overtakes_says_so(on: Backend) {
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("entries up to 5000 were older") && errors.contains("start again"), "{errors}");
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1000);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1000);
 }
 
 fn what_is_no_export_is_refused_by_line(on: Backend) {
