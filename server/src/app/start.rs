@@ -53,7 +53,7 @@ pub fn check(conn: &mut Conn, target: &Target, path: &Path) -> Result<(), StartE
 
 /// The key that this database is bound to, and none where it is bound to none yet. Makes and changes nothing.
 pub fn read(conn: &mut Conn, path: &Path) -> Result<Option<MasterKey>, StartError> {
-    db::master_key::find(conn)?.map(|bound| read_bound(bound, path)).transpose()
+    db::master_key::find(conn)?.map(|bound| read_bound(conn, bound, path)).transpose()
 }
 
 /// Finds the master key of this database. In a new one on SQLite makes the key; in a used one never.

@@ -351,7 +351,7 @@ fn master_key(conn: &mut Conn, settings: &Settings) -> (Finding, Option<MasterKe
     let file = &settings.master_key_file;
     let error = match app::start::read(conn, file) {
         Ok(Some(master)) => {
-            let says = format!("{} opens this database", app::start::shown(&master));
+            let says = format!("{} opens this database", master.id());
             return (Finding::ok(check, says), Some(master));
         }
         // Whoever starts first binds it: would that do?
