@@ -255,6 +255,16 @@ fn files(settings: &Settings) -> Vec<Finding> {
     if let Tls::Files { key, .. } = &settings.tls {
         findings.push(private("tls_key_file", key, data, "see tls_key"));
     }
+    if let Some(file) = &settings.metrics_token_file {
+        findings.push(match settings.metrics_token() {
+            Ok(_) => private("metrics_token_file", file, data, "make one"),
+            Err(invalid) => Finding::problem(
+                "metrics_token_file",
+                invalid.to_string(),
+                "the server does not start: make one",
+            ),
+        });
+    }
     findings
 }
 

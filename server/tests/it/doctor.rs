@@ -299,6 +299,17 @@ fn files_that_others_may_read_are_named(on: Backend) {
     let found = Found::of(&installation, &[]);
     found.has_problems(&["settings_file"]);
     assert!(!found.all.contains("hush"));
+
+    let token = installation.folder.path().join("metrics.token");
+    let look = || Found::of(&installation, &["--metrics-token-file", token.to_str().unwrap()]);
+    look().has_problems(&["metrics_token_file", "settings_file"]);
+    fs::write(&token, "hush-hush-hush-hush").unwrap();
+    chmod(&token, 0o600);
+    look().has_problems(&["settings_file"]).is("metrics_token_file", "ok");
+    chmod(&token, 0o644);
+    look().has_problems(&["metrics_token_file", "settings_file"]);
+    fs::write(&token, "hush").unwrap();
+    assert!(!look().has_problems(&["metrics_token_file", "settings_file"]).all.contains("hush"));
 }
 
 /// A certificate for `localhost` that is good from so many days from now to so many; with its key, as PEM files.

@@ -20,8 +20,8 @@ mod visitor;
 
 mod access;
 mod audit;
-mod backups;
 mod audit_export;
+mod backups;
 mod browser;
 mod cli;
 mod clients;
