@@ -35,21 +35,13 @@ pub enum MoveError {
     /// Nowhere to move to.
     #[error("--from and --to lead to the same database; nothing was changed")]
     Same,
-    /// Somebody's data are there.
-    #[error("the database {place} is not empty (the table {table} has rows); nothing was changed")]
-    NotEmpty {
+    /// Somebody's data are there, another program's or a later version's.
+    #[error("the database {place} {why}; nothing was changed")]
+    Occupied {
         /// Where.
         place: String,
-        /// For example.
-        table: String,
-    },
-    /// Another program's data are there, or a later version's.
-    #[error("the database {place} holds a table that is not Countersign's ({table}); nothing was changed")]
-    Foreign {
-        /// Where.
-        place: String,
-        /// Which table.
-        table: String,
+        /// What.
+        why: Occupied,
     },
     /// A move from elsewhere is not finished there.
     #[error("the database {place} holds an unfinished move of another database; nothing was changed")]
@@ -139,8 +131,7 @@ fn must_be_empty(target: &mut Conn, place: &str) -> Result<(), MoveError> {
     let place = place.to_owned();
     match copying::occupied(target)? {
         None => Ok(()),
-        Some(Occupied::Foreign(table)) => Err(MoveError::Foreign { place, table }),
-        Some(Occupied::Filled(table)) => Err(MoveError::NotEmpty { place, table }),
+        Some(why) => Err(MoveError::Occupied { place, why }),
     }
 }
 

@@ -43,21 +43,13 @@ pub enum RestoreError {
     /// It reads otherwise than it was written.
     #[error("the backup {0} is damaged or was altered since it was written; nothing was changed")]
     Altered(String),
-    /// Somebody's data are there.
-    #[error("the database {place} is not empty (the table {table} has rows); nothing was changed")]
-    NotEmpty {
+    /// Somebody's data are there, another program's or a later version's.
+    #[error("the database {place} {why}; nothing was changed")]
+    Occupied {
         /// Where.
         place: String,
-        /// For example.
-        table: String,
-    },
-    /// Another program's data are there, or a later version's.
-    #[error("the database {place} holds a table that is not Countersign's ({table}); nothing was changed")]
-    Foreign {
-        /// Where.
-        place: String,
-        /// Which table.
-        table: String,
+        /// What.
+        why: Occupied,
     },
     /// Codes that were accepted meanwhile would be good once more.
     #[error(
@@ -155,8 +147,7 @@ fn must_be_empty(target: &mut Conn, to: &Database) -> Result<(), RestoreError> {
     let place = to.target().shown();
     match copying::occupied(target)? {
         None => Ok(()),
-        Some(Occupied::Foreign(table)) => Err(RestoreError::Foreign { place, table }),
-        Some(Occupied::Filled(table)) => Err(RestoreError::NotEmpty { place, table }),
+        Some(why) => Err(RestoreError::Occupied { place, why }),
     }
 }
 

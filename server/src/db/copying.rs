@@ -10,12 +10,14 @@ use crate::error::Fault;
 /// How many rows are read and written at a time.
 pub const CHUNK: usize = 1000;
 
-/// Why a database is not empty, by the name of a table.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Why a database is not empty, by the name of a table. Goes on after the database's name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Occupied {
     /// It is not one of ours, or a later version's.
+    #[error("holds a table that is not Countersign's ({0})")]
     Foreign(String),
     /// It has rows that no migration made.
+    #[error("is not empty (the table {0} has rows)")]
     Filled(String),
 }
 

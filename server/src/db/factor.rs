@@ -392,6 +392,12 @@ pub fn glance(conn: &mut Conn, users: &[UserId], now: Timestamp) -> Result<Vec<G
 /// A factor's id, and what is sealed of it.
 pub type SealedPart = (FactorId, Vec<u8>);
 
+fn sealed_parts(rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Vec<SealedPart>, Fault> {
+    rows.into_iter()
+        .map(|(bytes, sealed)| Ok((id("factor id", FactorId::from_bytes(&bytes))?, sealed)))
+        .collect()
+}
+
 /// Up to `limit` sealed secrets of factors after one, in the order of their ids, which is that of their making.
 pub fn secrets(conn: &mut Conn, after: Option<FactorId>, limit: i64) -> Result<Vec<SealedPart>, Fault> {
     let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
@@ -401,9 +407,7 @@ pub fn secrets(conn: &mut Conn, after: Option<FactorId>, limit: i64) -> Result<V
         .limit(limit)
         .select((factor_secret::factor_id, factor_secret::sealed))
         .load(conn)?;
-    rows.into_iter()
-        .map(|(bytes, sealed)| Ok((id("factor id", FactorId::from_bytes(&bytes))?, sealed)))
-        .collect()
+    sealed_parts(rows)
 }
 
 /// The youngest `limit` of them.
@@ -413,9 +417,7 @@ pub fn youngest_secrets(conn: &mut Conn, limit: i64) -> Result<Vec<SealedPart>, 
         .limit(limit)
         .select((factor_secret::factor_id, factor_secret::sealed))
         .load(conn)?;
-    rows.into_iter()
-        .map(|(bytes, sealed)| Ok((id("factor id", FactorId::from_bytes(&bytes))?, sealed)))
-        .collect()
+    sealed_parts(rows)
 }
 
 /// Ends one factor for good: its secret and position are deleted. `false` where it was over already.

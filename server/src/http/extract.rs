@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(json("[]"), Err("body must be a JSON object".to_owned()));
         assert_eq!(json("{"), Err("body is not JSON".to_owned()));
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        assert_eq!(json(&deep), Err("body is not JSON".to_owned()));
+        assert_eq!(json(&deep), Err("a must be a string".to_owned()));
     }
 
     #[test]
