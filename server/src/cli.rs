@@ -103,7 +103,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(arguments.json);
-    match run(arguments, &output).err().or_else(|| output.lost()) {
+    match run(arguments, &output).err().or_else(|| output.lost().map(|error| Failure::unsaid(&error))) {
         None => ExitCode::SUCCESS,
         Some(failure) => {
             output.failed(&failure);

@@ -94,6 +94,10 @@ pub fn reach(database: &Database) -> Reached {
             let advice = "start the server once, or say where the database is with --data or --database";
             return Reached::lost(format!("there is no database at {place}"), advice, "there is no database");
         }
+        Err(error @ MigrateError::Backup { .. }) => {
+            let advice = "put the backup elsewhere and let `countersign restore` make a database of it";
+            return Reached::lost(error.to_string(), advice, "it is a backup");
+        }
         Err(error) => {
             let advice = "see that it runs, can be reached from here, and that the URL is right";
             return Reached::lost(error.to_string(), advice, "the database cannot be reached");

@@ -119,6 +119,9 @@ fn add(
     new: NewFactor,
 ) -> Result<Enrolled, Stop> {
     let (mut enrolled, had_active) = add_alone(service, tx, actor, user, new)?;
+    if enrolled.state == FactorState::Active {
+        queue(service, tx, user, &Notice::Enrolled)?;
+    }
     // A user who has an active factor was shown codes with it, and makes new ones by `recovery_code::renew_own`.
     if !had_active {
         enrolled.recovery_codes = renew_in(service, tx, actor, user.id)?;
@@ -126,7 +129,7 @@ fn add(
     Ok(enrolled)
 }
 
-/// Adds a factor and makes no recovery codes, for there is nobody to show them to. Says besides whether there was an active factor.
+/// Adds a factor, makes no recovery codes and writes no mail. Says besides whether there was an active factor.
 pub(super) fn add_alone(
     service: &Service,
     tx: &mut Tx<'_>,
@@ -137,6 +140,14 @@ pub(super) fn add_alone(
     let existing = db::factor::list(tx.conn, user.id)?;
     if existing.iter().filter(|factor| factor.state == FactorState::Active).count() >= MAX_ACTIVE_FACTORS {
         return Err(Refusal::TooManyFactors.into());
+    }
+    // Each of the two would take the same code once.
+    if let Some(secret) = &new.secret {
+        for known in db::factor::usable(tx.conn, user.id, tx.now)? {
+            if service.open_factor(&known)?.has_secret(secret) {
+                return Err(Invalid::new("secret", "is that of another factor of this user").into());
+            }
+        }
     }
     let id = FactorId::new(random::id(tx.now));
     let secret = match new.secret {
@@ -186,9 +197,6 @@ pub(super) fn add_alone(
     }
     let detail = format!("factor={id} kind={} state={}", new.mechanism.kind(), new.state);
     tx.note(Event::done(actor, Action::FactorEnrolled, Subject::User(user.id)).with(detail));
-    if new.state == FactorState::Active {
-        queue(service, tx, user, &Notice::Enrolled)?;
-    }
     let had_active = existing.iter().any(|factor| factor.state == FactorState::Active);
     let (state, mechanism) = (new.state, new.mechanism);
     Ok((Enrolled { id, state, mechanism, uri, recovery_codes: Vec::new() }, had_active))

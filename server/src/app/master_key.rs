@@ -3,13 +3,14 @@
 //! 1. In one transaction nobody else may seal anything: [`Tx::seal`] finds the key bound, and waits.
 //! 2. Every sealed value of every table is opened with the old key and sealed with the new one. Which they are the database itself says: a column of
 //!    that name. One that does not open ends it, and nothing was changed.
-//! 3. What only hashes of it are known cannot be hashed anew. The keys of hashes stay what they were, sealed under the new key.
+//! 3. What only hashes of it are known cannot be hashed anew. The keys of hashes stay what they were, sealed under the new key; but for the key that
+//!    proves backups: nothing in a database is hashed with it, and the old master key shall prove no more of them.
 //! 4. The database is bound to the new key. A server that still has the old one opens nothing from then on, and seals nothing.
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::master_key::MasterKey;
-use crate::crypto::seal::{Place, Sealer};
+use crate::crypto::seal::{COLUMN, Place, Sealer};
 use crate::db::catalogue::{self, Table};
 use crate::db::rows;
 use crate::db::{self, Conn};
@@ -18,9 +19,6 @@ use crate::error::Fault;
 
 /// How many values are read and written at a time.
 const CHUNK: usize = 1000;
-
-/// The column that is sealed, in every table that has one.
-const COLUMN: &str = "sealed";
 
 /// What was sealed anew in one table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,17 +42,18 @@ pub fn rotate(
         db::master_key::lock(tx.conn)?;
         must_be_bound(tx, service)?;
         let (from, to) = (Sealer::new(old), Sealer::new(new));
-        let keys = Purpose::ALL.map(|purpose| {
-            let purpose = purpose.label();
-            Ok((purpose, to.seal(Place::hash_key(purpose), old.derive(purpose).as_slice())?))
-        });
+        let kept = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Backup).map(Purpose::label);
+        let seal =
+            |purpose| Ok((purpose, to.seal(Place::hash_key(purpose), old.derive(purpose).as_slice())?));
         // Those of an earlier rotation are under the old key; they are made anew, all of them.
-        let keys = keys.into_iter().collect::<Result<Vec<_>, Fault>>()?;
+        let keys = kept.map(seal).collect::<Result<Vec<_>, Fault>>()?;
         db::hash_key::replace(tx.conn, &[])?;
         let mut done = Vec::new();
         for table in catalogue::tables(tx.conn)? {
             if let Some(column) = table.columns.iter().position(|column| column.name == COLUMN) {
+                let is_of_hashes = table.name == Place::hash_key("").table();
                 let values = reseal(tx.conn, &table, column, (&from, &to))?;
+                let values = if is_of_hashes { keys.len() as u64 } else { values };
                 done.push(Resealed { table: table.name, values });
             }
         }
@@ -86,7 +85,7 @@ fn reseal(
         for row in &mut page {
             let key = row.key(table);
             let row_id = key.bytes().ok_or(Fault::Corrupt { what: "key of a sealed row" })?;
-            let place = Place { table: &table.name, column: COLUMN, row: row_id };
+            let place = Place::of(&table.name, row_id);
             let plain = from.open(place, row.bytes(column).unwrap_or_default()).map_err(|fault| {
                 Fault::Database(format!("{} {key}: {fault}; nothing was changed", table.name))
             })?;

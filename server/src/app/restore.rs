@@ -226,6 +226,7 @@ fn settle(
     let (conn, now) = (&mut *tx.conn, tx.now);
     // The clock here may be behind that of the servers which accepted codes.
     let totp_factors = db::factor::spend_until(conn, now.plus_seconds(LEEWAY_S))?;
+    db::factor::revoke_pending_counters(conn, now)?;
     let hotp_factors = db::factor::doubt_all_counters(conn)?;
     // Any of them may have been used and replaced by another.
     let recovery_codes = if keep_recovery_codes { 0 } else { db::recovery_code::remove_everybodys(conn)? };

@@ -121,8 +121,8 @@ fn bind_new(conn: &mut Conn, target: &Target, path: &Path, now: Timestamp) -> Re
     })?;
     // Whoever was first has bound it: this must still be the key.
     match db::master_key::find(conn)? {
-        Some((bound, _)) if bound == key_id => Ok(key),
-        Some((bound, _)) => Err(StartError::WrongKey { path: path.display().to_string(), expected: bound }),
+        // With what it may have inherited: somebody may have brought a whole database here meanwhile.
+        Some(bound) => read_bound(conn, bound, path),
         None => Err(Fault::Corrupt { what: "master key binding" }.into()),
     }
 }

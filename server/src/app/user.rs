@@ -156,6 +156,7 @@ fn insert(
     role: Role,
     password_hash: Option<String>,
 ) -> Result<User, Stop> {
+    let name = &name.clone().chosen()?;
     let user = User {
         id: UserId::new(random::id(tx.now)),
         name: name.shown().to_owned(),

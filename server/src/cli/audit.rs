@@ -124,33 +124,43 @@ fn verify(against: Option<&Path>, settings: &Settings, output: &Output) -> Resul
     };
     let mut said = format!("all {entries} entries stand as they were written{older}");
     if let (Some(path), Some(file)) = (against, file) {
-        let (found, deleted) = compare(&opened, &mut conn, path, file, last)?;
-        document["against"] =
-            json!({ "file": path.display().to_string(), "found": found, "deleted": deleted });
+        let (found, deleted, beyond_setting) = compare(&opened, &mut conn, path, file, last)?;
+        document["against"] = json!({
+            "file": path.display().to_string(),
+            "found": found,
+            "deleted": deleted,
+            "deleted_beyond_setting": beyond_setting,
+        });
         said = format!("{said}\nthe log has all {found} entries of {}", path.display());
         if deleted > 0 {
             said = format!("{said} that are not older than audit_keep_days; {deleted} were");
+        }
+        if beyond_setting > 0 {
+            said = format!(
+                "{said}\n{beyond_setting} of these the audit_keep_days of now would not have deleted: was it another before? \
+                 If not, somebody with the master key has"
+            );
         }
     }
     output.print(&document, || said);
     Ok(())
 }
 
-/// How many entries of the file the log has, and how many were deleted since as they may be.
+/// How many entries of the file the log has, how many were deleted since as they may be, and how many of those by another setting than that of now.
 fn compare(
     opened: &Opened,
     conn: &mut Conn,
     path: &Path,
     file: File,
     last: i64,
-) -> Result<(u64, u64), Failure> {
+) -> Result<(u64, u64, u64), Failure> {
     let file_name = path.display();
     let differs = |what: String| Err(Failure::new("audit_differs", what));
-    match app::audit::export::compare(conn, opened.clock.now(), Lines::of(path, file))? {
-        Comparison::Agrees { found: 0, deleted: 0 } => {
+    match app::audit::export::compare(&opened.service, conn, opened.clock.now(), Lines::of(path, file))? {
+        Comparison::Agrees { found: 0, deleted: 0, .. } => {
             Err(Invalid::new("against", format!("names {file_name}, which holds no entry")).into())
         }
-        Comparison::Agrees { found, deleted } => Ok((found, deleted)),
+        Comparison::Agrees { found, deleted, beyond_setting } => Ok((found, deleted, beyond_setting)),
         Comparison::Differs(seq) => differs(format!(
             "entry {seq} of the log is not the one in {file_name}: the log was written anew, or is of a database that was put back"
         )),

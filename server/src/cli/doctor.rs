@@ -1,5 +1,7 @@
 //! `countersign doctor`: looks at everything, changes nothing.
 
+use std::path::Path;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -241,16 +243,32 @@ fn tls(settings: &Settings) -> Finding {
     if days < RENEW_DAYS { Finding::note(check, says, advice) } else { Finding::ok(check, says) }
 }
 
+/// The folder of a file, if it is not the data folder.
+fn elsewhere<'a>(file: &'a Path, data: &Path) -> Option<&'a Path> {
+    let named =
+        file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    named.filter(|folder| folder.canonicalize().ok() != data.canonicalize().ok())
+}
+
 fn files(settings: &Settings) -> Vec<Finding> {
     use doctor::files::{database, disk, folder, private};
     let data = settings.data.as_path();
     let key_lost = "put it back from where you keep its copy; only for a new database is one made (see OPERATING, \"The master key\")";
-    let mut findings = vec![private("master_key_file", &settings.master_key_file, data, key_lost)];
+    let key_file = settings.master_key_file.as_path();
+    let is_new = matches!(&settings.database, Target::Sqlite(path) if path.metadata().is_ok_and(|file| file.len() == 0));
+    let mut findings = vec![if is_new && !key_file.exists() {
+        let says = format!("{} is not there yet", key_file.display());
+        Finding::note("master_key_file", says, "the first start makes it")
+    } else {
+        private("master_key_file", key_file, data, key_lost)
+    }];
+    findings.extend(elsewhere(key_file, data).map(|path| folder("master_key_folder", path, false)));
     if let Some(file) = settings.file_with_password() {
         findings.push(private("settings_file", &file, data, "put it back"));
     }
     if let Target::Sqlite(path) = &settings.database {
-        findings.extend([folder(data), database(path, data), disk(path)]);
+        findings.extend([folder("data_folder", data, true), database(path, data), disk(path)]);
+        findings.extend(elsewhere(path, data).map(|path| folder("database_folder", path, false)));
     }
     if let Tls::Files { key, .. } = &settings.tls {
         findings.push(private("tls_key_file", key, data, "see tls_key"));

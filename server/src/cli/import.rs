@@ -21,7 +21,7 @@ The first line of the list names its columns, in any order: name, email, role, u
 holds otpauth:// URIs, several parted by blanks: factors that are on a phone or token already and count as confirmed, a HOTP one from its counter on.
 
 Users who exist already stay as they are, so a list can be imported again. Everybody who is new is added in one transaction, or nobody if any \
-line is wrong. No recovery codes are made; a user makes them after logging in. A list with URIs holds secrets: delete it afterwards.")]
+line is wrong. Who has an e-mail address is told that there is an authenticator now. No recovery codes are made; a user makes them after logging in. A list with URIs holds secrets: delete it afterwards.")]
 pub(super) struct Command {
     /// List in CSV; `-` reads standard input
     file: PathBuf,
@@ -85,6 +85,8 @@ fn said(wrong: Wrong) -> String {
         Wrong::Role => "role: must be user, helpdesk, auditor or admin".to_owned(),
         Wrong::RoleOutOfReach => "role: cannot be given".to_owned(),
         Wrong::Uri => "uri: this is no otpauth:// URI of a TOTP or HOTP factor".to_owned(),
+        Wrong::UriTwice => "uri: has the same secret twice".to_owned(),
+        Wrong::Counter => "uri: its counter is too large".to_owned(),
         Wrong::TooManyUris => "uri: these are more factors than a user may have".to_owned(),
     }
 }
@@ -104,13 +106,21 @@ fn fate(line: &Line) -> String {
     }
 }
 
+/// What may be shown of a line as its name: where columns were mixed up it is a secret.
+fn name(line: &Line) -> &str {
+    match line.fate {
+        Fate::Wrong(Wrong::Name | Wrong::Columns) => "",
+        _ => &line.name,
+    }
+}
+
 fn line_json(line: &Line) -> Value {
     let (state, invited, factors, why) = match line.fate {
         Fate::New { invited, factors } => ("new", invited, factors, None),
         Fate::Exists => ("exists", false, 0, None),
         Fate::Wrong(wrong) => ("wrong", false, 0, Some(said(wrong))),
     };
-    let mut document = json!({ "line": line.number, "name": line.name, "state": state, "invited": invited, "factors": factors });
+    let mut document = json!({ "line": line.number, "name": name(line), "state": state, "invited": invited, "factors": factors });
     if let Some(why) = why {
         document["why"] = why.into();
     }
@@ -130,7 +140,7 @@ fn print(lines: &[Line], only_looked: bool, output: &Output) {
         "lines": lines.iter().map(line_json).collect::<Vec<_>>(),
     });
     output.print(&document, || {
-        let row = |line: &Line| [line.number.to_string(), line.name.clone(), fate(line)];
+        let row = |line: &Line| [line.number.to_string(), name(line).to_owned(), fate(line)];
         // Of what was done only the rest is news.
         let shown = lines.iter().filter(|line| only_looked || line.fate == Fate::Exists);
         let done = if only_looked { "would be added; nothing was changed" } else { "added" };

@@ -100,6 +100,13 @@ impl From<StartError> for Failure {
     }
 }
 
+impl Failure {
+    /// Of a command that was done and could not say so.
+    pub(super) fn unsaid(error: &io::Error) -> Self {
+        Self::new("output", format!("the command was done, but its result could not be printed: {error}"))
+    }
+}
+
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
         Self::new("tls", format!("tls: {error}"))
@@ -120,14 +127,10 @@ impl Output {
         Self { json, lost: RefCell::new(None) }
     }
 
-    /// The failure to print what was done, such as on a full disk: it may have been the only time that a secret is shown. A reader who went away is
-    /// none.
-    pub(super) fn lost(&self) -> Option<Failure> {
-        let error = self.lost.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
-        Some(Failure::new(
-            "output",
-            format!("the command was done, but its result could not be printed: {error}"),
-        ))
+    /// Why something could not be printed, such as on a full disk: it may have been the only time that a secret is shown. A reader who went away is no
+    /// reason.
+    pub(super) fn lost(&self) -> Option<io::Error> {
+        self.lost.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
     /// Prints `value` as JSON, or else what `human` says.

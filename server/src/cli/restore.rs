@@ -8,14 +8,13 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::app::audit::Proof;
 use crate::app::context::{At, Service};
-use crate::app::restore::{Backup, Restored, Settled};
+use crate::app::restore::{Backup, RestoreError, Restored, Settled};
 use crate::cli::open::make_data_folder;
 use crate::cli::output::{Failure, Output, proof_json, proof_text};
 use crate::clock::Clock;
 use crate::db::Database;
 use crate::db::factor::CounterFactor;
 use crate::domain::audit::Origin;
-use crate::domain::target::Target;
 use crate::settings::Settings;
 
 /// How many HOTP factors people are shown; a document has all.
@@ -40,7 +39,8 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let to = Database::new(settings.database.clone(), 1, None);
     let now = Clock::System.now();
     let mut backup = app::restore::open(file)?;
-    let master = app::start::unlock(&mut backup.conn, &Target::Sqlite(file.clone()), key_file, now)?;
+    let altered = || RestoreError::Altered(file.display().to_string());
+    let master = app::start::read(&mut backup.conn, key_file)?.ok_or_else(altered)?;
     let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
     let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
     app::restore::survey(&service, &mut backup, &to, now)?;
@@ -50,13 +50,14 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let at = At::new(Clock::System.now(), Origin::COMMAND_LINE);
     let restored = app::restore::restore(&service, &mut backup, &to, command.keep_recovery_codes, at)?;
     let proof = app::audit::verify(&service, &mut *to.connection()?)?;
-    print(command, &backup, &restored, &proof, &to, output);
+    let last = app::audit::last(&mut backup.conn, 1)?.first().map(|entry| entry.at.to_string());
+    print(command, (&backup, last.unwrap_or_default()), &restored, &proof, &to, output);
     Ok(())
 }
 
 fn print(
     command: &Command,
-    backup: &Backup,
+    (backup, last_entry): (&Backup, String),
     restored: &Restored,
     proof: &Proof,
     to: &Database,
@@ -68,6 +69,7 @@ fn print(
         "file": command.file.display().to_string(),
         "from": backup.mark.place,
         "made_at": made_at,
+        "last_entry_at": last_entry,
         "to": to,
         "rows": rows,
         "tables": restored.tables.iter().map(|one| json!({ "table": one.table, "rows": one.rows })).collect::<Value>(),
@@ -77,7 +79,7 @@ fn print(
     output.print(&document, || {
         format!(
             "Restored {rows} rows to {to}, as they were at {made_at} in {}; each was read there again and is as it was backed up.\n{}\n\n{}\n\
-             What has happened since {made_at} is forgotten. As far as you know of it, do again:\n\
+             What has happened since {made_at} is forgotten; if the backup was made of a copy, since that was made. The last entry of its audit log is of {last_entry}. As far as you know of it, do again:\n\
              \x20 - resets of lost phones (`factor reset`) and removed factors: until then those verify codes again\n\
              \x20 - locks, removals and changed roles and passwords of users: until then they are as they were\n\
              \x20 - disabled and removed applications, and renewed secrets: until then the old ones are good\n\

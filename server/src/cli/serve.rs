@@ -82,6 +82,10 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Result<(), Failure> {
             let administrator = link.map(|link| format!("\nfirst administrator: {link}"));
             format!("listening on {url}{}", administrator.unwrap_or_default())
         });
+        if let Some(error) = output.lost() {
+            handle.stop(false).await;
+            return Err(error);
+        }
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

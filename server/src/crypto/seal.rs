@@ -22,38 +22,48 @@ const NONCE: usize = 24;
 /// Where a sealed value stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// The table.
-    pub table: &'a str,
-    /// The column.
-    pub column: &'static str,
-    /// The row's id.
-    pub row: &'a [u8],
+    table: &'a str,
+    column: &'static str,
+    row: &'a [u8],
 }
 
+/// The column that is sealed, in every table that has one: whoever seals everything anew finds it by that name.
+pub const COLUMN: &str = "sealed";
+
 impl<'a> Place<'a> {
+    /// The sealed value of one row.
+    pub const fn of(table: &'a str, row: &'a [u8]) -> Self {
+        Self { table, column: COLUMN, row }
+    }
+
+    /// The table.
+    pub const fn table(&self) -> &'a str {
+        self.table
+    }
+
     /// Where a factor's shared secret is sealed.
     pub const fn factor_secret(factor: &'a FactorId) -> Self {
-        Self { table: "factor_secret", column: "sealed", row: factor.bytes() }
+        Self::of("factor_secret", factor.bytes())
     }
 
     /// Where what a phone's proofs are checked with is sealed.
     pub const fn factor_phone(factor: &'a FactorId) -> Self {
-        Self { table: "factor_phone", column: "sealed", row: factor.bytes() }
+        Self::of("factor_phone", factor.bytes())
     }
 
     /// Where a signing key's seed is sealed.
     pub const fn signing_key(kid: &'a str) -> Self {
-        Self { table: "signing_key", column: "sealed", row: kid.as_bytes() }
+        Self::of("signing_key", kid.as_bytes())
     }
 
     /// Where a mail's text is sealed: it may hold an invitation's link.
     pub const fn mail(mail: &'a MailId) -> Self {
-        Self { table: "outbox", column: "sealed", row: mail.bytes() }
+        Self::of("outbox", mail.bytes())
     }
 
     /// Where a key of keyed hashes is sealed.
     pub const fn hash_key(purpose: &'a str) -> Self {
-        Self { table: "hash_key", column: "sealed", row: purpose.as_bytes() }
+        Self::of("hash_key", purpose.as_bytes())
     }
 
     const fn proof(key_id: &'a [u8]) -> Self {

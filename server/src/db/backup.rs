@@ -79,12 +79,11 @@ struct Row {
 
 /// Makes the file a backup.
 pub fn mark(conn: &mut Conn, mark: &Mark) -> Result<(), Fault> {
-    let id = i32::from_be_bytes(APPLICATION_ID);
     // Not among the tables that migrations make: a database has none.
-    conn.batch_execute(&format!(
+    conn.batch_execute(
         "CREATE TABLE countersign_backup (id INTEGER NOT NULL PRIMARY KEY, made_at BIGINT NOT NULL, \
-         place TEXT NOT NULL, proof BLOB NOT NULL); PRAGMA application_id = {id}"
-    ))?;
+         place TEXT NOT NULL, proof BLOB NOT NULL)",
+    )?;
     diesel::sql_query("INSERT INTO countersign_backup (id, made_at, place, proof) VALUES (1, $1, $2, $3)")
         .bind::<BigInt, _>(mark.made_at.millis())
         .bind::<Text, _>(&mark.place)
@@ -122,9 +121,12 @@ impl Unfinished {
     pub fn open(&self) -> Result<Conn, Fault> {
         let mut conn =
             SqliteConnection::establish(text(&self.path)?).map_err(|error| unusable(&self.path, &error))?;
-        conn.batch_execute(
-            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
-        )?;
+        // From now on nobody takes it for a database, whenever this is interrupted.
+        let id = i32::from_be_bytes(APPLICATION_ID);
+        conn.batch_execute(&format!(
+            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+             PRAGMA application_id = {id}"
+        ))?;
         Ok(Conn::Sqlite(conn))
     }
 

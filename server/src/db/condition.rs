@@ -63,12 +63,15 @@ pub struct Server {
 #[cfg(feature = "postgres")]
 pub fn server(conn: &mut Conn) -> Result<Option<Server>, Fault> {
     let Conn::Postgres(conn) = conn else { return Ok(None) };
-    // What the session has set for itself is not what the server does by itself.
+    // Others' sessions are not for every role to see, but how many there are. What the session has set for itself is not what the server does by itself.
     let server = diesel::sql_query(
         "SELECT current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes, \
          (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit') AS synchronous_commit, \
-         (current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint) AS connections, \
-         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS connected, \
+         LEAST(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
+             - coalesce(current_setting('reserved_connections', true), '0')::bigint, \
+             (SELECT rolconnlimit::bigint FROM pg_roles WHERE rolname = current_user AND rolconnlimit >= 0), \
+             (SELECT datconnlimit::bigint FROM pg_database WHERE datname = current_database() AND datconnlimit >= 0)) AS connections, \
+         GREATEST((SELECT sum(numbackends) FROM pg_stat_database)::bigint - 1, 0) AS connected, \
          coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted, \
          pg_is_in_recovery() AS is_standby",
     )

@@ -158,20 +158,30 @@ pub fn doubt_all_counters(conn: &mut Conn) -> Result<Vec<CounterFactor>, Fault> 
     let rows: Vec<(Vec<u8>, String, String)> = factor::table
         .inner_join(factor_step::table)
         .inner_join(user::table.on(user::id.eq(factor::user_id)))
-        .filter(factor::kind.eq("hotp"))
+        .filter(factor::kind.eq("hotp").and(factor::state.eq(FactorState::Active.as_str())))
         .order((user::name_folded.asc(), factor::id.asc()))
         .select((factor::id, factor::label, user::name))
         .load(conn)?;
     // As `LastStep::stored` has it.
     diesel::sql_query(
         "UPDATE factor_step SET last_step = -3 - last_step \
-         WHERE last_step >= -1 AND factor_id IN (SELECT id FROM factor WHERE kind = 'hotp')",
+         WHERE last_step >= -1 AND factor_id IN (SELECT id FROM factor WHERE kind = 'hotp' AND state = 'active')",
     )
     .execute(conn)?;
     let read = |(bytes, label, user_name): (Vec<u8>, _, _)| {
         Ok(CounterFactor { id: id("factor id", FactorId::from_bytes(&bytes))?, label, user_name })
     };
     rows.into_iter().map(read).collect()
+}
+
+/// Ends all HOTP factors that nobody has confirmed: where they are cannot be found out.
+pub fn revoke_pending_counters(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+    let ids: Vec<Vec<u8>> = factor::table
+        .filter(factor::kind.eq("hotp").and(factor::state.eq(FactorState::Pending.as_str())))
+        .select(factor::id)
+        .load(conn)?;
+    ids.iter()
+        .try_for_each(|bytes| revoke(conn, id("factor id", FactorId::from_bytes(bytes))?, now).map(|_| ()))
 }
 
 /// Gives a user's factor another name; `false` where the user has no such factor that is not over.

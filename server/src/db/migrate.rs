@@ -131,8 +131,11 @@ impl Database {
         {
             return Ok(None);
         }
+        self.must_be_no_backup_file()?;
         let opened = Opener::of(self.target().clone()).open_to_look();
-        opened.map(Some).map_err(|error| self.unusable(&error))
+        let mut conn = opened.map_err(|error| self.unusable(&error))?;
+        self.must_be_no_backup(&mut conn)?;
+        Ok(Some(conn))
     }
 
     fn unusable(&self, reason: &impl ToString) -> MigrateError {
@@ -156,20 +159,30 @@ impl Database {
 
     /// Opens it, unless a later program has changed it, or it is a backup. That is seen before SQLite touches the file, which may be the only one.
     fn open_known(&self) -> Result<Conn, MigrateError> {
-        if let Target::Sqlite(path) = self.target()
-            && backup::is_marked(path)
-        {
-            return Err(MigrateError::Backup { target: self.target().shown() });
-        }
+        self.must_be_no_backup_file()?;
         let mut conn = Opener::of(self.target().clone()).open().map_err(|error| self.unusable(&error))?;
-        // A copy of one that has lost the number in its header.
-        if catalogue::has(&mut conn, catalogue::BACKUP).map_err(|error| self.unusable(&error))? {
-            return Err(MigrateError::Backup { target: self.target().shown() });
-        }
+        self.must_be_no_backup(&mut conn)?;
         match first_unknown(&mut conn).map_err(|error| self.unusable(&error))? {
             Some(version) => Err(MigrateError::Newer { version }),
             None => Ok(conn),
         }
+    }
+
+    fn must_be_no_backup_file(&self) -> Result<(), MigrateError> {
+        match self.target() {
+            Target::Sqlite(path) if backup::is_marked(path) => {
+                Err(MigrateError::Backup { target: self.target().shown() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nor a copy of one that has lost the number in its header.
+    fn must_be_no_backup(&self, conn: &mut Conn) -> Result<(), MigrateError> {
+        if catalogue::has(conn, catalogue::BACKUP).map_err(|error| self.unusable(&error))? {
+            return Err(MigrateError::Backup { target: self.target().shown() });
+        }
+        Ok(())
     }
 
     fn migrate(&self, conn: &mut Conn) -> Result<(), MigrateError> {

@@ -283,6 +283,11 @@ impl OpenFactor {
         }
     }
 
+    /// Whether its secret is this one.
+    pub fn has_secret(&self, secret: &Secret) -> bool {
+        self.secret.expose() == secret.expose()
+    }
+
     /// Checks a code against the window round `now` (TOTP) or ahead of the counter (HOTP).
     pub fn check(&self, code: &Code, now: Timestamp) -> Verdict {
         match self.mechanism {

@@ -33,6 +33,14 @@ impl UserName {
         Err(Invalid::new("username", reason))
     }
 
+    /// The same for a name that is given to somebody now. Only then: whoever was named otherwise once must be found.
+    pub fn chosen(self) -> Result<Self, Invalid> {
+        if self.shown.chars().any(is_ignorable) {
+            return Err(Invalid::new("username", "holds an invisible character"));
+        }
+        Ok(self)
+    }
+
     /// Any text as names are compared, for what names begin with.
     pub fn fold(text: &str) -> String {
         text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
@@ -49,13 +57,17 @@ impl UserName {
     }
 }
 
-/// Characters that show nothing or turn the text round: two names that look alike should be one name. Unicode's `Default_Ignorable_Code_Point`
-/// (`DerivedCoreProperties.txt`), separators of lines, bidirectional controls, and the blank of Braille.
+/// Characters that show nothing or turn the text round: two names that look alike should be one name.
 fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// All that show nothing: Unicode's `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`), and the blank of Braille.
+fn is_ignorable(character: char) -> bool {
     matches!(
         character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )

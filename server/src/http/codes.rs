@@ -139,12 +139,12 @@ fn serve(
     let (asked, replies): (Vec<_>, Vec<_>) = apart(arrived);
     for (admitted, reply) in admit_all(service, &mut conn, asked).into_iter().zip(replies) {
         match admitted {
-            Ok(request) => line.join(Waiting { request, reply }),
+            Ok(request) => line.join(Waiting { request, reply }, meters),
             Err(stop) => reply.send(Err(stop)),
         }
     }
     let begun = moment();
-    let (group, replies): (Vec<_>, Vec<_>) = apart(line.group(begun));
+    let (group, replies): (Vec<_>, Vec<_>) = apart(line.group(begun, meters));
     let outcomes = exchange_all(service, &mut conn, &group);
     if !group.is_empty() {
         meters.exchanged(group.len(), begun.elapsed());
@@ -171,9 +171,10 @@ impl Line {
     }
 
     /// The last place, unless too many of the same name wait.
-    fn join(&mut self, new: Waiting<Admitted>) {
+    fn join(&mut self, new: Waiting<Admitted>, meters: &Meters) {
         let count = self.of_name.entry(new.request.username().folded().to_owned()).or_default();
         if *count >= OF_ONE_NAME {
+            meters.shed(Queue::Codes);
             return new.reply.send(Err(Fault::Busy("too many codes of one user are waiting").into()));
         }
         *count += 1;
@@ -181,7 +182,7 @@ impl Line {
     }
 
     /// Takes the first request of every user, up to [`TOGETHER`].
-    fn group(&mut self, now: Instant) -> Vec<Waiting<Admitted>> {
+    fn group(&mut self, now: Instant, meters: &Meters) -> Vec<Waiting<Admitted>> {
         let (mut names, mut group, mut later) = (HashSet::new(), Vec::new(), VecDeque::new());
         while group.len() < TOGETHER
             && let Some(one) = self.waiting.pop_front()
@@ -192,6 +193,7 @@ impl Line {
                 self.leave(name);
             } else if now.saturating_duration_since(one.reply.since) > PATIENCE {
                 self.leave(name);
+                meters.shed(Queue::Codes);
                 one.reply.send(Err(Fault::Busy("no group had room for the code in time").into()));
             } else if names.contains(name) {
                 later.push_back(one);

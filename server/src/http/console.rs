@@ -30,7 +30,7 @@ use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN};
-use actix_web::web::{self, ServiceConfig, get, post};
+use actix_web::web::{self, ServiceConfig, post};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route};
 use askama::Template;
 use zeroize::Zeroizing;
@@ -143,7 +143,7 @@ pub(super) fn pages(config: &mut ServiceConfig) {
 
 /// For whoever looks at an address that answers a form with a page: leads to the page that the form stands on.
 fn leads_to(page: &'static str) -> Route {
-    get().to(move || ready(see_other(page)))
+    read().to(move || ready(see_other(page)))
 }
 
 /// The cookies that this server sets, none of which scripts can read.

@@ -115,10 +115,11 @@ impl Fields {
 
     fn from_json(body: &[u8]) -> Result<Self, Invalid> {
         // The parser's own words may repeat the input, which may be a password; so only what kind of error it was.
-        let object: JsonObject = serde_json::from_slice(body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Invalid::new("body", "must be a JSON object"),
-            _ => Invalid::new("body", "is not JSON"),
-        })?;
+        let object: JsonObject<'_> =
+            serde_json::from_slice(body).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => Invalid::new("body", "must be a JSON object"),
+                _ => Invalid::new("body", "is not JSON"),
+            })?;
         let mut fields = Self(Vec::new());
         for (name, value) in object.0 {
             // Already JSON in a form; in JSON it need not be JSON within a string. As it was written: what is doubled in it is found there.
@@ -170,21 +171,21 @@ fn shortened(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-/// A JSON object with its members as they came, doubled ones included.
-struct JsonObject(Vec<(String, Box<RawValue>)>);
+/// A JSON object with its members as they came, doubled ones included; what they hold stays in the body, which is wiped.
+struct JsonObject<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for JsonObject {
+impl<'de> Deserialize<'de> for JsonObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
 
         impl<'de> Visitor<'de> for Members {
-            type Value = JsonObject;
+            type Value = JsonObject<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);

@@ -1,13 +1,13 @@
 //! `GET /metrics`: what a monitoring system collects, in the Prometheus text format 0.0.4.
 //!
 //! Who may read it: a process on this machine, and whoever shows the bearer token of `metrics_token_file`. On this machine means straight from
-//! loopback to an address of loopback. Neither a proxy's callers nor pages in a browser here (whatever their name's address turns into)
-//! come by that way.
+//! loopback to an address of loopback. Pages in a browser here (whatever their name's address turns into) do not come by that way, nor do the
+//! callers of a proxy that says so in any of the usual headers.
 
 use std::fmt;
 use std::time::Duration;
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, VIA};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE as TEXT, encode};
 use prometheus_client::metrics::family::Family;
@@ -25,6 +25,10 @@ use crate::http::extract::{bearer, host};
 use crate::http::meters::{PREFIX, Place};
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
+
+/// What proxies add to a request.
+const OF_PROXIES: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
 
 /// How long the database has. Less than collectors wait: what else there is to say must not be lost with it.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -55,21 +59,20 @@ fn may_read(state: &State, request: &HttpRequest) -> bool {
 }
 
 fn is_of_this_machine(request: &HttpRequest) -> bool {
-    let is_by_proxy = ["x-forwarded-for", FORWARDED.as_str(), VIA.as_str()]
-        .iter()
-        .any(|name| request.headers().contains_key(*name));
+    let is_by_proxy = OF_PROXIES.iter().any(|name| request.headers().contains_key(*name));
     let comes_from_here = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     comes_from_here && !is_by_proxy && host(request.head()).is_some_and(is_loopback)
 }
 
 /// Whether a host, with or without a port, is this machine by whatever resolver.
 fn is_loopback(host: &str) -> bool {
-    Url::parse(&format!("http://{host}/")).is_ok_and(|url| match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
+    !host.contains('@')
+        && Url::parse(&format!("http://{host}/")).is_ok_and(|url| match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        })
 }
 
 fn text(state: &State, vitals: Option<&Vitals>) -> Result<String, fmt::Error> {
@@ -94,7 +97,11 @@ fn of_this_moment(state: &State, vitals: Option<&Vitals>) -> Registry {
     all.register("queue_places", "How many may be before more are refused", places);
     all.register("stopping", "1 once the server was told to stop", gauge(i64::from(state.is_stopping())));
     let answers = i64::from(vitals.is_some());
-    all.register("database_answers", "1 if the database answered this request within 3 s", gauge(answers));
+    all.register(
+        "database_answers",
+        "1 if the database answered what this very request asks, within 3 s",
+        gauge(answers),
+    );
     if let Some(vitals) = vitals {
         all.register("mails_waiting", "Mails in the outbox, of all servers", gauge(vitals.mails_waiting));
         let seconds = vitals.oldest_mail_s.unwrap_or(0);
@@ -163,7 +170,7 @@ mod tests {
             "127.0.0.1.example.com",
             "10.0.0.1",
             "a b",
-            "x@127.0.0.1.evil",
+            "evil@localhost",
         ] {
             assert!(!is_loopback(host), "{host}");
         }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use countersign::app;
 use countersign::app::context::{At, Service};
+use countersign::app::factor::NewFactor;
 use countersign::clock::Clock;
 use countersign::db::backup::is_marked;
 use countersign::db::{Conn, catalogue, migrate, relocation};
 use countersign::domain::audit::Origin;
+use countersign::domain::factor::Mechanism;
 use countersign::domain::relocation::{Relocation, Way};
 use countersign::domain::target::Target;
 use countersign::domain::time::Timestamp;
@@ -30,6 +32,7 @@ use crate::visitor::Visitor;
 use crate::{Backend, tests};
 
 tests![
+    a_rotated_database_comes_back_under_its_new_key,
     everything_comes_back_to_either_database_and_a_used_code_stays_used,
     a_backup_under_load_is_of_one_moment_and_no_code_counts_again,
     whatever_was_live_at_the_backup_is_over,
@@ -231,6 +234,33 @@ fn installation_of(app: &App) -> Installation {
     installation
 }
 
+/// A remembered browser, a reset that waits for a second person, a mail, and a token that nobody has confirmed.
+fn leave_what_waits(app: &App, on: Backend) {
+    let bytes = match on {
+        Backend::Sqlite => "X'00112233445566778899AABBCCDDEEFF'",
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => "'\\x00112233445566778899AABBCCDDEEFF'::bytea",
+    };
+    app.user("dora");
+    let until = now().plus_seconds(86_400).millis();
+    let of = |name: &str| format!("(SELECT id FROM \"user\" WHERE name = '{name}')");
+    let rows = format!(
+        "INSERT INTO trusted_device (hash, user_id, created_at, expires_at) VALUES ({bytes}, {alice}, 0, {until}); \
+         INSERT INTO reset_request (id, user_id, asked_by, asked_at, expires_at) VALUES ({bytes}, {alice}, {bob}, 0, {until}); \
+         UPDATE \"user\" SET email = 'dora@example.com' WHERE name = 'dora'",
+        alice = of("alice"),
+        bob = of("bob"),
+    );
+    app.place.connection().batch_execute(&rows).unwrap();
+    let dora = UserName::parse("dora").unwrap();
+    let mechanism = Mechanism::Hotp(mobile_core::Hotp::default());
+    app.operate(|service, conn, at| {
+        app::reset::reset(service, conn, at, &dora)?;
+        app::factor::enrol(service, conn, at, &dora, NewFactor { mechanism, ..NewFactor::default() })
+    })
+    .unwrap();
+}
+
 fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let app = App::start_at(&Arc::new(Place::new(on)), Clock::fake(now()));
     let spec = ClientSpec::with_scopes("factors offline_access users");
@@ -244,12 +274,8 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let phone = app.phone("alice");
     app.user_with_password("bob");
     let associated = app.associate(&client.mfa_token("bob"));
-    let recovery: Vec<&str> = associated.body["recovery_codes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|code| code.as_str().unwrap())
-        .collect();
+    let recovery = associated.body["recovery_codes"].as_array().unwrap().iter();
+    let recovery: Vec<&str> = recovery.map(|code| code.as_str().unwrap()).collect();
     let bobs = app.scan(&associated);
     client.mfa_otp(&client.mfa_token("bob"), &bobs.code()).access_token();
     app.user("carol");
@@ -262,6 +288,7 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let own = client.token(&[("grant_type", "client_credentials")]).access_token();
     let own_opaque = opaque.token(&[("grant_type", "client_credentials")]).access_token();
     let pending = client.mfa_token("alice");
+    leave_what_waits(&app, on);
     let source = installation_of(&app);
     let (file, _) = back_up(&source, "day.db");
     // What the backup does not know.
@@ -275,8 +302,20 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let settled = &restored["settled"];
     let counted = ["totp_factors", "sessions", "pending_logins", "recovery_codes", "invitations", "mails"]
         .map(|name| settled[name].as_u64().unwrap());
-    // Alice's ten codes, bob's and carol's.
-    assert_eq!(counted[..5], [2, 3, 2, 30, 1], "{settled}");
+    // Alice's ten codes, bob's, carol's and dora's.
+    assert_eq!(counted[..5], [2, 3, 2, 40, 1], "{settled}");
+    assert_eq!(
+        (&settled["trusted_devices"], &settled["reset_requests"]),
+        (&1.into(), &1.into()),
+        "{settled}"
+    );
+    assert_eq!(counted[5], 1, "{settled}");
+    assert_eq!(
+        settled["hotp_factors"].as_array().unwrap().len(),
+        1,
+        "what nobody confirmed is over: {settled}"
+    );
+    assert_eq!(target.json(&["factor", "list", "dora"]), Value::Array(vec![]));
     assert_eq!(settled["signing_keys"], 2);
     assert_eq!(settled["hotp_factors"][0]["user"], "carol");
     assert_eq!(target.json(&["factor", "list", "carol"])[0]["in_doubt"], true);
@@ -523,6 +562,7 @@ fn what_is_no_backup_or_was_altered_is_refused(on: Backend) {
         let line = refused(&target, &spoilt);
         assert!(line.contains("damaged or was altered"), "{line}");
         assert!(!has_tables(&target) && !target.database_file().exists());
+        assert_eq!(fs::read(target.master_key()).unwrap(), fs::read(source.master_key()).unwrap());
     };
     let length = file.metadata().unwrap().len();
     for shorter in [200, 4096, length / 2, length - 1] {
@@ -536,6 +576,7 @@ fn what_is_no_backup_or_was_altered_is_refused(on: Backend) {
         "UPDATE countersign_backup SET place = 'elsewhere'",
         "UPDATE countersign_backup SET proof = X'00'",
         "DELETE FROM countersign_backup",
+        "DELETE FROM master_key",
         "DROP TABLE token",
         "CREATE TABLE addition (id INTEGER NOT NULL PRIMARY KEY)",
         "ALTER TABLE lockout ADD COLUMN addition BIGINT",
@@ -650,10 +691,50 @@ fn a_killed_backup_leaves_no_file_and_is_in_nobodys_way(on: Backend) {
     assert!(!file.exists());
     let left = names(&folder);
     assert_eq!(left.len(), 1, "{left:?}");
+    // Whatever it has by now, nobody works on it: it is empty still, torn, or marked.
+    let copy = folder.join(&left[0]).join("copy.db");
+    let database = format!("sqlite://{}", copy.display());
+    let output = source.command(&["user", "list", "--database", &database]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("alice"), "{output:?}");
     assert_eq!(folder.join(&left[0]).metadata().unwrap().permissions().mode() & 0o777, 0o700);
     let made = source.json(&["backup", path]);
     assert_eq!(of_table(&made, "user")["rows"], 40_001);
     assert_eq!(names(&folder), [left[0].as_str(), "all.db"]);
+}
+
+fn a_rotated_database_comes_back_under_its_new_key(on: Backend) {
+    let source = Installation::new(on);
+    let story = Story::begin(&source);
+    let (before, _) = back_up(&source, "before.db");
+    let old = source.folder.path().join("old.key");
+    fs::copy(source.master_key(), &old).unwrap();
+    let new = source.folder.path().join("new.key");
+    let rotated = source.json(&["master-key", "rotate", "--to", new.to_str().unwrap()]);
+    fs::copy(&new, source.master_key()).unwrap();
+    let (after, said) = back_up(&source, "after.db");
+    assert_eq!(said["master_key"]["key_id"], rotated["key_id"]);
+
+    // Each with its own key, into either kind of database, and not with the other's.
+    for (file, key, other) in [(&after, &new, &old), (&before, &old, &new)] {
+        let target = empty(&source, on);
+        fs::copy(other, target.master_key()).unwrap();
+        assert!(refused(&target, file).contains("is not the one that sealed this database"));
+        fs::copy(key, target.master_key()).unwrap();
+        restore(&target, file);
+        let then = later(&target);
+        assert_eq!(then.get("/readyz").status, 200);
+        let client =
+            (story.client["client_id"].as_str().unwrap(), story.client["client_secret"].as_str().unwrap());
+        let form = format!(
+            "grant_type=urn:countersign:params:oauth:grant-type:otp&username=alice&otp={}&client_id={}&client_secret={}",
+            code_of(&story.key, 6),
+            client.0,
+            client.1,
+        );
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        then.post("/oauth/token", &kind, form.as_bytes()).access_token();
+        assert_eq!(target.json(&["audit", "verify"])["intact"], true);
+    }
 }
 
 /// Locks of migrations that others hold in this database: a restore is under way.

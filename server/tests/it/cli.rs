@@ -310,13 +310,16 @@ fn every_refusal_is_one_line_that_names_the_field(on: Backend) {
     let enrol = |extra: &[&'static str]| [&["factor", "enrol", "alice"], extra].concat();
     let grant = "--grant";
     let long = "x".repeat(5000);
-    let cases: [(Vec<&str>, &str); 13] = [
+    let cases: [(Vec<&str>, &str); 16] = [
         (vec!["scope", "set", "users", "--by-grant"], "by_grant"),
         (vec!["scope", "set", "read", "--description", "two\nlines"], "description"),
         (vec!["scope", "set", "read", "--description", &long], "description"),
         (vec!["user", "list", "--mail-from", "nowhere"], "mail_from"),
         (vec!["user", "add", ""], "username"),
         (vec!["user", "add", "a:b"], "username"),
+        (vec!["user", "add", "al\u{34f}ice"], "username"),
+        (vec!["user", "add", "alice\u{fe0f}"], "username"),
+        (vec!["user", "add", "alice\u{e0041}"], "username"),
         (vec!["user", "add", "bob", "--email", "x"], "email"),
         (enrol(&["--kind", "totp", "--counter", "1"]), "counter"),
         (enrol(&["--kind", "hotp", "--period", "30"]), "period"),
@@ -536,6 +539,10 @@ fn what_cannot_be_printed_is_a_failure(on: Backend) {
     let output = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let line = crate::process::refusal(&output);
     assert!(line.contains("could not be printed"), "{line}");
+    // A server would not have told anybody who its first administrator may be.
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = installation.command(&["serve", "--log", "off"]).stdout(full).output().unwrap();
+    assert!(crate::process::refusal(&output).contains("No space left"), "{output:?}");
     // A reader who has seen enough is none.
     let mut child = installation.command(&["user", "list"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());

@@ -32,6 +32,8 @@ tests![
     a_secret_that_does_not_open_is_named,
     a_database_that_cannot_be_reached_keeps_nothing_else_from_being_looked_at,
     a_database_that_a_move_has_closed_is_named,
+    a_backup_in_the_place_of_a_database_is_named,
+    a_folder_that_others_may_write_in_is_named_wherever_it_is,
     newer_and_older_tables_are_named_and_left,
     a_mail_server_that_cannot_be_used_is_named,
     an_altered_log_is_found_by_a_deep_look,
@@ -468,6 +470,31 @@ fn a_database_that_a_move_has_closed_is_named(on: Backend) {
     let found = Found::of(&source, &["--deep"]);
     found.has_problems(&["move"]).says("move", "the database was moved to").says("secrets", "not looked at");
     Found::of(&target, &["--deep"]).has_problems(&[]).is("move", "ok").is("audit_chain", "ok");
+}
+
+fn a_backup_in_the_place_of_a_database_is_named(on: Backend) {
+    let installation = healthy(on);
+    let file = installation.folder.path().join("all.db");
+    installation.run(&["backup", file.to_str().unwrap()]);
+    let database = format!("sqlite://{}", file.display());
+    let found = Found::of(&installation, &["--database", &database]);
+    assert!(found.problems().contains(&"database"), "{}", found.all);
+    found.says("database", "is a backup");
+    assert!(found.all.contains("countersign restore"), "{}", found.all);
+}
+
+/// Whoever may write in the folder of a file may put another in its place.
+fn a_folder_that_others_may_write_in_is_named_wherever_it_is(on: Backend) {
+    let installation = healthy(on);
+    let open = installation.folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    chmod(&open, 0o777);
+    let key = open.join("master.key");
+    fs::copy(installation.master_key(), &key).unwrap();
+    let look = || Found::of(&installation, &["--master-key-file", key.to_str().unwrap()]);
+    look().has_problems(&["master_key_folder"]);
+    chmod(&open, 0o755);
+    look().has_problems(&[]);
 }
 
 fn newer_and_older_tables_are_named_and_left(on: Backend) {

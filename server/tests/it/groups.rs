@@ -326,6 +326,7 @@ fn codes_of_one_name_do_not_fill_the_line(on: Backend) {
     let count = |status| replies.iter().filter(|reply| **reply == status).count();
     assert_eq!((count(200), count(400) + count(503)), (1, 99), "{replies:?}");
     assert!(count(400) >= 64 && count(503) > 0, "{replies:?}");
+    assert_eq!(crate::metrics::shed_codes(&app.url).to_string(), count(503).to_string());
 }
 
 fn a_code_that_waited_too_long_is_refused_and_stays_good(on: Backend) {
@@ -348,6 +349,8 @@ fn a_code_that_waited_too_long_is_refused_and_stays_good(on: Backend) {
     });
     assert_eq!(replies.each_ref().map(|reply| reply.status), [503, 400, 503], "{replies:?}");
     assert!(replies[2].header("retry-after").is_some());
+    // The first got its 503 from the database.
+    assert_eq!(crate::metrics::shed_codes(&app.url).to_string(), "1");
     shop.otp("alice", &right).access_token();
 }
 

@@ -102,6 +102,12 @@ fn users_bring_the_factors_that_they_have(on: Backend) {
     let log = installation.json(&["audit", "list"]).to_string();
     assert!(log.contains("users.imported") && log.contains("lines=4 added=3 invited=2"), "{log}");
     assert!(!log.contains("recovery"), "{log}");
+    // One mail about the factors, however many, and the invitation.
+    let mails = installation.json(&["outbox", "list"]);
+    let mails = mails.as_array().unwrap().iter().filter(|mail| mail["recipient"] == "anna@example.org");
+    let mut kinds: Vec<_> = mails.map(|mail| mail["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["enrolled", "invitation"]);
     assert_eq!(installation.json(&["audit", "verify"])["intact"], true);
 }
 
@@ -123,6 +129,13 @@ fn with_a_wrong_line_nobody_is_added(on: Backend) {
         ("ben,,,https://example.org/?secret=NOT1BASE32", "uri: this is no otpauth:// URI"),
         (&format!("ben,,,NOT1BASE32 {TOTP}"), "uri: this is no otpauth:// URI"),
         (&format!("ben,,,{many}"), "uri: these are more factors"),
+        (&format!("ben,,,{TOTP} {TOTP}"), "uri: has the same secret twice"),
+        (
+            &format!("ben,,,{}", HOTP.replace("counter=7", "counter=18446744073709551615")),
+            "uri: its counter is too large",
+        ),
+        (&format!("{TOTP},,,ben"), "name: "),
+        ("b\u{34f}n,,,", "name: "),
         ("ben,nowhere,,", "email: "),
         ("ben,,boss,", "role: "),
         ("b:n,,,", "name: "),

@@ -208,18 +208,7 @@ fn names_that_no_database_takes_are_refused(on: Backend) {
     let app = App::start(on);
     let client = app.client();
     let long = "x".repeat(200);
-    for bad in [
-        "a\0b",
-        "\0",
-        "a\u{1b}[2Jb",
-        " alice",
-        "al:ice",
-        "\u{202e}alice",
-        "al\u{34f}ice",
-        "alice\u{fe0f}",
-        "alice\u{e0041}",
-        long.as_str(),
-    ] {
+    for bad in ["a\0b", "\0", "a\u{1b}[2Jb", " alice", "al:ice", "\u{202e}alice", long.as_str()] {
         for fields in [
             [("grant_type", Grant::Otp.as_str()), ("username", bad), ("otp", "123456")],
             [("grant_type", "password"), ("username", bad), ("password", "x")],
@@ -408,7 +397,15 @@ fn head_is_get_without_the_body(on: Backend) {
         let reply = app.head(path);
         assert_eq!((reply.status, reply.body), (200, serde_json::Value::Null), "{path}");
     }
-    for path in ["/", "/console", "/console/users", "/welcome/nothing", "/v1/docs/nothing"] {
+    for path in [
+        "/",
+        "/console",
+        "/console/users",
+        "/console/users/import/apply",
+        "/login/recovery",
+        "/welcome/nothing",
+        "/v1/docs/nothing",
+    ] {
         let (head, get) = (app.head(path).status, app.status(path));
         assert_eq!(head, get, "{path}");
     }

@@ -7,6 +7,7 @@ use std::thread;
 use countersign::app;
 use countersign::app::context::{At, Service};
 use countersign::app::factor::NewFactor;
+use countersign::crypto::keyed_hash::{KeyedHasher, Purpose};
 use countersign::crypto::master_key::MasterKey;
 use countersign::db::{Database, catalogue, rows};
 use countersign::domain::audit::Origin;
@@ -239,11 +240,17 @@ fn whoever_enrols_meanwhile_is_sealed_anew_or_refused(on: Backend) {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert!(refused > 0, "some came later");
-    // Whatever is there opens: the next rotation opens all of it.
+    // What hashes are made with stays, but for what proves backups: whoever has the old key shall prove no more of them.
+    let hash = |key: &MasterKey, purpose| KeyedHasher::new(key).hash(purpose, &[b"x"]);
     let target = &app.place.target;
+    let second = app::start::unlock(&mut app.place.connection(), target, &keys[1], app.clock.now()).unwrap();
+    for purpose in Purpose::ALL {
+        let is_kept = hash(&read(&keys[0]), purpose) == hash(&second, purpose);
+        assert_eq!(is_kept, purpose != Purpose::Backup, "{purpose:?}");
+    }
+    // Whatever is there opens: the next rotation opens all of it.
     let mut conn = Database::new(target.clone(), 1, None).connection().unwrap();
     let now = app.clock.now();
-    let second = app::start::unlock(&mut conn, target, &keys[1], now).unwrap();
     let service = Service::new(&second, ISSUER.to_owned(), "Countersign".to_owned(), None);
     let at = At::new(now, Origin::COMMAND_LINE);
     let resealed = app::master_key::rotate(&service, &mut conn, at, &second, &read(&keys[2])).unwrap();

@@ -51,6 +51,11 @@ fn samples(url: &str) -> HashMap<String, f64> {
     found
 }
 
+/// How many codes a server says that it has shed.
+pub fn shed_codes(url: &str) -> f64 {
+    samples(url)[r#"countersign_shed_total{queue="codes"}"#]
+}
+
 fn what_is_asked_and_what_comes_of_it_is_counted(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
@@ -217,6 +222,9 @@ fn others_need_the_token(on: Backend) {
         ("x-forwarded-for", "203.0.113.9"),
         ("forwarded", "for=203.0.113.9"),
         ("via", "1.1 proxy"),
+        ("x-real-ip", "203.0.113.9"),
+        ("x-forwarded-host", "login.example"),
+        ("host", "evil.example@localhost"),
         // There is no token, so none is right.
         ("authorization", &format!("Bearer {token}")),
         ("authorization", "Bearer "),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::app::context::Stop;
+use crate::app::context::{Service, Stop};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Entry, Format, SHORTEST_KEPT_DAYS, hex};
 use crate::domain::figures::Day;
@@ -265,6 +265,8 @@ pub enum Comparison {
         found: u64,
         /// How many were deleted since.
         deleted: u64,
+        /// How many of those the setting of now would not have deleted.
+        beyond_setting: u64,
     },
     /// The first entry of which log and export say different things.
     Differs(i64),
@@ -277,16 +279,19 @@ pub enum Comparison {
 /// Holds the log against exported entries, which come with growing numbers. That the log agrees with itself is
 /// [`super::verify`]'s business.
 pub fn compare<E: From<Stop>>(
+    service: &Service,
     conn: &mut Conn,
     now: Timestamp,
     kept: impl Iterator<Item = Result<Kept, E>>,
 ) -> Result<Comparison, E> {
     // A day more or less is a matter of clocks.
-    let youngest_deleted = Day::of(now).plus(1 - SHORTEST_KEPT_DAYS).begins_at();
+    let deleted_before = |days: i64| Day::of(now).plus(1 - days).begins_at();
+    let youngest_deleted = deleted_before(SHORTEST_KEPT_DAYS);
+    let by_setting = service.audit_keep_days.map(|days| deleted_before(i64::from(days)));
     let (head, _) = db::audit::head(conn).map_err(Stop::from)?;
     let mut tail = db::audit::tail(conn).map_err(Stop::from)?;
     let mut page = Vec::new().into_iter().peekable();
-    let (mut found, mut deleted) = (0, 0);
+    let (mut found, mut deleted, mut beyond_setting) = (0, 0, 0);
     for kept in kept {
         let kept = kept?;
         while page.next_if(|entry: &Entry| entry.seq < kept.seq).is_some() {}
@@ -310,12 +315,14 @@ pub fn compare<E: From<Stop>>(
         if kept.seq == tail.seq && kept.hash != hex(&tail.hash) {
             return Ok(Comparison::Differs(kept.seq));
         }
-        if Timestamp::parse("at", &kept.at).is_ok_and(|at| at >= youngest_deleted) {
+        let at = Timestamp::parse("at", &kept.at).unwrap_or(Timestamp::NEVER);
+        if at >= youngest_deleted {
             return Ok(Comparison::DeletedTooEarly(kept.seq));
         }
         deleted += 1;
+        beyond_setting += u64::from(by_setting.is_none_or(|last| at >= last));
     }
-    Ok(Comparison::Agrees { found, deleted })
+    Ok(Comparison::Agrees { found, deleted, beyond_setting })
 }
 
 #[cfg(test)]

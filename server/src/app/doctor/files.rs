@@ -25,9 +25,8 @@ const REMOTE: [(u64, &str); 8] = [
     (0x7461_636f, "OCFS2"),
 ];
 
-/// The data folder: whoever may write there can put other files in the place of ours.
-pub fn folder(path: &Path) -> Finding {
-    let check = "data_folder";
+/// A folder of files of ours: whoever may write there can put others in their place. `is_ours`: it has nothing else.
+pub fn folder(check: &'static str, path: &Path, is_ours: bool) -> Finding {
     let shown = path.display();
     let Ok(meta) = path.metadata() else {
         let advice = "start the server once, or say where the folder is with --data";
@@ -40,10 +39,10 @@ pub fn folder(path: &Path) -> Finding {
         _ if mode & 0o022 != 0 => {
             Finding::problem(check, format!("others may change what is in {shown} (mode {mode:04o})"), chmod)
         }
-        _ if mode & 0o077 != 0 => {
+        _ if is_ours && mode & 0o077 != 0 => {
             Finding::note(check, format!("others may look into {shown} (mode {mode:04o})"), chmod)
         }
-        _ => Finding::ok(check, format!("{shown} is its owner's alone")),
+        _ => Finding::ok(check, format!("only its owner may change what is in {shown}")),
     }
 }
 

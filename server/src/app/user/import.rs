@@ -13,10 +13,12 @@ use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::factor::{NewFactor, add_alone};
 use crate::app::invitation::invite_in;
 use crate::app::manage::Manager;
+use crate::app::outbox::queue;
 use crate::app::user::{NewUser, add_in};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Event};
-use crate::domain::factor::MAX_ACTIVE_FACTORS;
+use crate::domain::factor::{LastStep, MAX_ACTIVE_FACTORS, Mechanism};
+use crate::domain::notice::Notice;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{Role, UserName, parse_email};
 use crate::error::Fault;
@@ -90,6 +92,10 @@ pub enum Wrong {
     Uri,
     /// `uri` has more of them than a user may have factors.
     TooManyUris,
+    /// `uri` has the same secret twice: each code would be good twice.
+    UriTwice,
+    /// `uri` has a counter that leaves none behind it.
+    Counter,
 }
 
 /// What is, or was, to be done with a line.
@@ -157,17 +163,18 @@ pub fn apply(
 ) -> Result<Vec<Line>, Stop> {
     by.must()?;
     let parsed = parse(text, by)?;
-    service.write(conn, at, |tx| {
+    // What was added before would stay if this were a refusal within the transaction.
+    let mut refused = None;
+    let written = service.write(conn, at, |tx| {
         let (mut lines, mut added, mut invited_users) = (Vec::with_capacity(parsed.len()), 0, 0);
         for Parsed { mut line, new } in parsed {
             line.fate = fate(tx.conn, by, &new, invite)?;
             if let (Fate::New { invited, .. }, Ok(wanted)) = (line.fate, new) {
-                match add(service, tx, wanted, invited) {
-                    // Somebody adds the same user at this moment. What was added before would stay if this were a refusal.
-                    Err(Stop::Refused(_)) => {
-                        return Err(Fault::Busy("a user of the list came up meanwhile").into());
+                if let Err(stop) = add(service, tx, wanted, invited) {
+                    if let Stop::Refused(why) = &stop {
+                        refused = Some(Invalid::new("list", format!("stops at line {}: {why}", line.number)));
                     }
-                    outcome => outcome?,
+                    return Err(Fault::Busy("a line of the list was refused").into());
                 }
                 added += 1;
                 invited_users += usize::from(invited);
@@ -177,14 +184,22 @@ pub fn apply(
         let detail = format!("lines={} added={added} invited={invited_users}", lines.len());
         tx.note(Event::done(tx.origin.manager, Action::UsersImported, None).with(detail));
         Ok(lines)
-    })
+    });
+    match refused {
+        Some(refused) => Err(refused.into()),
+        None => written,
+    }
 }
 
 fn add(service: &Service, tx: &mut Tx<'_>, wanted: Wanted, invited: bool) -> Result<(), Stop> {
     let Wanted { name, email, role, factors } = wanted;
     let user = add_in(tx, NewUser { name, email, role, password: None }, None)?;
+    let has_factor = !factors.is_empty();
     for factor in factors {
         add_alone(service, tx, tx.origin.manager, &user, factor)?;
+    }
+    if has_factor {
+        queue(service, tx, &user, &Notice::Enrolled)?;
     }
     if invited {
         invite_in(service, tx, &user)?;
@@ -303,7 +318,7 @@ impl Lines<'_> {
 }
 
 fn read(line: &Line, uris: &str, seen: &mut HashMap<String, u64>) -> Result<Wanted, Wrong> {
-    let name = UserName::parse(&line.name).map_err(|_| Wrong::Name)?;
+    let name = UserName::parse(&line.name).and_then(UserName::chosen).map_err(|_| Wrong::Name)?;
     let email = match line.email.as_str() {
         "" => None,
         text => Some(parse_email(text).map_err(|_| Wrong::Email)?),
@@ -316,6 +331,14 @@ fn read(line: &Line, uris: &str, seen: &mut HashMap<String, u64>) -> Result<Want
     let factors: Vec<_> = apart(uris).map(known).collect::<Result<_, _>>().map_err(|_| Wrong::Uri)?;
     if factors.len() > MAX_ACTIVE_FACTORS {
         return Err(Wrong::TooManyUris);
+    }
+    for (index, factor) in factors.iter().enumerate() {
+        if factors[..index].iter().any(|other| other.secret == factor.secret) {
+            return Err(Wrong::UriTwice);
+        }
+        if matches!(factor.mechanism, Mechanism::Hotp(_)) {
+            LastStep::before(factor.counter).map_err(|_| Wrong::Counter)?;
+        }
     }
     Ok(Wanted { name, email, role, factors })
 }

@@ -73,9 +73,9 @@ impl LinesPage {
             Fate::New { invited: false, .. } => self.frame.t(&format!("import-{tense}-added")),
             Fate::Exists => self.frame.t("import-exists"),
             // A list from here has no column for URIs.
-            Fate::Wrong(Wrong::Columns | Wrong::Uri | Wrong::TooManyUris) => {
-                self.frame.t("import-wrong-columns")
-            }
+            Fate::Wrong(
+                Wrong::Columns | Wrong::Uri | Wrong::TooManyUris | Wrong::UriTwice | Wrong::Counter,
+            ) => self.frame.t("import-wrong-columns"),
             Fate::Wrong(Wrong::Name) => self.frame.t("import-wrong-name"),
             Fate::Wrong(Wrong::Twice(before)) => {
                 self.frame.with("import-wrong-twice", "line", &before.to_string())
