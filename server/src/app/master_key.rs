@@ -38,7 +38,7 @@ pub fn rotate(
     new: &MasterKey,
 ) -> Result<Vec<Resealed>, Stop> {
     db::relocation::take_time(conn)?;
-    service.write(conn, at, |tx| {
+    let done = service.write(conn, at, |tx| {
         db::master_key::lock(tx.conn)?;
         must_be_bound(tx, service)?;
         let (from, to) = (Sealer::new(old), Sealer::new(new));
@@ -62,7 +62,9 @@ pub fn rotate(
         let detail = format!("from={} to={}", old.id(), new.id());
         tx.note(Event::done(Actor::Operator, Action::MasterKeyRotated, None).with(detail));
         Ok(done)
-    })
+    })?;
+    db::master_key::empty_log(conn)?;
+    Ok(done)
 }
 
 fn must_be_bound(tx: &mut Tx<'_>, service: &Service) -> Result<(), Fault> {
