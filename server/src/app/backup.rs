@@ -181,7 +181,7 @@ pub fn keep(
 ) -> Result<BackedUp, BackupError> {
     let Copied { mut conn, file: unfinished, made_at } = copied;
     // The key may have been rotated between the look and the copy.
-    service.must_be_bound(db::master_key::find(&mut conn)?.map(|(key_id, _)| key_id).as_deref())?;
+    service.must_be_bound(&mut conn)?;
     let mut mark = Mark { made_at, place: from.target().shown(), proof: Vec::new() };
     let (proof, tables) = prove(service, &mut conn, &mark)?;
     mark.proof = proof.to_vec();

@@ -144,7 +144,7 @@ impl<'a> Tx<'a> {
     /// Seals a secret for its place, unless the master key was rotated since this server has read it: nobody could open that.
     pub fn seal(&mut self, service: &Service, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         if !self.is_bound {
-            service.must_be_bound(db::master_key::hold(self.conn)?.as_deref())?;
+            service.must_be(db::master_key::hold(self.conn)?)?;
             self.is_bound = true;
         }
         service.sealer.seal(place, plain)
@@ -302,8 +302,12 @@ impl Service {
     }
 
     /// Refuses to go on with a database that is bound to another master key than ours.
-    pub fn must_be_bound(&self, key_id: Option<&str>) -> Result<(), Fault> {
-        match key_id {
+    pub fn must_be_bound(&self, conn: &mut Conn) -> Result<(), Fault> {
+        self.must_be(db::master_key::find(conn)?.map(|(key_id, _)| key_id))
+    }
+
+    fn must_be(&self, bound: Option<String>) -> Result<(), Fault> {
+        match bound {
             Some(bound) if bound == self.sealer.key_id().to_string() => Ok(()),
             Some(_) => Err(Fault::Crypto("the master key was rotated: start again with the new one")),
             None => Err(Fault::Database("it is bound to no master key any more".to_owned())),

@@ -17,7 +17,7 @@ use crate::crypto::signing::SigningKey;
 use crate::db::Route;
 use crate::db::factor::SealedPart;
 use crate::db::{self, Conn, Database, MigrateError, Version, condition};
-use crate::domain::checkup::{Finding, Standing};
+use crate::domain::checkup::Finding;
 use crate::domain::id::FactorId;
 use crate::domain::notice::MailState;
 use crate::domain::relocation::{Relocation, Way};
@@ -325,9 +325,9 @@ fn audit_log(conn: &mut Conn, now: Timestamp) -> Result<Finding, Fault> {
 
 fn outbox(conn: &mut Conn, now: Timestamp, sends_mail: bool) -> Result<Finding, Fault> {
     let check = "outbox";
-    let (waiting, failed) =
-        (db::outbox::count(conn, MailState::Waiting)?, db::outbox::count(conn, MailState::Failed)?);
-    let is_late = db::outbox::waiting(conn)?.1.is_some_and(|at| at.plus_seconds(MAIL_LATE_S) < now);
+    let failed = db::outbox::count(conn, MailState::Failed)?;
+    let (waiting, since) = db::outbox::waiting(conn)?;
+    let is_late = since.is_some_and(|at| at.plus_seconds(MAIL_LATE_S) < now);
     let says = format!("{waiting} mails wait, {failed} were given up");
     Ok(match (failed > 0 || (sends_mail && is_late), sends_mail) {
         (true, true) => Finding::note(
@@ -504,13 +504,4 @@ fn secrets(service: &Service, conn: &mut Conn, now: Timestamp, deep: bool) -> Re
             "they were altered or moved: restore a backup, or reset those factors and enrol anew",
         ),
     })
-}
-
-/// The worst of all.
-pub fn worst(findings: &[Finding]) -> Standing {
-    findings
-        .iter()
-        .map(|finding| finding.standing)
-        .max_by_key(|standing| *standing as u8)
-        .unwrap_or(Standing::Ok)
 }

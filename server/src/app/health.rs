@@ -10,7 +10,7 @@ use crate::error::Fault;
 /// Asks the database for the current signing key and opens it: everything that a token needs. Whose master key was rotated meanwhile opens no
 /// factor.
 pub fn ready(service: &Service, conn: &mut Conn) -> Result<(), Stop> {
-    service.must_be_bound(db::master_key::find(conn)?.map(|(key_id, _)| key_id).as_deref())?;
+    service.must_be_bound(conn)?;
     service.signing_key(&current_key(conn)?)?;
     Ok(())
 }

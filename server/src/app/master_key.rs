@@ -1,13 +1,13 @@
 //! Another master key in the place of the one that seals a database.
 //!
-//! 1. In one transaction nobody else may seal anything: [`Tx::seal`] finds the key bound, and waits.
+//! 1. In one transaction nobody else may seal anything: [`Tx::seal`](crate::app::context::Tx::seal) finds the key bound, and waits.
 //! 2. Every sealed value of every table is opened with the old key and sealed with the new one. Which they are the database itself says: a column of
 //!    that name. One that does not open ends it, and nothing was changed.
 //! 3. What only hashes of it are known cannot be hashed anew. The keys of hashes stay what they were, sealed under the new key; but for the key that
 //!    proves backups: nothing in a database is hashed with it, and the old master key shall prove no more of them.
 //! 4. The database is bound to the new key. A server that still has the old one opens nothing from then on, and seals nothing.
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::{COLUMN, Place, Sealer};
@@ -40,24 +40,25 @@ pub fn rotate(
     db::relocation::take_time(conn)?;
     let done = service.write(conn, at, |tx| {
         db::master_key::lock(tx.conn)?;
-        must_be_bound(tx, service)?;
+        service.must_be_bound(tx.conn)?;
         let (from, to) = (Sealer::new(old), Sealer::new(new));
         let kept = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Backup).map(Purpose::label);
         let seal =
             |purpose| Ok((purpose, to.seal(Place::hash_key(purpose), old.derive(purpose).as_slice())?));
-        // Those of an earlier rotation are under the old key; they are made anew, all of them.
         let keys = kept.map(seal).collect::<Result<Vec<_>, Fault>>()?;
-        db::hash_key::replace(tx.conn, &[])?;
         let mut done = Vec::new();
         for table in catalogue::tables(tx.conn)? {
             if let Some(column) = table.columns.iter().position(|column| column.name == COLUMN) {
-                let is_of_hashes = table.name == Place::hash_key("").table();
-                let values = reseal(tx.conn, &table, column, (&from, &to))?;
-                let values = if is_of_hashes { keys.len() as u64 } else { values };
+                // Step 3 puts others in the place of those of an earlier rotation.
+                let values = if table.name == Place::hash_key("").table() {
+                    db::hash_key::replace(tx.conn, &keys)?;
+                    keys.len() as u64
+                } else {
+                    reseal(tx.conn, &table, column, (&from, &to))?
+                };
                 done.push(Resealed { table: table.name, values });
             }
         }
-        db::hash_key::replace(tx.conn, &keys)?;
         db::master_key::rebind(tx.conn, &new.id().to_string(), &to.proof()?, tx.now)?;
         let detail = format!("from={} to={}", old.id(), new.id());
         tx.note(Event::done(Actor::Operator, Action::MasterKeyRotated, None).with(detail));
@@ -65,10 +66,6 @@ pub fn rotate(
     })?;
     db::master_key::empty_log(conn)?;
     Ok(done)
-}
-
-fn must_be_bound(tx: &mut Tx<'_>, service: &Service) -> Result<(), Fault> {
-    tx.seal(service, Place::hash_key(""), &[]).map(|_| ())
 }
 
 /// Step 2 for one table. Returns how many values that were.

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::app;
 use crate::app::audit::Proof;
 use crate::app::backup::Counted;
-use crate::app::context::{At, Service};
+use crate::app::context::At;
+use crate::cli::open::service;
 use crate::cli::output::{Failure, Output, proof_json, proof_text, table};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -34,8 +35,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let now = Clock::System.now();
     let mut source = app::backup::survey(&from, file)?;
     let master = app::start::unlock(&mut source, from.target(), key_file, now)?;
-    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let service = service(settings, &master);
 
     let mut copied = app::backup::copy(&mut source, file, now)?;
     let proof = app::audit::verify(&service, &mut copied.conn)?;

@@ -1,7 +1,6 @@
 //! `countersign doctor`: looks at everything, changes nothing.
 
 use std::path::Path;
-
 use std::time::Duration;
 
 use clap::Args;
@@ -13,7 +12,7 @@ use crate::app::context::{Service, Stop};
 use crate::app::doctor::{self, OF_KEY, OF_TABLES, Reached};
 use crate::app::start::StartError;
 use crate::cli::mailer;
-use crate::cli::open::opened_by_server;
+use crate::cli::open::{opened_by_server, service};
 use crate::cli::output::{Failure, Output, table};
 use crate::clock::Clock;
 use crate::crypto::master_key::MasterKey;
@@ -51,9 +50,9 @@ pub(super) fn run_without_settings(invalid: &Invalid, output: &Output) -> Result
 }
 
 fn tell(findings: &[Finding], output: &Output) -> Result<(), Failure> {
-    print(findings, output);
     let is_problem = |finding: &&Finding| finding.standing == Standing::Problem;
     let problems: Vec<&str> = findings.iter().filter(is_problem).map(|finding| finding.check).collect();
+    print(findings, problems.is_empty(), output);
     if problems.is_empty() {
         return Ok(());
     }
@@ -87,8 +86,7 @@ impl<'a> Told<'a> {
     }
 }
 
-fn print(findings: &[Finding], output: &Output) {
-    let healthy = doctor::worst(findings) != Standing::Problem;
+fn print(findings: &[Finding], healthy: bool, output: &Output) {
     output.print(&Document { healthy, checks: findings.iter().map(Told::of).collect() }, || {
         let rows = findings.iter().flat_map(|finding| {
             let standing = match finding.standing {
@@ -343,8 +341,7 @@ fn inside(command: &Command, settings: &Settings, database: &Database) -> Vec<Fi
             findings.extend(doctor::look_at_tables(&mut conn, clock.now(), settings.smtp_url.is_some()));
         }
         (None, Some(master)) => {
-            let (issuer, name) = (settings.public_url.clone(), settings.issuer_name.clone());
-            let service = Service::new(&master, issuer, name, settings.key_age_s());
+            let service = service(settings, &master);
             let now = clock.now();
             findings.extend(doctor::look_at_secrets(&service, &mut conn, now, command.deep));
             findings.extend(doctor::look_at_tables(&mut conn, now, settings.smtp_url.is_some()));

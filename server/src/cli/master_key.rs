@@ -6,9 +6,10 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::app;
-use crate::app::context::{At, Service};
+use crate::app::context::At;
 use crate::app::master_key::Resealed;
 use crate::app::start::StartError;
+use crate::cli::open::service;
 use crate::cli::output::{Failure, Output, table};
 use crate::clock::Clock;
 use crate::crypto::master_key::{KeyFileError, MasterKey};
@@ -74,8 +75,7 @@ fn rotate(file: &Path, settings: &Settings, output: &Output) -> Result<(), Failu
         let what = format!("--to {}: that is the key that the database is sealed under", file.display());
         return Err(Failure::new("invalid_request", what));
     }
-    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let service = Service::new(&old, issuer, issuer_name, settings.key_age_s());
+    let service = service(settings, &old);
     let at = At::new(now, Origin::COMMAND_LINE);
     let resealed = app::master_key::rotate(&service, &mut conn, at, &old, &new)?;
     print(&resealed, &old, &new, file, output);

@@ -9,6 +9,7 @@ use crate::app;
 use crate::app::context::{At, ConsolePolicy, Service};
 use crate::cli::output::Failure;
 use crate::clock::Clock;
+use crate::crypto::master_key::MasterKey;
 use crate::db::Database;
 use crate::domain::audit::Origin;
 use crate::domain::target::Target;
@@ -34,6 +35,12 @@ impl Opened {
     }
 }
 
+/// The keys and names of this installation.
+pub(super) fn service(settings: &Settings, master: &MasterKey) -> Service {
+    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
+    Service::new(master, issuer, issuer_name, settings.key_age_s())
+}
+
 /// Opens everything; makes what is missing in a new data folder, and nothing in a used one.
 pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let clock = Clock::System;
@@ -45,8 +52,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let mut conn = database.connection()?;
     let now = clock.now();
     let master = app::start::unlock(&mut conn, target, key_file, now)?;
-    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let mut service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let mut service = service(settings, &master);
     let (remember_device_s, reset_needs_approval) = settings.console();
     service.phone = settings.phone.clone();
     service.audit_keep_days = settings.audit_keep_days;

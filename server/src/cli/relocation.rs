@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::app;
 use crate::app::audit::Proof;
-use crate::app::context::{At, Service};
+use crate::app::context::At;
 use crate::app::relocation::{Moved, Stage};
+use crate::cli::open::service;
 use crate::cli::output::{Failure, Output, proof_json, proof_text, table};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -56,8 +57,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
         Stage::Open => None,
     };
 
-    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let service = service(settings, &master);
     let mut conn = to.prepare_for_move()?;
     let moved = match copied {
         Some(moved) => moved,

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::app::audit::Proof;
-use crate::app::context::{At, Service};
+use crate::app::context::At;
 use crate::app::restore::{Backup, RestoreError, Restored, Settled};
-use crate::cli::open::make_data_folder;
+use crate::cli::open::{make_data_folder, service};
 use crate::cli::output::{Failure, Output, proof_json, proof_text};
 use crate::clock::Clock;
 use crate::db::Database;
@@ -41,8 +41,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
     let mut backup = app::restore::open(file)?;
     let altered = || RestoreError::Altered(file.display().to_string());
     let master = app::start::read(&mut backup.conn, key_file)?.ok_or_else(altered)?;
-    let (issuer, issuer_name) = (settings.public_url.clone(), settings.issuer_name.clone());
-    let service = Service::new(&master, issuer, issuer_name, settings.key_age_s());
+    let service = service(settings, &master);
     app::restore::survey(&service, &mut backup, &to, now)?;
 
     make_data_folder(settings)?;

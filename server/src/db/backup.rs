@@ -10,10 +10,10 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::SqliteConnection;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::{TempDir, TempPath};
 
 use crate::db::migrate::create_private;
+use crate::db::pool::open_to_read;
 use crate::db::{Conn, catalogue};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
@@ -155,10 +155,7 @@ fn text(path: &Path) -> Result<&str, Fault> {
 
 /// Opens a backup, which may lie where nothing can be written: the file is neither changed nor locked, and none is made beside it.
 pub fn open_read_only(path: &Path) -> Result<Conn, Fault> {
-    let absolute = std::path::absolute(path).map_err(|error| unusable(path, &error))?;
-    let encoded = utf8_percent_encode(text(&absolute)?, NON_ALPHANUMERIC);
-    let uri = format!("file:{encoded}?mode=ro&immutable=1");
-    let mut conn = SqliteConnection::establish(&uri).map_err(|error| unusable(path, &error))?;
+    let mut conn = open_to_read(path, true).map_err(|error| unusable(path, &error))?;
     // What is in the file was written by others: no function in its tables is called.
     conn.batch_execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
     Ok(Conn::Sqlite(conn))

@@ -220,20 +220,9 @@ pub enum Version {
 
 /// Which version a database has. Asks without locking anybody out, unlike those who are about to change it.
 pub fn version(conn: &mut Conn) -> Result<Version, Fault> {
-    use diesel::RunQueryDsl as _;
-    let known = match conn {
-        Conn::Sqlite(_) => known::<diesel::sqlite::Sqlite>(&SQLITE),
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => known::<diesel::pg::Pg>(&POSTGRES),
-    }?;
-    let applied: Vec<VersionRow> = if catalogue::has(conn, catalogue::MIGRATIONS)? {
-        let all = format!("SELECT version FROM {} ORDER BY version", catalogue::MIGRATIONS);
-        diesel::sql_query(all).load(conn)?
-    } else {
-        Vec::new()
-    };
-    if let Some(row) = applied.iter().rfind(|row| !known.contains(&row.version)) {
-        return Ok(Version::Newer(row.version.clone()));
+    let (known, applied) = (known::<diesel::sqlite::Sqlite>(&SQLITE)?, versions(conn)?);
+    if let Some(version) = applied.iter().rfind(|version| !known.contains(version)) {
+        return Ok(Version::Newer(version.clone()));
     }
     let pending = known.len().saturating_sub(applied.len());
     match known.last() {
@@ -242,13 +231,7 @@ pub fn version(conn: &mut Conn) -> Result<Version, Fault> {
     }
 }
 
-#[derive(diesel::QueryableByName)]
-struct VersionRow {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    version: String,
-}
-
-/// The migrations that this program knows, in order.
+/// The migrations that this program knows, in order: the same ones for both back ends.
 fn known<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, Fault>
 where
     EmbeddedMigrations: MigrationSource<DB>,
@@ -326,8 +309,7 @@ pub fn finish(conn: &mut Conn) -> Result<(), Fault> {
 
 /// The first of these versions that this program does not know.
 pub fn first_unknown_of(versions: &[String]) -> Result<Option<String>, Fault> {
-    let mut pristine = pristine()?;
-    let known = self::versions(&mut pristine)?;
+    let known = known::<diesel::sqlite::Sqlite>(&SQLITE)?;
     Ok(versions.iter().find(|version| !known.contains(version)).cloned())
 }
 

@@ -14,7 +14,7 @@ use diesel::r2d2::{ManageConnection, Pool, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::clock::moment;
 use crate::db::Conn;
@@ -105,12 +105,7 @@ fn log_of(path: &Path) -> PathBuf {
 /// A reader like others makes the files beside it where nobody has it open, and cannot take them away. Then nobody is writing, and the file alone
 /// says everything.
 fn look_at_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
-    let text = path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
-    let encoded = utf8_percent_encode(text, PATH);
-    let alone = if log_of(path).exists() { "" } else { "&immutable=1" };
-    // Without an empty authority a path that begins with two slashes would be taken for one.
-    let authority = if path.is_absolute() { "//" } else { "" };
-    let mut conn = SqliteConnection::establish(&format!("file:{authority}{encoded}?mode=ro{alone}"))?;
+    let mut conn = open_to_read(path, !log_of(path).exists())?;
     let patience = PATIENCE.as_millis();
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {patience}; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF"
@@ -119,8 +114,15 @@ fn look_at_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
     Ok(conn)
 }
 
-/// What would end the path within a URI, or be decoded.
-const PATH: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
+/// A SQLite file that this connection does not change. `is_alone`: nobody else writes to it either, so it is not locked, and no file is made beside it.
+pub(super) fn open_to_read(path: &Path, is_alone: bool) -> Result<SqliteConnection, ConnectionError> {
+    let unusable = |reason: &str| ConnectionError::BadConnection(reason.to_owned());
+    let absolute = std::path::absolute(path).map_err(|error| unusable(&error.to_string()))?;
+    let encoded = absolute.to_str().ok_or_else(|| unusable("the path is not UTF-8"))?;
+    let encoded = utf8_percent_encode(encoded, NON_ALPHANUMERIC);
+    let immutable = if is_alone { "&immutable=1" } else { "" };
+    SqliteConnection::establish(&format!("file:{encoded}?mode=ro{immutable}"))
+}
 
 /// One of libpq's own variables, which it reads at every connection.
 #[expect(clippy::disallowed_methods, reason = "they are libpq's settings and not ours")]

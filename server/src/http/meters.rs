@@ -7,8 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::prometheus_text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -52,7 +52,7 @@ struct Exchanged {
 }
 
 /// Where requests wait.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Queue {
     /// For a thread and a connection.
     Requests,
@@ -62,31 +62,20 @@ pub(super) enum Queue {
     Passwords,
 }
 
-impl EncodeLabelValue for Queue {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+impl Queue {
+    /// Its label.
+    pub(super) const fn label(self) -> Label {
         let word = match self {
             Self::Requests => "requests",
             Self::Codes => "codes",
             Self::Passwords => "passwords",
         };
-        word.encode(encoder)
+        [("queue", word)]
     }
 }
 
-/// Where requests wait, as a label.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-pub(super) struct Place {
-    pub(super) queue: Queue,
-}
-
-/// A part of housekeeping.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Part {
-    what: &'static str,
-}
-
 /// What became of a mail.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mailed {
     /// The mail server took it.
     Sent,
@@ -96,22 +85,19 @@ pub enum Mailed {
     GivenUp,
 }
 
-impl EncodeLabelValue for Mailed {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+impl Mailed {
+    const fn label(self) -> Label {
         let word = match self {
             Self::Sent => "sent",
             Self::Later => "later",
             Self::GivenUp => "given_up",
         };
-        word.encode(encoder)
+        [("outcome", word)]
     }
 }
 
-/// What became of a mail, as a label.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Try {
-    outcome: Mailed,
-}
+/// One label and its value.
+pub(super) type Label = [(&'static str, &'static str); 1];
 
 type Timed = Family<Asked, Histogram, fn() -> Histogram>;
 
@@ -121,12 +107,12 @@ pub(super) struct Meters {
     answered: Family<Answered, Counter>,
     took: Timed,
     exchanged: Family<Exchanged, Counter>,
-    shed: Family<Place, Counter>,
+    shed: Family<Label, Counter>,
     group_size: Histogram,
     group_took: Histogram,
     house_kept_at: Gauge,
-    house_failed: Family<Part, Counter>,
-    mailed: Family<Try, Counter>,
+    house_failed: Family<Label, Counter>,
+    mailed: Family<Label, Counter>,
 }
 
 impl Meters {
@@ -147,10 +133,10 @@ impl Meters {
         };
         // There from the start: what appears only with its first time is missed by a rate.
         for queue in [Queue::Requests, Queue::Codes, Queue::Passwords] {
-            drop(meters.shed.get_or_create(&Place { queue }));
+            drop(meters.shed.get_or_create(&queue.label()));
         }
         for outcome in [Mailed::Sent, Mailed::Later, Mailed::GivenUp] {
-            drop(meters.mailed.get_or_create(&Try { outcome }));
+            drop(meters.mailed.get_or_create(&outcome.label()));
         }
         let all = &mut meters.registry;
         all.register("http_requests", "Requests answered, by status", meters.answered.clone());
@@ -201,7 +187,7 @@ impl Meters {
 
     /// A request was sent away: too many were there before it.
     pub(super) fn shed(&self, queue: Queue) {
-        self.shed.get_or_create(&Place { queue }).inc();
+        self.shed.get_or_create(&queue.label()).inc();
     }
 
     /// So many codes were exchanged in one transaction.
@@ -217,13 +203,13 @@ impl Meters {
             self.house_kept_at.set(now.millis() / 1000);
         }
         failed.for_each(|what| {
-            self.house_failed.get_or_create(&Part { what }).inc();
+            self.house_failed.get_or_create(&[("what", what)]).inc();
         });
     }
 
     /// A mail was tried.
     pub(super) fn mailed(&self, outcome: Mailed) {
-        self.mailed.get_or_create(&Try { outcome }).inc();
+        self.mailed.get_or_create(&outcome.label()).inc();
     }
 
     /// Adds all of it to a text.

@@ -22,7 +22,7 @@ use crate::app::health::Vitals;
 use crate::domain::refusal::Refusal;
 use crate::error::Fault;
 use crate::http::extract::{bearer, host};
-use crate::http::meters::{PREFIX, Place};
+use crate::http::meters::{Label, PREFIX};
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
 
@@ -87,11 +87,11 @@ fn text(state: &State, vitals: Option<&Vitals>) -> Result<String, fmt::Error> {
 fn of_this_moment(state: &State, vitals: Option<&Vitals>) -> Registry {
     let mut all = Registry::with_prefix(PREFIX);
     all.register("build", "The running version", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-    let (taken, places) = (Family::<Place, Gauge>::default(), Family::<Place, Gauge>::default());
+    let (taken, places) = (Family::<Label, Gauge>::default(), Family::<Label, Gauge>::default());
     for (queue, under_way, limit) in state.queues() {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        taken.get_or_create(&Place { queue }).set(count(under_way));
-        places.get_or_create(&Place { queue }).set(count(limit));
+        taken.get_or_create(&queue.label()).set(count(under_way));
+        places.get_or_create(&queue.label()).set(count(limit));
     }
     all.register("queue_taken", "Requests under way, at it and waiting", taken);
     all.register("queue_places", "How many may be before more are refused", places);

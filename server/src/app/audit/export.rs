@@ -30,74 +30,93 @@ pub enum Beside<'a> {
     Hash,
 }
 
-/// An entry as it is written: column by column, in their order.
-struct Line(Vec<(&'static str, Value)>);
+impl Beside<'_> {
+    /// The columns, in their order.
+    const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Names(_) => &[
+                "seq",
+                "at",
+                "actor",
+                "actor_name",
+                "action",
+                "subject",
+                "subject_name",
+                "outcome",
+                "address",
+                "detail",
+            ],
+            Self::Hash => {
+                &["seq", "at", "actor", "action", "subject", "outcome", "address", "detail", "hash"]
+            }
+        }
+    }
 
-impl Line {
-    fn of(entry: &Entry, beside: Beside<'_>) -> Self {
-        let name = |stored: Option<&String>| match beside {
-            Beside::Names(names) => stored.and_then(|stored| names.get(stored)).cloned().into(),
-            Beside::Hash => Value::Null,
-        };
-        let mut columns = vec![
-            ("seq", entry.seq.into()),
-            ("at", entry.at.to_string().into()),
-            ("actor", entry.actor.clone().into()),
-            ("actor_name", name(Some(&entry.actor))),
-            ("action", entry.action.clone().into()),
-            ("subject", entry.subject.clone().into()),
-            ("subject_name", name(entry.subject.as_ref())),
-            ("outcome", entry.outcome.clone().into()),
-            ("address", entry.address.clone().into()),
-            ("detail", entry.detail.clone().into()),
-            ("hash", hex(&entry.hash).into()),
-        ];
-        columns.retain(|(column, _)| match beside {
-            Beside::Names(_) => *column != "hash",
-            Beside::Hash => !column.ends_with("_name"),
-        });
-        Self(columns)
+    fn name(self, stored: Option<&String>) -> Value {
+        match self {
+            Self::Names(names) => stored.and_then(|stored| names.get(stored)).cloned().into(),
+            Self::Hash => Value::Null,
+        }
+    }
+
+    /// What an entry has in a column.
+    fn value(self, entry: &Entry, column: &str) -> Value {
+        match column {
+            "seq" => entry.seq.into(),
+            "at" => entry.at.to_string().into(),
+            "actor" => entry.actor.clone().into(),
+            "actor_name" => self.name(Some(&entry.actor)),
+            "action" => entry.action.clone().into(),
+            "subject" => entry.subject.clone().into(),
+            "subject_name" => self.name(entry.subject.as_ref()),
+            "outcome" => entry.outcome.clone().into(),
+            "address" => entry.address.clone().into(),
+            "detail" => entry.detail.clone().into(),
+            _ => hex(&entry.hash).into(),
+        }
+    }
+
+    /// An entry, column by column.
+    fn line(self, entry: &Entry) -> impl Iterator<Item = (&'static str, Value)> {
+        self.columns().iter().map(move |column| (*column, self.value(entry, column)))
     }
 }
 
-impl Serialize for Line {
+/// As an object with its members in the order of the columns.
+struct Line<'a>(&'a Entry, Beside<'a>);
+
+impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(column, value)| (column, value)))
+        serializer.collect_map(self.1.line(self.0))
     }
 }
 
 impl Format {
     /// What stands before the first entry.
     pub fn heading(self, beside: Beside<'_>) -> Vec<u8> {
-        let columns = match beside {
-            Beside::Names(_) => {
-                "seq,at,actor,actor_name,action,subject,subject_name,outcome,address,detail\n"
-            }
-            Beside::Hash => "seq,at,actor,action,subject,outcome,address,detail,hash\n",
-        };
         match self {
-            Self::Csv => columns.into(),
+            Self::Csv => format!("{}\n", beside.columns().join(",")).into(),
             Self::JsonLines => Vec::new(),
         }
     }
 
     /// These entries, each with its end of line.
     pub fn lines(self, entries: &[Entry], beside: Beside<'_>) -> Result<Vec<u8>, Fault> {
-        let lines = entries.iter().map(|entry| Line::of(entry, beside));
         match self {
             Self::JsonLines => {
                 let mut text = Vec::new();
-                for line in lines {
-                    serde_json::to_writer(&mut text, &line).map_err(Fault::while_("writing JSON"))?;
+                for entry in entries {
+                    serde_json::to_writer(&mut text, &Line(entry, beside))
+                        .map_err(Fault::while_("writing JSON"))?;
                     text.push(b'\n');
                 }
                 Ok(text)
             }
             Self::Csv => {
                 let mut writer = csv::Writer::from_writer(Vec::new());
-                for Line(columns) in lines {
-                    let cells = columns.iter().map(|(_, value)| match value {
-                        Value::String(text) => cell(text),
+                for entry in entries {
+                    let cells = beside.line(entry).map(|(_, value)| match value {
+                        Value::String(text) => cell(&text),
                         Value::Null => String::new(),
                         number => number.to_string(),
                     });

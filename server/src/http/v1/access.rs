@@ -71,7 +71,7 @@ pub(super) struct ScopeView {
 
 impl RuleBody {
     fn parsed(self, name: &str) -> Result<ScopeRule, Invalid> {
-        ScopeRule {
+        Ok(ScopeRule {
             name: parse_scope(name)?,
             description: self.description,
             audience: self
@@ -84,8 +84,7 @@ impl RuleBody {
             acr: self.acr,
             one_use: self.one_use,
             by_grant: self.by_grant,
-        }
-        .checked()
+        })
     }
 }
 
