@@ -142,11 +142,12 @@ fn print(lines: &[Line], only_looked: bool, output: &Output) {
     output.print(&document, || {
         let row = |line: &Line| [line.number.to_string(), name(line).to_owned(), fate(line)];
         // Of what was done only the rest is news.
-        let shown = lines.iter().filter(|line| only_looked || line.fate == Fate::Exists);
+        let mut shown = lines.iter().filter(|line| only_looked || line.fate == Fate::Exists).peekable();
         let done = if only_looked { "would be added; nothing was changed" } else { "added" };
-        format!(
-            "{}\n{new} {done}, {existing} existed already, {wrong} wrong",
-            table(["LINE", "NAME", "FATE"], shown.map(row))
-        )
+        let said = format!("{new} {done}, {existing} existed already, {wrong} wrong");
+        if shown.peek().is_none() {
+            return said;
+        }
+        format!("{}\n{said}", table(["LINE", "NAME", "FATE"], shown.map(row)))
     });
 }

@@ -94,7 +94,8 @@ pub fn database(path: &Path, beside: &Path) -> Finding {
         name.push(end);
         PathBuf::from(name)
     };
-    let files = ["", "-wal", "-shm"].map(with).into_iter().filter(|file| file.exists());
+    // Of those that are equally well the last one is named.
+    let files = ["-shm", "-wal", ""].map(with).into_iter().filter(|file| file.exists());
     let found = files.map(|file| private("database_file", &file, beside, "restore a backup"));
     found
         .max_by_key(|finding| finding.standing as u8)
