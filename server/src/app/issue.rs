@@ -258,6 +258,7 @@ fn log_in(
         address: tx.origin.address.map(|address| address.to_string()),
         device: tx.origin.device.map(|device| device.to_string()),
         started_at: now,
+        fresh_at: None,
         ends_at,
         limit_at,
         refresh,
@@ -302,7 +303,7 @@ impl Standing {
             user: login.user,
             factor: None,
             amr: login.amr.clone(),
-            authenticated_at: login.started_at,
+            authenticated_at: login.fresh_at,
             limit_at: login.limit_at,
             refresh: Some(Refresh {
                 id: rotated.successor(),

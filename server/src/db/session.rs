@@ -12,11 +12,12 @@ use crate::db::schema::{client, session};
 use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::{Conn, id};
+use crate::db::{Conn, id, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Amr, LEEWAY_S, Login, RefreshToken, SessionSummary};
+use crate::domain::user::UserState;
 use crate::error::Fault;
 
 /// A login that just happened.
@@ -35,8 +36,10 @@ pub struct New {
     pub address: Option<String>,
     /// With which browser, in words.
     pub device: Option<String>,
-    /// When.
+    /// When it began.
     pub started_at: Timestamp,
+    /// When the user was authenticated, where that was before it began.
+    pub fresh_at: Option<Timestamp>,
     /// When it ends unless it is refreshed.
     pub ends_at: Timestamp,
     /// When it ends however often it is refreshed.
@@ -45,16 +48,47 @@ pub struct New {
     pub refresh: Option<TokenId>,
 }
 
+/// A session as stored, as far as what hangs on it needs to know.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = session)]
+pub(super) struct Row {
+    id: Vec<u8>,
+    user_id: Vec<u8>,
+    amr: String,
+    started_at: i64,
+    ends_at: i64,
+    limit_at: i64,
+    pub(super) refresh_id: Option<Vec<u8>>,
+    revoked_at: Option<i64>,
+    fresh_at: Option<i64>,
+}
+
+impl Row {
+    pub(super) fn read(self, user_name: String, user_state: &str) -> Result<Login, Fault> {
+        Ok(Login {
+            session: id("session id", SessionId::from_bytes(&self.id))?,
+            user: id("user id", UserId::from_bytes(&self.user_id))?,
+            user_name,
+            user_active: user_state == UserState::Active.as_str(),
+            amr: self.amr,
+            fresh_at: Timestamp::from_millis(self.fresh_at.unwrap_or(self.started_at)),
+            ends_at: Timestamp::from_millis(self.ends_at),
+            limit_at: Timestamp::from_millis(self.limit_at),
+            revoked_at: time(self.revoked_at),
+        })
+    }
+}
+
 /// Records many logins in one statement.
 #[cfg(feature = "postgres")]
 pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
     Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, used_at, ends_at, limit_at, refresh_id) \
+         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id) \
          SELECT id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, started_at, ends_at, limit_at, refresh_id \
-         FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
-         address, device, started_at, ends_at, limit_at, refresh_id)",
+         started_at, started_at, fresh_at, ends_at, limit_at, refresh_id \
+         FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
+         address, device, started_at, fresh_at, ends_at, limit_at, refresh_id)",
     )
     .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
     .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
@@ -64,6 +98,7 @@ pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
     .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.address.as_deref()))
     .bind::<Array<Nullable<Text>>, _>(column(logins, |new| new.device.as_deref()))
     .bind::<Array<BigInt>, _>(column(logins, |new| new.started_at.millis()))
+    .bind::<Array<Nullable<BigInt>>, _>(column(logins, |new| new.fresh_at.map(Timestamp::millis)))
     .bind::<Array<BigInt>, _>(column(logins, |new| new.ends_at.millis()))
     .bind::<Array<BigInt>, _>(column(logins, |new| new.limit_at.millis()))
     .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
@@ -73,7 +108,8 @@ pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
 pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
     Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, used_at, ends_at, limit_at, refresh_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind::<Binary, _>(new.id.bytes())
     .bind::<Binary, _>(new.user.bytes())
@@ -84,6 +120,7 @@ pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault
     .bind::<Nullable<Text>, _>(new.device.as_deref())
     .bind::<BigInt, _>(new.started_at.millis())
     .bind::<BigInt, _>(new.started_at.millis())
+    .bind::<Nullable<BigInt>, _>(new.fresh_at.map(Timestamp::millis))
     .bind::<BigInt, _>(new.ends_at.millis())
     .bind::<BigInt, _>(new.limit_at.millis())
     .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))

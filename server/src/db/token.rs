@@ -14,10 +14,9 @@ use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
-use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
+use crate::domain::id::{ClientId, SessionId, TokenId};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{LEEWAY_S, Login, RefreshToken, TokenRecord};
-use crate::domain::user::UserState;
+use crate::domain::token::{LEEWAY_S, RefreshToken, TokenRecord};
 use crate::error::Fault;
 
 /// What a token is for.
@@ -153,20 +152,6 @@ struct TokenRow {
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = session)]
-struct SessionRow {
-    id: Vec<u8>,
-    user_id: Vec<u8>,
-    amr: String,
-    started_at: i64,
-    ends_at: i64,
-    limit_at: i64,
-    refresh_id: Option<Vec<u8>>,
-    revoked_at: Option<i64>,
-    fresh_at: Option<i64>,
-}
-
-#[derive(Queryable, Selectable)]
 #[diesel(table_name = token)]
 struct RefreshRow {
     id: Vec<u8>,
@@ -178,26 +163,9 @@ struct RefreshRow {
     replaced_by: Option<Vec<u8>>,
 }
 
-impl SessionRow {
-    fn read(self, user_name: String, user_state: &str) -> Result<Login, Fault> {
-        Ok(Login {
-            session: id("session id", SessionId::from_bytes(&self.id))?,
-            user: id("user id", UserId::from_bytes(&self.user_id))?,
-            user_name,
-            user_active: user_state == UserState::Active.as_str(),
-            amr: self.amr,
-            started_at: Timestamp::from_millis(self.started_at),
-            fresh_at: Timestamp::from_millis(self.fresh_at.unwrap_or(self.started_at)),
-            ends_at: Timestamp::from_millis(self.ends_at),
-            limit_at: Timestamp::from_millis(self.limit_at),
-            revoked_at: time(self.revoked_at),
-        })
-    }
-}
-
 /// The access token with all that its life hangs on, live or not.
 pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault> {
-    type Found = (TokenRow, String, Option<SessionRow>, Option<(String, String)>);
+    type Found = (TokenRow, String, Option<logins::Row>, Option<(String, String)>);
     // One join after the other: a join within a join SQLite would work out for all sessions first.
     let found: Option<Found> = directly!(conn, |own| {
         let query = token::table
@@ -208,7 +176,7 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
             .select((
                 TokenRow::as_select(),
                 client::state,
-                Option::<SessionRow>::as_select(),
+                Option::<logins::Row>::as_select(),
                 (user::name, user::state).nullable(),
             ));
         match key {
@@ -240,12 +208,12 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
 
 /// The refresh token with this keyed hash, used before or not.
 pub fn find_refresh(conn: &mut Conn, hash: &[u8]) -> Result<Option<RefreshToken>, Fault> {
-    type Found = (RefreshRow, SessionRow, (String, String));
+    type Found = (RefreshRow, logins::Row, (String, String));
     let found: Option<Found> = token::table
         .inner_join(session::table.inner_join(user::table))
         .filter(token::hash.eq(hash))
         .filter(token::kind.eq(Kind::Refresh.as_str()))
-        .select((RefreshRow::as_select(), SessionRow::as_select(), (user::name, user::state)))
+        .select((RefreshRow::as_select(), logins::Row::as_select(), (user::name, user::state)))
         .first(conn)
         .optional()?;
     let Some((row, mut session, (user_name, user_state))) = found else { return Ok(None) };

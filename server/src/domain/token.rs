@@ -255,9 +255,7 @@ pub struct Login {
     pub user_active: bool,
     /// How the user was authenticated, as stored.
     pub amr: String,
-    /// When.
-    pub started_at: Timestamp,
-    /// When a code was last given within it; at first, when it started.
+    /// When the user was last authenticated: by a code within it, at the login that it came from, or when it began.
     pub fresh_at: Timestamp,
     /// When the session ends unless it is refreshed.
     pub ends_at: Timestamp,

@@ -84,7 +84,7 @@ impl<'a> Active<'a> {
             aud: &record.audience,
             iss: issuer,
             jti: record.id.to_string(),
-            auth_time: login.map(|login| login.started_at.unix_seconds()),
+            auth_time: login.map(|login| login.fresh_at.unix_seconds()),
             acr: login.map(|login| acr(&login.amr)),
             amr: login.map(|login| login.amr.split(' ').collect()),
             sid: login.map(|login| login.session.to_string()),
