@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod audit;
+pub mod authorization_code;
+pub mod authorize;
 pub mod backup;
 pub mod bearer;
 pub mod client;
@@ -26,6 +28,7 @@ pub mod otp;
 pub mod outbox;
 pub mod overview;
 pub mod phone;
+pub mod profile;
 pub mod recovery_code;
 pub mod refresh;
 pub mod relocation;
@@ -37,4 +40,5 @@ pub mod session;
 pub mod start;
 pub mod sweep;
 pub mod user;
+pub mod userinfo;
 pub mod verify;

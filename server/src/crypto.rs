@@ -4,5 +4,6 @@
 pub mod keyed_hash;
 pub mod master_key;
 pub mod password;
+pub mod pkce;
 pub mod seal;
 pub mod signing;

@@ -2,6 +2,7 @@
 //! statement decides, never a value read before.
 
 pub mod audit;
+pub mod authorization_code;
 pub mod backup;
 pub mod catalogue;
 pub mod client;

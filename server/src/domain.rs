@@ -2,12 +2,14 @@
 
 pub mod audit;
 pub mod authorization;
+pub mod authorization_request;
 pub mod checkup;
 pub mod client;
 pub mod device;
 pub mod factor;
 pub mod figures;
 pub mod id;
+pub mod id_token;
 pub mod lockout;
 pub mod notice;
 pub mod password;

@@ -20,6 +20,7 @@ mod state;
 mod threads;
 mod tls;
 mod token;
+mod userinfo;
 mod v1;
 mod well_known;
 
@@ -45,6 +46,11 @@ fn routes(config: &mut ServiceConfig) {
         .service(on("/oauth/token", "POST").route(post().to(token::exchange)))
         .service(on("/oauth/introspect", "POST").route(post().to(introspect::introspect)))
         .service(on("/oauth/revoke", "POST").route(post().to(revoke::revoke)))
+        .service(
+            on("/oauth/userinfo", "GET, HEAD, POST")
+                .route(read().to(userinfo::show))
+                .route(post().to(userinfo::show)),
+        )
         .service(on("/oauth/revocations", "GET, HEAD").route(read().to(revocation::list)))
         .service(on("/mfa/associate", "POST").route(post().to(factor::associate)))
         .service(on("/mfa/authenticators", "GET, HEAD").route(read().to(factor::list)))
@@ -64,6 +70,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(
             on("/.well-known/oauth-authorization-server", "GET, HEAD").route(read().to(well_known::metadata)),
         )
+        .service(on("/.well-known/openid-configuration", "GET, HEAD").route(read().to(well_known::metadata)))
         .configure(v1::operations)
         .configure(console::pages)
         .configure(phone::pages)

@@ -14,7 +14,7 @@ use crate::db::{self, Conn};
 use crate::domain::authorization::ScopeRule;
 use crate::domain::id::{ClientId, UserId};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::FACTORS;
+use crate::domain::scope::{FACTORS, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, Login, TokenRecord};
 use crate::error::Fault;
@@ -94,6 +94,19 @@ pub fn hand_out_pass(
     Ok(token)
 }
 
+/// The login of a browser with this cookie.
+pub fn console_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Login, Stop> {
+    let record = find_access_token(service, conn, token)?.filter(|record| record.is_live(now));
+    // A token that some application got is no cookie.
+    let login = record.filter(|record| record.client == ClientId::CONSOLE).and_then(|record| record.login);
+    Ok(login.ok_or(Refusal::InvalidToken)?)
+}
+
+/// The same, and holds its user until the transaction ends.
+pub fn hold_console_login(service: &Service, tx: &mut Tx<'_>, token: &str) -> Result<Login, Stop> {
+    held(tx, |conn, now| console_login(service, conn, now, token), |login| login.user)
+}
+
 /// Whatever `find` makes of what somebody shows, and holds its user until the transaction ends: no code is checked, and neither state nor
 /// factors are changed meanwhile. Found once more behind the hold, which may have waited for a reset, a lock or a new password: what was
 /// shown is over then.
@@ -134,12 +147,23 @@ pub fn logged_in(
     token: &str,
     needed: &'static str,
 ) -> Result<Login, Stop> {
+    Ok(login_and_scopes(service, conn, now, token, needed)?.0)
+}
+
+/// The same with all scopes that the token has.
+pub fn login_and_scopes(
+    service: &Service,
+    conn: &mut Conn,
+    now: Timestamp,
+    token: &str,
+    needed: &'static str,
+) -> Result<(Login, Scopes), Stop> {
     let record = find_access_token(service, conn, token)?
         .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
         .ok_or(Refusal::InvalidToken)?;
-    let may = record.scope.split(' ').any(|scope| scope == needed);
+    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
     match record.login {
-        Some(login) if may => Ok(login),
+        Some(login) if scope.contains(needed) => Ok((login, scope)),
         _ => Err(Refusal::InsufficientScope { needed }.into()),
     }
 }

@@ -10,7 +10,7 @@ use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{
-    Client, ClientName, ClientState, Grant, SecondFactor, SessionLimits, TokenPolicy,
+    Client, ClientName, ClientState, Grant, SecondFactor, SessionLimits, TokenPolicy, must_have_redirect_uris,
 };
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -117,11 +117,14 @@ fn change_in(tx: &mut Tx<'_>, known: &Client, new: &NewClient) -> Result<Client,
 }
 
 impl NewClient {
-    /// Puts the grants in their order, each once; refuses to have none.
+    /// Puts the grants in their order, each once; refuses to have none, or one that could never be used.
     fn normalise(&mut self) -> Result<(), Invalid> {
         let asked = std::mem::take(&mut self.grants);
         self.grants = Grant::ALL.into_iter().filter(|grant| asked.contains(grant)).collect();
-        if self.grants.is_empty() { Err(Invalid::new("grants", "is missing")) } else { Ok(()) }
+        if self.grants.is_empty() {
+            return Err(Invalid::new("grants", "is missing"));
+        }
+        must_have_redirect_uris(&self.grants, &self.redirect_uris)
     }
 
     fn applied_to(&self, id: ClientId, state: ClientState, created_at: Timestamp) -> Client {

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{find_access_token, held, mfa_pass};
+use crate::app::bearer::{console_login, hold_console_login, mfa_pass};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
@@ -43,7 +43,7 @@ pub struct Visitor {
 
 /// Who shows this cookie; the session goes on for another half hour.
 pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Visitor, Stop> {
-    let login = find_login(service, conn, at.now, token)?;
+    let login = console_login(service, conn, at.now, token)?;
     let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
     let ends_at = at.now.plus_seconds(IDLE_S).min(login.limit_at);
     if login.ends_at.plus_seconds(TOUCH_EVERY_S) < ends_at {
@@ -53,18 +53,6 @@ pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<
     let active = factors.iter().filter(|factor| factor.state == FactorState::Active);
     let codes = CodeShape::of(active.map(|factor| factor.mechanism));
     Ok(Visitor { user, login, codes })
-}
-
-fn find_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Login, Stop> {
-    let record = find_access_token(service, conn, token)?.filter(|record| record.is_live(now));
-    // A token that some application got is no cookie.
-    let login = record.filter(|record| record.client == ClientId::CONSOLE).and_then(|record| record.login);
-    Ok(login.ok_or(Refusal::InvalidToken)?)
-}
-
-/// The same, and holds its user until the transaction ends.
-fn hold_login(service: &Service, tx: &mut Tx<'_>, token: &str) -> Result<Login, Stop> {
-    held(tx, |conn, now| find_login(service, conn, now, token), |login| login.user)
 }
 
 /// What every form carries that belongs to the browser with this cookie: another site can neither read nor compute it.
@@ -107,7 +95,7 @@ pub fn halfway(service: &Service, conn: &mut Conn, at: At, mfa_token: &str) -> R
 /// Ends the session behind this cookie.
 pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = console_login(service, tx.conn, tx.now, token)?;
         if tx.end_sessions(Which::One(login.session))? > 0 {
             let event =
                 Event::done(Actor::User(login.user), Action::SessionEnded, Subject::Session(login.session));
@@ -127,7 +115,7 @@ pub fn trust_device(
 ) -> Result<Option<Zeroizing<String>>, Stop> {
     let Some(seconds) = service.console.remember_device_s else { return Ok(None) };
     service.write(conn, at, |tx| {
-        let login = hold_login(service, tx, token)?;
+        let login = hold_console_login(service, tx, token)?;
         if !login.used_second_factor() {
             return Err(Refusal::FactorNeeded.into());
         }
@@ -148,7 +136,7 @@ pub fn trust_device(
 /// Lets none of the own browsers skip the code any more.
 pub fn forget_devices(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = console_login(service, tx.conn, tx.now, token)?;
         let forgotten = db::trusted_device::forget_all(tx.conn, login.user)?;
         let event = Event::done(Actor::User(login.user), Action::DevicesForgotten, Subject::User(login.user));
         tx.note(event.with(format!("devices={forgotten}")));
@@ -191,7 +179,7 @@ pub fn set_language(
     language: Language,
 ) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = console_login(service, tx.conn, tx.now, token)?;
         Ok(db::user::set_language(tx.conn, login.user, Some(language))?)
     })
 }
@@ -210,7 +198,7 @@ pub fn rename_factor(
         return Err(Invalid::new("label", "must be 1 to 64 characters").into());
     }
     service.write(conn, at, |tx| {
-        let login = find_login(service, tx.conn, tx.now, token)?;
+        let login = console_login(service, tx.conn, tx.now, token)?;
         if !db::factor::rename(tx.conn, login.user, factor, label)? {
             return Err(Refusal::NotFound { what: "factor" }.into());
         }
@@ -227,10 +215,10 @@ pub fn change_password(
     token: &str,
     new: &Password,
 ) -> Result<(), Stop> {
-    must_be_fresh(&find_login(service, conn, at.now, token)?, at.now)?;
+    must_be_fresh(&console_login(service, conn, at.now, token)?, at.now)?;
     let hash = password::hash(new)?;
     service.write(conn, at, |tx| {
-        let login = hold_login(service, tx, token)?;
+        let login = hold_console_login(service, tx, token)?;
         must_be_fresh(&login, tx.now)?;
         db::user::set_password_hash(tx.conn, login.user, &hash)?;
         end_others(service, tx, &login)

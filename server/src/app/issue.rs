@@ -9,9 +9,11 @@ use zeroize::Zeroizing;
 use crate::app::client_auth::Held;
 use crate::app::context::{Service, Stop, Tx};
 use crate::app::outbox::queue;
+use crate::app::profile::profile;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::signing::SigningKey;
 use crate::db;
+use crate::db::authorization_code::Authorized;
 use crate::db::factor::Spent;
 use crate::db::known_device::Known;
 use crate::db::recovery_code::SpentRecoveryCode;
@@ -21,14 +23,20 @@ use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{self, Details, Reach, ScopeRule, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
+use crate::domain::id_token::IdClaims;
 use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::{Scopes, is_management};
+use crate::domain::scope::{OPENID, Scopes, is_management};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{AccessClaims, Amr, acr};
 use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
+
+/// The media type of ID tokens: not that of access tokens, so that none is taken for one.
+const ID_TOKEN_TYPE: &str = "JWT";
+
+const NO_KEY: Fault = Fault::Corrupt { what: "current signing key" };
 
 /// Why a token may be issued. There is no other way to get one.
 pub enum Ground {
@@ -38,6 +46,8 @@ pub enum Ground {
     RecoveryCode(SpentRecoveryCode),
     /// A password was right and the client's policy asks for no more.
     PasswordAlone(UserId),
+    /// A code that the browser brought from a login here was used up.
+    Authorized(Authorized),
     /// A refresh token was exchanged: the login goes on.
     Refreshed(Rotated),
     /// The client acts for itself.
@@ -84,6 +94,8 @@ impl Extent {
 #[must_use]
 pub struct Recorded {
     writ: Writ,
+    /// For an application that wants to know who logged in.
+    identity: Option<(Box<IdClaims>, Arc<SigningKey>)>,
     expires_in: i64,
     refresh_token: Option<Zeroizing<String>>,
     scope: String,
@@ -102,8 +114,10 @@ impl Recorded {
             Writ::Opaque(token) => token,
             Writ::Jwt(claims, key) => Zeroizing::new(key.sign(&claims)?),
         };
+        let id_token = self.identity.map(|(claims, key)| key.sign_as(ID_TOKEN_TYPE, &claims)).transpose()?;
         let Self { expires_in, refresh_token, scope, details, .. } = self;
-        Ok(Issued { access_token, expires_in, refresh_token, scope, details })
+        let id_token = id_token.map(Zeroizing::new);
+        Ok(Issued { access_token, id_token, expires_in, refresh_token, scope, details })
     }
 }
 
@@ -111,11 +125,13 @@ impl Recorded {
 pub struct Issued {
     /// The token itself.
     pub access_token: Zeroizing<String>,
-    /// Its lifetime in seconds.
+    /// Who logged in, where the application asked for that (OpenID Connect Core s3.1.3.3).
+    pub id_token: Option<Zeroizing<String>>,
+    /// The access token's lifetime in seconds.
     pub expires_in: i64,
     /// The token for the next one, where the client may have one.
     pub refresh_token: Option<Zeroizing<String>>,
-    /// What it may do.
+    /// What that may do.
     pub scope: String,
     /// In detail.
     pub details: Details,
@@ -131,6 +147,8 @@ struct Standing {
     limit_at: Timestamp,
     /// The refresh token that the session's row names as the good one, and what it may ask for.
     refresh: Option<Refresh>,
+    /// The login in the browser that it comes from: the application may want to know who that was.
+    through: Option<Authorized>,
 }
 
 /// A refresh token that shall be recorded.
@@ -153,23 +171,14 @@ pub fn issue(
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,
     };
+    let mut logged_in = |arrival| log_in(service, tx, client, extent, arrival).map(Some);
+    let by_code = |spent: &Spent, amr| Arrival::of(spent.user(), Some(spent.factor()), amr);
     let standing = match ground {
-        Ground::Code(spent, WithPassword::Seen) => Some(log_in(
-            service,
-            tx,
-            client,
-            extent,
-            spent.user(),
-            Some(spent.factor()),
-            Amr::PasswordAndOtp,
-        )?),
-        Ground::Code(spent, WithPassword::Vouched) => {
-            Some(log_in(service, tx, client, extent, spent.user(), Some(spent.factor()), Amr::Otp)?)
-        }
-        Ground::RecoveryCode(spent) => {
-            Some(log_in(service, tx, client, extent, spent.user(), None, Amr::PasswordAndRecovery)?)
-        }
-        Ground::PasswordAlone(user) => Some(log_in(service, tx, client, extent, user, None, Amr::Password)?),
+        Ground::Code(spent, WithPassword::Seen) => logged_in(by_code(&spent, Amr::PasswordAndOtp))?,
+        Ground::Code(spent, WithPassword::Vouched) => logged_in(by_code(&spent, Amr::Otp))?,
+        Ground::RecoveryCode(spent) => logged_in(Arrival::of(spent.user(), None, Amr::PasswordAndRecovery))?,
+        Ground::PasswordAlone(user) => logged_in(Arrival::of(user, None, Amr::Password))?,
+        Ground::Authorized(authorized) => logged_in(Arrival::through(authorized))?,
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
@@ -185,13 +194,22 @@ pub fn issue(
         // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
         TokenFormat::Jwt if !one_use => {
             let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
-            let key = issuing.key.as_ref().ok_or(Fault::Corrupt { what: "current signing key" })?;
+            let key = issuing.key.as_ref().ok_or(NO_KEY)?;
             (Writ::Jwt(Box::new(claims), service.signing_key(key)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
             let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
             (Writ::Opaque(token), Some(hash))
         }
+    };
+    let identity = match standing.as_ref().and_then(|standing| Some((standing, standing.through.as_ref()?))) {
+        Some((standing, through)) if reach.scope.contains(OPENID) => {
+            let key = issuing.key.as_ref().ok_or(NO_KEY)?;
+            let claims = id_claims(service, tx, client, standing, &reach.scope, expires_at)?;
+            let claims = IdClaims { nonce: through.nonce().map(str::to_owned), ..claims };
+            Some((Box::new(claims), service.signing_key(key)?))
+        }
+        _ => None,
     };
     let (scope, details) = (reach.scope.to_string(), reach.details.stored());
     let record = db::token::New {
@@ -227,7 +245,27 @@ pub fn issue(
         }
         _ => None,
     };
-    Ok(Recorded { writ, expires_in: ttl_s, refresh_token, scope, details: reach.details })
+    Ok(Recorded { writ, identity, expires_in: ttl_s, refresh_token, scope, details: reach.details })
+}
+
+/// Somebody who was authenticated, now or in the browser a moment ago.
+struct Arrival {
+    user: UserId,
+    factor: Option<FactorId>,
+    amr: Amr,
+    /// The login in the browser that this one comes from.
+    through: Option<Authorized>,
+}
+
+impl Arrival {
+    const fn of(user: UserId, factor: Option<FactorId>, amr: Amr) -> Self {
+        Self { user, factor, amr, through: None }
+    }
+
+    const fn through(authorized: Authorized) -> Self {
+        let (user, factor, amr) = (authorized.login().user, authorized.factor(), authorized.amr());
+        Self { user, factor, amr, through: Some(authorized) }
+    }
 }
 
 /// Starts a session: every login is one.
@@ -236,12 +274,11 @@ fn log_in(
     tx: &mut Tx<'_>,
     client: &Client,
     extent: &Extent,
-    user: UserId,
-    factor: Option<FactorId>,
-    amr: Amr,
+    arrival: Arrival,
 ) -> Result<Standing, Fault> {
+    let Arrival { user, factor, amr, through } = arrival;
     let now = tx.now;
-    let session = SessionId::new(random::id(now));
+    let session = through.as_ref().map_or_else(|| SessionId::new(random::id(now)), Authorized::session);
     let refresh = client.may_refresh(&extent.scope).then(|| TokenId::new(random::id(now)));
     let limit_at = match refresh {
         Some(_) => now.plus_seconds(client.sessions.ttl_s()),
@@ -249,21 +286,27 @@ fn log_in(
         None => now.plus_seconds(client.policy.ttl_s()),
     };
     let ends_at = session_end(client, now, limit_at);
+    // What the application is called by and from is its own.
+    let (address, device) = match &through {
+        Some(through) => (through.address().map(str::to_owned), through.device().map(str::to_owned)),
+        None => (tx.origin.address.map(|own| own.to_string()), tx.origin.device.map(|own| own.to_string())),
+    };
+    let fresh_at = through.as_ref().map(|through| through.login().fresh_at);
     tx.log_in(db::session::New {
         id: session,
         user,
         client: client.id,
         factor,
         amr,
-        address: tx.origin.address.map(|address| address.to_string()),
-        device: tx.origin.device.map(|device| device.to_string()),
+        address,
+        device,
         started_at: now,
-        fresh_at: None,
+        fresh_at,
         ends_at,
         limit_at,
         refresh,
     });
-    if amr != Amr::Otp {
+    if amr != Amr::Otp && through.is_none() {
         look_round(service, tx, client, user)?;
     }
     Ok(Standing {
@@ -271,13 +314,14 @@ fn log_in(
         user,
         factor,
         amr: amr.as_str().to_owned(),
-        authenticated_at: now,
+        authenticated_at: fresh_at.unwrap_or(now),
         limit_at,
         refresh: refresh.map(|id| Refresh {
             id,
             scope: extent.scope.to_string(),
             details: extent.details.stored(),
         }),
+        through,
     })
 }
 
@@ -310,6 +354,7 @@ impl Standing {
                 scope: rotated.scope().to_owned(),
                 details: rotated.details().stored(),
             }),
+            through: None,
         }
     }
 }
@@ -394,6 +439,30 @@ fn claims(
         amr: standing.map(|standing| standing.amr.split(' ').map(str::to_owned).collect()),
         sid: standing.map(|standing| standing.session.to_string()),
     }
+}
+
+/// Who logged in, for the client alone.
+fn id_claims(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    client: &Client,
+    standing: &Standing,
+    scope: &Scopes,
+    expires_at: Timestamp,
+) -> Result<IdClaims, Fault> {
+    Ok(IdClaims {
+        iss: service.issuer.clone(),
+        sub: standing.user.to_string(),
+        aud: client.id.to_string(),
+        iat: tx.now.unix_seconds(),
+        exp: expires_at.unix_seconds(),
+        auth_time: standing.authenticated_at.unix_seconds(),
+        nonce: None,
+        acr: acr(&standing.amr).to_owned(),
+        amr: standing.amr.split(' ').map(str::to_owned).collect(),
+        sid: standing.session.to_string(),
+        profile: profile(tx.conn, standing.user, scope)?,
+    })
 }
 
 fn issued_event(client: &Client, action: Action, standing: Option<&Standing>, id: TokenId) -> Event {

@@ -234,6 +234,8 @@ fn settle(
     let sessions = db::session::end_all(conn, now)?;
     db::token::revoke_all_without_session(conn, now)?;
     let pending_logins = db::mfa_token::end_all(conn, now)?;
+    // The sessions that they came from have ended, too.
+    db::authorization_code::end_all(conn)?;
     let invitations = db::invitation::void_all(conn)?;
     let trusted_devices = db::trusted_device::forget_everybodys(conn)?;
     let reset_requests = db::reset_request::void_all(conn)?;

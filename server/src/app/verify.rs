@@ -9,7 +9,7 @@
 
 use mobile_core::Code;
 
-use crate::app::bearer::{find_access_token, mfa_pass};
+use crate::app::bearer::{console_login, mfa_pass};
 use crate::app::client_auth::{Asker, hold, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
@@ -22,7 +22,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::Grant;
 use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summary, Verdict};
-use crate::domain::id::{FactorId, UserId};
+use crate::domain::id::{ClientId, FactorId, UserId};
 use crate::domain::lockout;
 use crate::domain::notice::{LockedBy, Notice};
 use crate::domain::refusal::Refusal;
@@ -59,12 +59,9 @@ pub fn mfa_otp(
 
 /// A code within a session of the console: the login counts as new, and as one with a second factor.
 pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Code) -> Result<(), Stop> {
-    let asker = require_asker(service, conn, at, Asker::Console)?;
     service.write(conn, at, |tx| {
-        let record = find_access_token(service, tx.conn, token)?.filter(|record| record.is_live(tx.now));
-        let login = record.filter(|record| record.client == asker.id).and_then(|record| record.login);
-        let login = login.ok_or(Refusal::InvalidToken)?;
-        let (actor, who) = (Actor::Client(asker.id), Who::User(login.user));
+        let login = console_login(service, tx.conn, tx.now, token)?;
+        let (actor, who) = (Actor::Client(ClientId::CONSOLE), Who::User(login.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::Active)?;
         tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
         Ok(db::session::refreshen(tx.conn, login.session, spent.factor(), Amr::PasswordAndOtp, tx.now)?)

@@ -11,7 +11,7 @@ use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
     Client, ClientName, ClientState, DEFAULT_SESSION_IDLE_S, DEFAULT_SESSION_TTL_S, DEFAULT_TOKEN_TTL_S,
     Grant, MAX_SESSION_TTL_S, MAX_TOKEN_TTL_S, SecondFactor, SessionLimits, TokenFormat, TokenPolicy,
-    parse_absolute_uri,
+    parse_absolute_uri, parse_redirect_uri,
 };
 use crate::domain::scope::Scopes;
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ pub(super) enum Command {
         /// What it may ask for; give it once for each
         #[arg(long = "grant", required = true, value_name = "GRANT", value_parser = Grant::ALL.map(Grant::as_str))]
         grants: Vec<String>,
-        /// Where a browser may be sent back to; give it once for each
+        /// Where a browser may be sent back to, as https URI (http on localhost); give it once for each
         #[arg(long = "redirect-uri", value_name = "URI")]
         redirect_uris: Vec<String>,
         /// For whom it may ask tokens, beside the issuer; whose tokens it may introspect
@@ -100,14 +100,17 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             second_factor,
         } => {
             let format = token_format.map(|format| format.parse::<TokenFormat>()).transpose()?;
-            let uris = |field, texts: Vec<String>| {
-                texts.iter().map(|text| parse_absolute_uri(field, text)).collect::<Result<Vec<_>, _>>()
-            };
             let new = NewClient {
                 name: ClientName::parse(&name)?,
                 grants: grants.iter().map(|grant| grant.parse::<Grant>()).collect::<Result<_, _>>()?,
-                redirect_uris: uris("redirect_uri", redirect_uris)?,
-                audiences: uris("audience", audiences)?,
+                redirect_uris: redirect_uris
+                    .iter()
+                    .map(|text| parse_redirect_uri("redirect_uri", text))
+                    .collect::<Result<_, _>>()?,
+                audiences: audiences
+                    .iter()
+                    .map(|text| parse_absolute_uri("audience", text))
+                    .collect::<Result<_, _>>()?,
                 scopes: Scopes::parse(&scopes.join(" "))?,
                 detail_types: detail_types
                     .iter()

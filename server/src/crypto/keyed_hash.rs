@@ -20,6 +20,8 @@ pub enum Purpose {
     RecoveryBucket,
     /// An `mfa_token`.
     MfaToken,
+    /// An authorization code.
+    AuthorizationCode,
     /// A client's secret.
     ClientSecret,
     /// The lockout subject of a name that nobody has.
@@ -48,12 +50,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
         Self::RecoveryBucket,
         Self::MfaToken,
+        Self::AuthorizationCode,
         Self::ClientSecret,
         Self::Stranger,
         Self::PasswordBucket,
@@ -76,6 +79,7 @@ impl Purpose {
             Self::RecoveryCode => "recovery code hash",
             Self::RecoveryBucket => "recovery bucket hash",
             Self::MfaToken => "mfa token hash",
+            Self::AuthorizationCode => "authorization code hash",
             Self::ClientSecret => "client secret hash",
             Self::Stranger => "stranger hash",
             Self::PasswordBucket => "password bucket hash",

@@ -197,6 +197,22 @@ table! {
 }
 
 table! {
+    authorization_code (hash) {
+        hash -> Binary,
+        session_id -> Binary,
+        client_id -> Binary,
+        redirect_uri -> Text,
+        audience -> Text,
+        scope -> Text,
+        details -> Nullable<Text>,
+        nonce -> Nullable<Text>,
+        challenge -> Nullable<Text>,
+        expires_at -> BigInt,
+        led_to -> Nullable<Binary>,
+    }
+}
+
+table! {
     signing_key (kid) {
         kid -> Text,
         alg -> Text,
@@ -333,7 +349,7 @@ joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));
 allow_tables_to_appear_in_same_query!(user, factor, factor_secret, factor_step, factor_phone);
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
-allow_tables_to_appear_in_same_query!(token, session, user, client);
+allow_tables_to_appear_in_same_query!(token, authorization_code, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);
 allow_tables_to_appear_in_same_query!(signing_key, scope_rule);
 allow_tables_to_appear_in_same_query!(lockout, user);

@@ -21,8 +21,9 @@ const LOOK: i64 = 2000;
 /// What is swept: each statement takes the time before which rows go, and the number of rows.
 ///
 /// An ended token needs no row: without one it is just unknown.
-const STATEMENTS: [&str; 12] = [
+const STATEMENTS: [&str; 13] = [
     "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM authorization_code WHERE hash IN (SELECT hash FROM authorization_code WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM trusted_device WHERE hash IN (SELECT hash FROM trusted_device WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM reset_request WHERE id IN (SELECT id FROM reset_request WHERE expires_at < $1 LIMIT $2)",

@@ -128,6 +128,12 @@ words! {
         TokenRefreshed = "token.refreshed",
         /// A spent refresh token was shown again: somebody has a copy, and the session was ended.
         RefreshTokenReused = "refresh_token.reused",
+        /// Somebody who is logged in here was sent to an application with a code.
+        Authorized = "application.authorized",
+        /// An application showed such a code, and something was wrong.
+        AuthorizationCodeChecked = "authorization_code.checked",
+        /// It showed one that was used up: somebody has a copy, and the session was ended.
+        AuthorizationCodeReused = "authorization_code.reused",
         /// A session was ended.
         SessionEnded = "session.ended",
         /// A recovery code was checked.

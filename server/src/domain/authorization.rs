@@ -6,6 +6,7 @@ use crate::domain::client::MAX_TOKEN_TTL_S;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
+use crate::domain::token::{ACR_CLASSES, is_as_strong};
 
 /// Entries of one request.
 const MAX_ENTRIES: usize = 20;
@@ -217,7 +218,7 @@ impl ScopeRule {
                 return Err(Invalid::new(field, "must be 1 to 2592000 seconds"));
             }
         }
-        if self.acr.as_ref().is_some_and(|acr| !CLASSES.contains(&acr.as_str())) {
+        if self.acr.as_ref().is_some_and(|acr| !ACR_CLASSES.contains(&acr.as_str())) {
             return Err(Invalid::new("acr", "is no class of logins of this server"));
         }
         if self.by_grant && is_of_management(&self.name) {
@@ -315,7 +316,7 @@ impl ScopeRule {
             // Nobody logged in, so nobody holds a grant or was authenticated.
             return (!self.by_grant && self.acr.is_none() && self.max_age_s.is_none()).then_some(end);
         };
-        if self.acr.as_deref().is_some_and(|wanted| strength(standing.acr) < strength(wanted)) {
+        if self.acr.as_deref().is_some_and(|wanted| !is_as_strong(standing.acr, wanted)) {
             return None;
         }
         if let Some(max_age_s) = self.max_age_s {
@@ -337,14 +338,6 @@ impl Access {
 /// The latest end among the grants that fit.
 fn last_end(held: &[Held], fits: impl Fn(&Access) -> bool) -> Option<Timestamp> {
     held.iter().filter(|one| fits(&one.access)).map(|one| one.ends_at).max()
-}
-
-/// The classes of logins, the weakest first.
-pub const CLASSES: [&str; 3] =
-    ["urn:countersign:acr:pwd", "urn:countersign:acr:recovery", "urn:countersign:acr:otp"];
-
-fn strength(acr: &str) -> Option<usize> {
-    CLASSES.iter().position(|class| *class == acr)
 }
 
 #[cfg(test)]
@@ -409,12 +402,5 @@ mod tests {
         assert_eq!(login.clone().narrowed_to(None), Ok(login.clone()));
         assert_eq!(login.clone().narrowed_to(Some(narrower.clone())), Ok(narrower));
         assert_eq!(login.narrowed_to(Some(wider)), Err(Refusal::InvalidAuthorizationDetails));
-    }
-
-    #[test]
-    fn a_stronger_login_does_where_a_weaker_one_is_enough() {
-        assert!(strength("urn:countersign:acr:otp") > strength("urn:countersign:acr:recovery"));
-        assert!(strength("urn:countersign:acr:recovery") > strength("urn:countersign:acr:pwd"));
-        assert!(strength("urn:countersign:acr:pwd") > strength("anything else"));
     }
 }

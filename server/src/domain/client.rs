@@ -19,6 +19,8 @@ words! {
         Otp = "urn:countersign:params:oauth:grant-type:otp",
         /// An `mfa_token` and a recovery code.
         MfaRecoveryCode = "http://auth0.com/oauth/grant-type/mfa-recovery-code",
+        /// A code that the browser brought from a login here (RFC 6749 s4.1).
+        AuthorizationCode = "authorization_code",
         /// A refresh token (RFC 6749 s6).
         RefreshToken = "refresh_token",
         /// The client for itself (RFC 6749 s4.4).
@@ -179,7 +181,7 @@ pub struct Client {
     pub name: ClientName,
     /// The grants it was registered for.
     pub grants: Vec<Grant>,
-    /// Where the browser may be sent back to; unused until there is an authorization endpoint.
+    /// Where the browser may be sent back to, character by character.
     pub redirect_uris: Vec<String>,
     /// The audiences it may ask tokens for, beside the issuer itself.
     pub audiences: Vec<String>,
@@ -205,7 +207,7 @@ impl Client {
         if self.grants.contains(&grant) { Ok(()) } else { Err(Refusal::UnauthorizedClient) }
     }
 
-    /// Whether a login with this scope gets a refresh token (`OpenID` Connect Core s11).
+    /// Whether a login with this scope gets a refresh token (OpenID Connect Core s11).
     pub fn may_refresh(&self, scope: &Scopes) -> bool {
         self.grants.contains(&Grant::RefreshToken) && scope.contains(OFFLINE_ACCESS)
     }
@@ -222,16 +224,48 @@ impl Client {
     }
 }
 
+/// Refuses a client that the browser could never be sent back to.
+pub fn must_have_redirect_uris(grants: &[Grant], redirect_uris: &[String]) -> Result<(), Invalid> {
+    if grants.contains(&Grant::AuthorizationCode) && redirect_uris.is_empty() {
+        return Err(Invalid::new("redirect_uris", "are missing: authorization_code needs one at least"));
+    }
+    Ok(())
+}
+
 /// What no URI has; the parser looks past some of it.
 fn is_out_of_place(character: char) -> bool {
     character.is_whitespace() || character.is_control()
 }
 
-/// Reads an audience or redirect URI: an absolute URI without fragment (RFC 8707 s2, RFC 6749 s3.1.2).
+/// Reads an audience: an absolute URI without fragment (RFC 8707 s2).
 pub fn parse_absolute_uri(field: &'static str, text: &str) -> Result<String, Invalid> {
     match url::Url::parse(text) {
         Ok(url) if url.fragment().is_none() && !text.contains(is_out_of_place) => Ok(text.to_owned()),
         _ => Err(Invalid::new(field, "must be an absolute URI without fragment")),
+    }
+}
+
+/// Reads a redirect URI: an absolute URI that a browser carries a code to unseen by others (RFC 9700 s2.6), so by https, or on its own machine by http.
+pub fn parse_redirect_uri(field: &'static str, text: &str) -> Result<String, Invalid> {
+    let own_machine = |host: url::Host<&str>| match host {
+        url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    let fits = text.len() <= 1000
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && url::Url::parse(text).is_ok_and(|url| {
+            let is_private =
+                url.scheme() == "https" || url.scheme() == "http" && url.host().is_some_and(own_machine);
+            is_private && url.fragment().is_none() && url.username().is_empty() && url.password().is_none()
+        });
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new(
+            field,
+            "must be an https URI (http on localhost) in ASCII, without fragment and user name",
+        ))
     }
 }
 
@@ -250,6 +284,35 @@ mod tests {
     fn lifetimes_outside_one_second_to_thirty_days_are_refused() {
         for bad in [0, -1, 30 * 86_400 + 1, i64::MAX] {
             assert!(TokenPolicy::new(None, bad, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_carried_unseen() {
+        for good in [
+            "https://shop.example/callback",
+            "https://shop.example:8443/callback?from=countersign",
+            "http://localhost:3000/callback",
+            "http://127.0.0.1/callback",
+            "http://[::1]:9000/",
+        ] {
+            assert_eq!(parse_redirect_uri("redirect_uri", good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            "/callback",
+            "http://shop.example/callback",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "https://shop.example/#fragment",
+            "https://user@shop.example/",
+            "https://shop.example\\@evil.example/",
+            "https://shop.example/a b",
+            "https://schöp.example/",
+            "javascript:alert(1)",
+            "com.example.app:/callback",
+        ] {
+            assert!(parse_redirect_uri("redirect_uri", bad).is_err(), "{bad}");
         }
     }
 

@@ -11,11 +11,23 @@ pub const FACTORS: &str = "factors";
 /// The user's own sessions: list, end.
 pub const SESSIONS: &str = "sessions";
 
-/// A refresh token (`OpenID` Connect Core s11).
+/// A refresh token (OpenID Connect Core s11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
+/// An ID token, and the own claims (OpenID Connect Core s3.1.2.1).
+pub const OPENID: &str = "openid";
+
+/// Among those the name (OpenID Connect Core s5.4).
+pub const PROFILE: &str = "profile";
+
+/// Among those the e-mail address.
+pub const EMAIL: &str = "email";
+
+/// Among those the names of the groups.
+pub const GROUPS: &str = "groups";
+
 /// Scopes that only make sense for a user.
-const OF_USERS: [&str; 2] = [SESSIONS, OFFLINE_ACCESS];
+const OF_USERS: [&str; 3] = [SESSIONS, OFFLINE_ACCESS, OPENID];
 
 /// Scopes of the management API, each also as `NAME:read`.
 pub const MANAGEMENT: [&str; 4] = ["users", FACTORS, "clients", "audit"];

@@ -28,6 +28,13 @@ pub enum Amr {
 }
 
 impl Amr {
+    const ALL: [Self; 4] = [Self::Password, Self::PasswordAndOtp, Self::Otp, Self::PasswordAndRecovery];
+
+    /// Reads back what was stored.
+    pub fn stored(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|amr| amr.as_str() == text)
+    }
+
     /// The methods in the order of RFC 8176's registry names, separated by blanks; as stored.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,15 +46,28 @@ impl Amr {
     }
 }
 
+/// All classes that [`acr`] knows, the weakest first.
+pub const ACR_CLASSES: [&str; 3] = [ACR_PASSWORD, ACR_RECOVERY, ACR_OTP];
+
+const ACR_PASSWORD: &str = "urn:countersign:acr:pwd";
+const ACR_RECOVERY: &str = "urn:countersign:acr:recovery";
+const ACR_OTP: &str = "urn:countersign:acr:otp";
+
+/// Whether a login of one class does where the other is wanted.
+pub fn is_as_strong(acr: &str, wanted: &str) -> bool {
+    let strength = |acr| ACR_CLASSES.iter().position(|class| *class == acr);
+    strength(acr) >= strength(wanted)
+}
+
 /// The authentication context class of a login by its methods: what a resource asks for by `acr_values` (RFC 9470).
 pub fn acr(amr: &str) -> &'static str {
     let used = |method| amr.split(' ').any(|used| used == method);
     if used("otp") {
-        "urn:countersign:acr:otp"
+        ACR_OTP
     } else if used("recovery") {
-        "urn:countersign:acr:recovery"
+        ACR_RECOVERY
     } else {
-        "urn:countersign:acr:pwd"
+        ACR_PASSWORD
     }
 }
 
@@ -345,5 +365,26 @@ words! {
         Retired = "retired",
         /// Somebody else may know it: not listed, and nothing that it signed is good.
         Revoked = "revoked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stronger_login_does_where_a_weaker_one_is_enough() {
+        let [password, recovery, otp] = ACR_CLASSES;
+        assert!(is_as_strong(otp, recovery) && is_as_strong(recovery, password) && is_as_strong(otp, otp));
+        assert!(!is_as_strong(recovery, otp) && !is_as_strong(password, recovery));
+        assert!(!is_as_strong("anything else", password));
+    }
+
+    #[test]
+    fn methods_are_read_as_they_are_stored() {
+        for amr in Amr::ALL {
+            assert_eq!(Amr::stored(amr.as_str()), Some(amr));
+        }
+        assert_eq!(Amr::stored("otp pwd"), None);
     }
 }

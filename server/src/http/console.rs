@@ -9,6 +9,7 @@ mod account;
 mod assets;
 mod audit;
 mod authenticators;
+mod authorize;
 mod clients;
 mod frame;
 mod keys;
@@ -30,7 +31,7 @@ use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN};
-use actix_web::web::{self, ServiceConfig, post};
+use actix_web::web::{self, ServiceConfig, get, post};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route};
 use askama::Template;
 use zeroize::Zeroizing;
@@ -44,6 +45,15 @@ use crate::http::problem::outcome;
 use crate::http::respond::IsPage;
 use crate::http::state::State;
 use crate::http::{on, read};
+
+/// Where a login leads that nothing else was wanted of.
+const HOME: &str = "/console";
+
+/// Where applications send browsers.
+const AUTHORIZE: &str = "/oauth/authorize";
+
+/// The longest address of a page here, in bytes: one that leads to the login leads back to a request of an application.
+const LONGEST_ADDRESS: usize = 16_000;
 
 /// The browser's own word on where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -84,6 +94,12 @@ pub(super) fn pages(config: &mut ServiceConfig) {
             on("/login/again", "GET, HEAD, POST")
                 .route(read().to(sign_in::show_again))
                 .route(post().to(sign_in::again)),
+        )
+        .service(
+            // Not HEAD: whoever only looks gets no code.
+            on(AUTHORIZE, "GET, POST")
+                .route(get().to(authorize::show))
+                .route(post().to(authorize::read_form)),
         )
         .service(on("/logout", "POST").route(post().to(sign_in::log_out)))
         .service(on("/language", "POST").route(post().to(sign_in::language)))
@@ -454,24 +470,50 @@ fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
         referer.and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or("console")
     };
     let back = way_back(&format!("/{}", back.trim_start_matches('/')));
-    let query: String =
-        url::form_urlencoded::Serializer::new(String::new()).append_pair("to", &back).finish();
-    see_other(&format!("{door}?{query}"))
+    see_other(&with_to(door, &back))
 }
 
-/// Where somebody wanted to go: a page of the console, and nothing else.
+/// A page of this server, and which page comes after it.
+fn with_to(path: &str, to: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    format!("{path}?{query}")
+}
+
+/// On from a form. An application's request leads away from here in the end, and browsers let no form do that, not even by redirections: then a
+/// page lies between.
+fn go_on(frame: Frame, to: String) -> HttpResponse {
+    if is_authorization(&to) { render(StatusCode::OK, &GoingOnPage { frame, to }) } else { see_other(&to) }
+}
+
+/// Whether this leads to an application.
+fn is_authorization(to: &str) -> bool {
+    to.strip_prefix(AUTHORIZE).is_some_and(|rest| rest.starts_with('?'))
+}
+
+/// Leads on by itself.
+#[derive(Template)]
+#[template(path = "going_on.html")]
+struct GoingOnPage {
+    frame: Frame,
+    to: String,
+}
+
+/// Where somebody wanted to go: a page of the console, or on to an application, and nothing else.
 fn way_back(asked: &str) -> String {
-    let fits = asked == "/console" || asked.starts_with("/console/") || asked.starts_with("/console?");
-    if fits { own_page(asked) } else { "/console".to_owned() }
+    let fits = asked == HOME
+        || asked.starts_with("/console/")
+        || asked.starts_with("/console?")
+        || is_authorization(asked);
+    if fits { own_page(asked) } else { HOME.to_owned() }
 }
 
 /// Any page of this server.
 fn own_page(asked: &str) -> String {
-    let fits = asked.len() <= 500
+    let fits = asked.len() <= LONGEST_ADDRESS
         && asked.starts_with('/')
         && asked.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\')
         && !asked.contains("//");
-    if fits { asked.to_owned() } else { "/console".to_owned() }
+    if fits { asked.to_owned() } else { HOME.to_owned() }
 }
 
 /// A parameter of the address.
@@ -486,8 +528,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_back_leads_into_the_console_only() {
-        assert_eq!(way_back("/console/users?search=a%20b"), "/console/users?search=a%20b");
+    fn the_way_back_leads_to_pages_of_ours_only() {
+        let authorization = "/oauth/authorize?client_id=1&redirect_uri=https%3A%2F%2Fshop.example";
+        for good in ["/console/users?search=a%20b", authorization] {
+            assert_eq!(way_back(good), good);
+        }
         for bad in [
             "",
             "https://evil.example/",
@@ -497,6 +542,11 @@ mod tests {
             "/console/\\evil.example",
             "/consoles",
             "/login",
+            "/oauth/authorize",
+            "/oauth/authorize/",
+            "/oauth/authorize//evil.example?",
+            "/oauth/authorize?redirect_uri=https://evil.example",
+            "/oauth/token?",
             "/console/\r\nSet-Cookie: a=b",
             "javascript:alert(1)",
         ] {

@@ -99,6 +99,16 @@ impl Fields {
         fields.map_err(Unreadable::Malformed)
     }
 
+    /// The parameters of an address, which are written like a form.
+    pub(super) fn from_query(query: &str) -> Result<Self, Invalid> {
+        Self::from_form(query.as_bytes())
+    }
+
+    /// All of them, with or without a value.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn from_form(body: &[u8]) -> Result<Self, Invalid> {
         let text = std::str::from_utf8(body).map_err(|_| Invalid::new("body", "is not UTF-8"))?;
         let mut fields = Self(Vec::new());

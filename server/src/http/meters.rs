@@ -179,6 +179,7 @@ impl Meters {
             Grant::MfaOtp => "mfa_otp",
             Grant::MfaRecoveryCode => "mfa_recovery_code",
             Grant::Password => "password",
+            Grant::AuthorizationCode => "authorization_code",
             Grant::RefreshToken => "refresh_token",
             Grant::ClientCredentials => "client_credentials",
         });

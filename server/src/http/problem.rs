@@ -48,9 +48,7 @@ impl Answer {
         }
         match style {
             Style::OAuth => {
-                // RFC 6749 s5.2 takes no others; a caller's own field name may hold them.
-                let is_taken = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
-                let text: String = self.text.chars().map(|c| if is_taken(&c) { c } else { '?' }).collect();
+                let text = description(&self.text);
                 response.json(json!({ "error": self.code, "error_description": text }))
             }
             Style::Problem => {
@@ -68,6 +66,12 @@ impl Answer {
             }
         }
     }
+}
+
+/// An `error_description`: RFC 6749 s5.2 takes no other characters, and a caller's own field name may hold them.
+pub(super) fn description(text: &str) -> String {
+    let is_taken = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+    text.chars().map(|c| if is_taken(&c) { c } else { '?' }).collect()
 }
 
 /// Answers whatever stopped a use case. The one place where refusals become status codes.

@@ -9,12 +9,14 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app;
+use crate::app::authorization_code::Shown;
 use crate::app::client_auth::{Asker, Credentials};
 use crate::app::context::Stop;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::app::otp::OtpRequest;
 use crate::domain::authorization::Details;
+use crate::domain::authorization_request::CodeVerifier;
 use crate::domain::client::Grant;
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
@@ -31,6 +33,7 @@ enum Exchange {
     MfaOtp { mfa_token: Zeroizing<String>, otp: Code },
     MfaRecoveryCode { mfa_token: Zeroizing<String>, code: RecoveryCode },
     Password(PasswordRequest),
+    AuthorizationCode(Shown),
     RefreshToken { token: Zeroizing<String>, scope: Option<Scopes>, details: Option<Details> },
     ClientCredentials { scope: Option<Scopes>, audience: Option<String> },
 }
@@ -85,8 +88,8 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
     let grant = grant(fields)?;
     let details = fields.optional("authorization_details").map(Details::parse).transpose()?;
     // Where they mean nothing they are refused: a token that quietly reached further than what was asked for would be worse than none.
-    if details.is_some() && matches!(grant, Grant::MfaOtp | Grant::MfaRecoveryCode | Grant::ClientCredentials)
-    {
+    let takes_details = matches!(grant, Grant::Otp | Grant::Password | Grant::RefreshToken);
+    if details.is_some() && !takes_details {
         return Err(Refusal::InvalidAuthorizationDetails);
     }
     let scope = || fields.optional("scope").map(Scopes::parse).transpose();
@@ -107,6 +110,11 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
             mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
             code: RecoveryCode::parse(fields.required("recovery_code")?)?,
         },
+        Grant::AuthorizationCode => Exchange::AuthorizationCode(Shown {
+            code: Zeroizing::new(fields.required("code")?.to_owned()),
+            redirect_uri: fields.required("redirect_uri")?.to_owned(),
+            verifier: fields.optional("code_verifier").map(CodeVerifier::parse).transpose()?,
+        }),
         Grant::RefreshToken => Exchange::RefreshToken {
             token: Zeroizing::new(fields.required("refresh_token")?.to_owned()),
             scope: scope()?,
@@ -163,6 +171,13 @@ async fn run(
                 .await
                 .map(|(issued, fresh)| Success::Tokens(issued, Some(fresh)));
         }
+        Exchange::AuthorizationCode(code) => {
+            state
+                .run(request, move |service, conn, at| {
+                    app::authorization_code::authorization_code(service, conn, at, &shown, &code)
+                })
+                .await
+        }
         Exchange::RefreshToken { token, scope, details } => {
             state
                 .run(request, move |service, conn, at| {
@@ -207,6 +222,8 @@ struct TokenReply<'a> {
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
     scope: &'a str,
     #[serde(skip_serializing_if = "Details::is_empty")]
     authorization_details: &'a Details,
@@ -221,6 +238,7 @@ impl<'a> TokenReply<'a> {
             token_type: "Bearer",
             expires_in: issued.expires_in,
             refresh_token: issued.refresh_token.as_ref().map(|token| token.as_str()),
+            id_token: issued.id_token.as_ref().map(|token| token.as_str()),
             recovery_code,
             scope: &issued.scope,
             authorization_details: &issued.details,

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::app;
 use crate::domain::client::Grant;
+use crate::domain::scope::{EMAIL, GROUPS, OFFLINE_ACCESS, OPENID, PROFILE};
+use crate::domain::token::{ACR_CLASSES, SigningAlgorithm};
+use crate::domain::user::Language;
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
 
@@ -23,15 +26,19 @@ pub(super) async fn jwks(state: web::Data<State>, request: HttpRequest) -> HttpR
     }
 }
 
-/// `GET /.well-known/oauth-authorization-server` (RFC 8414).
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414), and `/.well-known/openid-configuration` with what OpenID Connect Discovery s3
+/// wants besides: one document for both.
 pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
     let issuer = &state.service.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let client_authentication = ["client_secret_basic", "client_secret_post"];
     HttpResponse::Ok().insert_header(CacheControl(vec![Public, MaxAge(JWKS_MAX_AGE_S)])).json(json!({
         "issuer": issuer,
+        "authorization_endpoint": at("/oauth/authorize"),
+        "authorization_response_iss_parameter_supported": true,
         "token_endpoint": at("/oauth/token"),
         "token_endpoint_auth_methods_supported": client_authentication,
+        "userinfo_endpoint": at("/oauth/userinfo"),
         "introspection_endpoint": at("/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported": client_authentication,
         "revocation_endpoint": at("/oauth/revoke"),
@@ -39,7 +46,21 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "revocations_endpoint": at("/oauth/revocations"),
         "jwks_uri": at("/.well-known/jwks.json"),
         "grant_types_supported": Grant::ALL.map(Grant::as_str),
-        // RFC 8414 s2 requires it; there is no authorization endpoint yet.
-        "response_types_supported": [],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "scopes_supported": [OPENID, PROFILE, EMAIL, GROUPS, OFFLINE_ACCESS],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": SigningAlgorithm::ALL.map(SigningAlgorithm::as_str),
+        "acr_values_supported": ACR_CLASSES,
+        "claims_supported": [
+            "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "acr", "amr", "sid",
+            "preferred_username", "locale", "email", "groups",
+        ],
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "ui_locales_supported": Language::ALL.map(Language::as_str),
     }))
 }

@@ -44,6 +44,9 @@ pub const START: Timestamp = Timestamp::from_millis(1_772_366_410_000);
 /// The issuer in tests.
 pub const ISSUER: &str = "https://countersign.example";
 
+/// Where applications have browsers sent back to.
+pub const CALLBACK: &str = "https://shop.example/callback";
+
 /// The password that every user with a password has.
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -331,7 +334,7 @@ impl App {
         let new = NewClient {
             name: ClientName::parse(spec.name).unwrap(),
             grants: spec.grants,
-            redirect_uris: Vec::new(),
+            redirect_uris: spec.redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
             audiences: spec.audiences.iter().map(|audience| (*audience).to_owned()).collect(),
             scopes: Scopes::parse(spec.scopes).unwrap(),
             detail_types: spec.detail_types.iter().map(|kind| (*kind).to_owned()).collect(),
@@ -422,6 +425,7 @@ impl App {
 pub struct ClientSpec {
     pub name: &'static str,
     pub grants: Vec<Grant>,
+    pub redirect_uris: &'static [&'static str],
     pub audiences: &'static [&'static str],
     pub scopes: &'static str,
     pub detail_types: &'static [&'static str],
@@ -443,6 +447,7 @@ impl ClientSpec {
         Self {
             name: "shop",
             grants: Grant::ALL.to_vec(),
+            redirect_uris: &[CALLBACK],
             audiences: &[],
             scopes,
             detail_types: &[],
@@ -520,6 +525,12 @@ impl<'a> Client<'a> {
 
     pub fn mfa_otp(&self, mfa_token: &str, otp: &str) -> Reply {
         self.token(&[("grant_type", Grant::MfaOtp.as_str()), ("mfa_token", mfa_token), ("otp", otp)])
+    }
+
+    /// What a browser brought from `/oauth/authorize`, for tokens.
+    pub fn fetch(&self, code: &str, verifier: &str) -> Reply {
+        let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK)];
+        self.token(&[fields.as_slice(), &[("code_verifier", verifier)]].concat())
     }
 
     pub fn refresh(&self, refresh_token: &str) -> Reply {

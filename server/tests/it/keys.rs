@@ -2,6 +2,7 @@
 
 use countersign::app;
 use countersign::app::key::{Leaked, revoke};
+use countersign::domain::client::Grant;
 use countersign::domain::token::{KeyState, SigningAlgorithm};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -268,5 +269,5 @@ fn the_metadata_names_the_endpoints(on: Backend) {
         // It is there: never a 404.
         assert_ne!(app.get(path).status, 404);
     }
-    assert_eq!(metadata["grant_types_supported"].as_array().unwrap().len(), 6);
+    assert_eq!(metadata["grant_types_supported"].as_array().unwrap().len(), Grant::ALL.len());
 }

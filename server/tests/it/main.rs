@@ -44,6 +44,7 @@ mod metrics;
 mod moving;
 mod observability;
 mod openapi;
+mod openid;
 mod passwords;
 mod phone;
 mod phone_files;
@@ -142,6 +143,7 @@ fn main() -> ExitCode {
         ("metrics", metrics::tests()),
         ("moving", moving::tests()),
         ("observability", observability::tests()),
+        ("openid", openid::tests()),
         ("openapi", openapi::tests()),
         ("passwords", passwords::tests()),
         ("phone", phone::tests()),

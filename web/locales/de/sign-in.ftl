@@ -1,5 +1,6 @@
 # Anmelden und die erste Einrichtung.
 login-title = Anmelden
+login-for = weiter zu
 login-next = Weiter
 login-other = Als jemand anders anmelden
 log-in = Anmelden
@@ -19,6 +20,13 @@ recovery-instead = Telefon verloren? Wiederherstellungscode benutzen
 field-recovery-code = Wiederherstellungscode
 recovery-hint = Sechzehn Buchstaben und Ziffern von der Liste, die Sie aufgehoben haben. Jeder gilt einmal.
 recovery-use = Wiederherstellungscode benutzen
+going-on-title = Sie sind angemeldet
+going-on-lead = Die Anwendung öffnet sich gleich. Wenn nicht, gehen Sie von Hand weiter.
+authorize-title = Weiter zur Anwendung?
+authorize-application = Sie sind auf dem Weg zu
+authorize-user = Angemeldet als
+authorize-tells = Die Anwendung erfährt, dass Sie angemeldet sind, und wofür sie eingetragen ist: zum Beispiel Ihren Namen, Ihre E-Mail-Adresse und Ihre Gruppen.
+authorize-back = Zurück zur Anwendung
 again-title = Bestätigen Sie, dass Sie es sind
 again-lead = Dafür braucht es einen Code, der höchstens ein paar Minuten alt ist.
 steps = Schritte

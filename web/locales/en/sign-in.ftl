@@ -1,6 +1,7 @@
 # Logging in and the first enrolment.
 login-title = Log in
 login-next = Next
+login-for = to go on to
 login-other = Log in as somebody else
 log-in = Log in
 field-username = User name
@@ -19,6 +20,13 @@ recovery-instead = Phone lost? Use a recovery code
 field-recovery-code = Recovery code
 recovery-hint = Sixteen letters and digits, from the list that you kept. Each works once.
 recovery-use = Use recovery code
+going-on-title = You are logged in
+going-on-lead = The application opens in a moment. If it does not, go on by hand.
+authorize-title = Go on to the application?
+authorize-application = You are on your way to
+authorize-user = Logged in as
+authorize-tells = The application learns that you are logged in, and what it is registered for: for example your name, e-mail address and groups.
+authorize-back = Back to the application
 again-title = Confirm that it is you
 again-lead = This wants a code that is not older than a few minutes.
 steps = Steps

@@ -57,6 +57,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
         "whoever does something that a user should hear of queues the mail in the same transaction",
     ),
     ("app::issue", "the only place where tokens are made"),
+    ("app::profile", "what an ID token and the userinfo endpoint both tell of a user"),
     ("app::key", "a restore revokes all signing keys in its own transaction"),
     ("app::backup", "a restore proves a backup as whoever made it did"),
     ("app::verify", "the gate, the check and the spending of a code, whoever sends it"),

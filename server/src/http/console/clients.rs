@@ -13,7 +13,8 @@ use crate::app::manage::Needs;
 use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
     Client, ClientName, ClientState, DEFAULT_SESSION_IDLE_S, DEFAULT_SESSION_TTL_S, DEFAULT_TOKEN_TTL_S,
-    Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy, parse_absolute_uri,
+    Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy, must_have_redirect_uris,
+    parse_absolute_uri, parse_redirect_uri,
 };
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -237,8 +238,12 @@ impl Typed {
         if self.grants.is_empty() {
             errors.add("grants", String::new());
         }
-        let redirect_uris =
-            errors.keep(each(&self.redirect_uris, |text| parse_absolute_uri("redirect_uris", text)));
+        let redirect_uris = errors.keep(
+            each(&self.redirect_uris, |text| parse_redirect_uri("redirect_uris", text)).and_then(|uris| {
+                must_have_redirect_uris(&self.grants, &uris)?;
+                Ok(uris)
+            }),
+        );
         let audiences = errors.keep(each(&self.audiences, |text| parse_absolute_uri("audiences", text)));
         let scopes = errors.keep(Scopes::parse(&self.scope.split_whitespace().collect::<Vec<_>>().join(" ")));
         let detail_types = errors.keep(

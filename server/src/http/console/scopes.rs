@@ -8,10 +8,11 @@ use askama::Template;
 use crate::app;
 use crate::app::context::{Change, Stop};
 use crate::app::manage::Needs;
-use crate::domain::authorization::{CLASSES, ScopeRule};
+use crate::domain::authorization::ScopeRule;
 use crate::domain::client::parse_absolute_uri;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::parse_scope;
+use crate::domain::token::ACR_CLASSES;
 use crate::http::console::frame::{ConfirmPage, Frame};
 use crate::http::console::sign_in::{code_of, why};
 use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
@@ -89,13 +90,13 @@ struct RulePage {
     differences: Vec<Difference>,
     /// Whether somebody else has removed the rule meanwhile.
     is_gone: bool,
-    classes: [&'static str; CLASSES.len()],
+    classes: [&'static str; ACR_CLASSES.len()],
 }
 
 impl RulePage {
     fn of(frame: Frame, typed: Typed, errors: Errors, seen: Option<String>) -> Self {
         let errors = errors.said(&frame, "scope");
-        Self { frame, typed, errors, seen, differences: Vec::new(), is_gone: false, classes: CLASSES }
+        Self { frame, typed, errors, seen, differences: Vec::new(), is_gone: false, classes: ACR_CLASSES }
     }
 }
 

@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use mobile_core::{Code, KeyUri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::app;
@@ -21,6 +22,7 @@ use crate::app::factor::Enrolled;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::domain::authorization::Details;
+use crate::domain::client::ClientName;
 use crate::domain::factor::CodeShape;
 use crate::domain::lockout::INDEFINITE_RETRY_S;
 use crate::domain::password::Password;
@@ -31,7 +33,8 @@ use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{Language, Role, UserName};
 use crate::http::console::frame::Frame;
 use crate::http::console::{
-    Form, Jar, Posted, Visit, own_page, parameter, qr, refused, render, see_other, way_back,
+    Form, HOME, Jar, Posted, Visit, authorize, go_on, own_page, parameter, qr, refused, render, see_other,
+    way_back, with_to,
 };
 use crate::http::problem::outcome;
 use crate::http::state::State;
@@ -48,6 +51,8 @@ const LANGUAGE_TTL_S: i64 = 365 * 86_400;
 struct LoginPage {
     frame: Frame,
     to: String,
+    /// What the application is called that the login is for, if it is for one.
+    application: Option<ClientName>,
     username: String,
     error: Option<String>,
 }
@@ -58,6 +63,8 @@ struct LoginPage {
 struct CodePage {
     frame: Frame,
     to: String,
+    /// Where somebody else logs in.
+    other: String,
     name: String,
     /// How many days this browser may be remembered, where the operator allows it and the user does not manage.
     remember_days: Option<i64>,
@@ -182,21 +189,24 @@ pub(super) async fn home(state: web::Data<State>, request: HttpRequest) -> HttpR
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
-    let page = |to| login_page(&state, &request, StatusCode::OK, to, String::new(), |_| None);
-    let Ok(visit) = Visit::begin(&state, &request) else { return page(to) };
+    let supposed = authorize::login_hint(&to).unwrap_or_default();
+    let Ok(visit) = Visit::begin(&state, &request) else {
+        return login_page(&state, &request, StatusCode::OK, to, supposed, |_| None).await;
+    };
     match state.run_as_visitor(&request, visit.token(), |_, _, _, _| Ok(())).await {
         Ok(_) => see_other(&to),
-        Err(Stop::Refused(Refusal::InvalidToken)) => {
-            let mut answer = page(to);
-            let _ = answer.add_cookie(&Jar::Session.empty(&state));
+        Err(stop) => {
+            let mut answer = login_page(&state, &request, StatusCode::OK, to, supposed, |_| None).await;
+            if matches!(stop, Stop::Refused(Refusal::InvalidToken)) {
+                let _ = answer.add_cookie(&Jar::Session.empty(&state));
+            }
             answer
         }
-        Err(_) => page(to),
     }
 }
 
 /// The page for name and password; its cookie is new unless the browser has one.
-fn login_page(
+async fn login_page(
     state: &Arc<State>,
     request: &HttpRequest,
     status: StatusCode,
@@ -209,7 +219,8 @@ fn login_page(
     let frame = Frame::of(state, request, "", form_mark(&state.service, &value));
     let frame = frame.or_at(with_to("/login", &to));
     let error = error(&frame);
-    let mut answer = render(status, &LoginPage { frame, to, username, error });
+    let application = authorize::application(state, request, &to).await;
+    let mut answer = render(status, &LoginPage { frame, to, application, username, error });
     if known.is_none() {
         let _ = answer.add_cookie(&Jar::Login.fill(state, &value, None));
     }
@@ -252,7 +263,7 @@ pub(super) async fn password(
         Err(_) => Err(Refusal::InvalidGrant.into()),
     };
     match done {
-        Ok(Entry::Token(issued)) => logged_in(&state, &issued, &to),
+        Ok(Entry::Token(issued)) => logged_in(&state, &request, &issued, to),
         Ok(Entry::MfaRequired(token)) => {
             let mut answer = see_other(&with_to("/login/code", &to));
             let _ = answer.add_cookie(&Jar::Login.fill(&state, &token, Some(MFA_TOKEN_TTL_S)));
@@ -263,13 +274,14 @@ pub(super) async fn password(
             login_page(&state, &request, status, to, username, |frame| {
                 why(frame, &stop, "error-password").or_else(|| Some(frame.t("error-now")))
             })
+            .await
         }
     }
 }
 
 /// The browser is logged in; what it held on the way is void.
-fn logged_in(state: &State, issued: &Issued, to: &str) -> HttpResponse {
-    let mut answer = see_other(to);
+fn logged_in(state: &State, request: &HttpRequest, issued: &Issued, to: String) -> HttpResponse {
+    let mut answer = go_on(Frame::of(state, request, "", String::new()), to);
     set_session(state, &mut answer, issued);
     answer
 }
@@ -279,17 +291,25 @@ fn set_session(state: &State, answer: &mut HttpResponse, issued: &Issued) {
     let _ = answer.add_cookie(&Jar::Login.empty(state));
 }
 
-fn with_to(path: &str, to: &str) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
-    format!("{path}?{query}")
+/// The login begins anew, and leads to the same page.
+fn expired(to: &str) -> HttpResponse {
+    see_other(&login_saying("login-expired", to))
+}
+
+/// The login, which says what was done, and leads to a page.
+fn login_saying(said: &str, to: &str) -> String {
+    let to = if to == HOME { None } else { Some(("to", to)) };
+    let query = Serializer::new(String::new()).append_pair("said", said).extend_pairs(to).finish();
+    format!("/login?{query}")
 }
 
 /// A password was right and something else comes next; or the login begins anew.
 async fn halfway(
     state: &Arc<State>,
     request: &HttpRequest,
+    to: &str,
 ) -> Result<(Zeroizing<String>, Halfway), HttpResponse> {
-    let anew = || see_other("/login?said=login-expired");
+    let anew = || expired(to);
     let token = Jar::Login.read(state, request).ok_or_else(anew)?;
     let shown = token.clone();
     let found =
@@ -308,7 +328,7 @@ async fn sent_halfway(
     payload: &mut web::Payload,
 ) -> Result<(Form, Zeroizing<String>, Halfway), HttpResponse> {
     let form = Form::read(state, request, payload, &[Jar::Login]).await?;
-    let (token, halfway) = halfway(state, request).await?;
+    let (token, halfway) = halfway(state, request, &way_back(form.text("to"))).await?;
     Ok((form, token, halfway))
 }
 
@@ -316,7 +336,7 @@ async fn sent_halfway(
 pub(super) async fn show_code(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
-    match halfway(&state, &request).await {
+    match halfway(&state, &request, &to).await {
         Ok((_, Halfway { has_factor: false, .. })) => see_other(&with_to("/login/enrol", &to)),
         Ok((token, halfway)) => code_page(&state, &request, StatusCode::OK, &token, halfway, to, None, None),
         Err(answer) => answer,
@@ -342,7 +362,8 @@ fn code_page(
     let remember_s = state.service.console.remember_device_s;
     let remember_s = remember_s.filter(|_| halfway.user.role.may_skip_the_code());
     let remember_days = remember_s.map(|seconds| seconds / 86_400);
-    let page = CodePage { name: halfway.user.name, to, remember_days, error, recovery_error, frame };
+    let other = with_to("/login", &to);
+    let page = CodePage { name: halfway.user.name, to, other, remember_days, error, recovery_error, frame };
     render(status, &page)
 }
 
@@ -377,13 +398,13 @@ pub(super) async fn code(
     };
     match done {
         Ok((issued, mark)) => {
-            let mut answer = logged_in(&state, &issued, &to);
+            let mut answer = logged_in(&state, &request, &issued, to);
             if let (Some(mark), Some(seconds)) = (mark, state.service.console.remember_device_s) {
                 let _ = answer.add_cookie(&Jar::Device.fill(&state, &mark, Some(seconds)));
             }
             answer
         }
-        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(Stop::Refused(Refusal::LoginExpired)) => expired(&to),
         Err(stop) => {
             let (status, _) = outcome(&stop);
             code_page(&state, &request, status, &token, halfway, to, Some(&stop), None)
@@ -424,7 +445,7 @@ pub(super) async fn recovery(
             set_session(&state, &mut answer, &issued);
             answer
         }
-        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(Stop::Refused(Refusal::LoginExpired)) => expired(&to),
         Err(stop) => {
             let (status, _) = outcome(&stop);
             code_page(&state, &request, status, &token, halfway, to, None, Some(&stop))
@@ -456,7 +477,7 @@ fn enrol_page(
 pub(super) async fn show_enrol(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
-    match halfway(&state, &request).await {
+    match halfway(&state, &request, &to).await {
         Ok((_, Halfway { has_factor: true, .. })) => see_other(&with_to("/login/code", &to)),
         Ok((token, halfway)) => {
             render(StatusCode::OK, &enrol_page(&state, &request, &token, to, halfway.codes, None))
@@ -529,7 +550,7 @@ pub(super) async fn confirm(
             set_session(&state, &mut answer, &issued);
             answer
         }
-        Err(Stop::Refused(Refusal::LoginExpired)) => see_other("/login?said=login-expired"),
+        Err(Stop::Refused(Refusal::LoginExpired)) => expired(&to),
         Err(stop) => {
             let (status, _) = outcome(&stop);
             let mut page = enrol_page(&state, &request, &token, to, halfway.codes, None);
@@ -567,7 +588,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
         Err(refusal) => Err(refusal.into()),
     };
     match done {
-        Ok(()) => see_other(&to),
+        Ok(()) => go_on(visit.frame(&visitor, ""), to),
         Err(stop) => {
             let frame = visit.frame(&visitor, "").or_at(with_to("/login/again", &to));
             match why(&frame, &stop, "error-code") {
@@ -582,7 +603,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
 }
 
 /// `POST /logout`.
-pub(super) async fn log_out(Posted { visit, .. }: Posted) -> HttpResponse {
+pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
     let shown = visit.token();
     let ended = visit
         .state
@@ -592,12 +613,13 @@ pub(super) async fn log_out(Posted { visit, .. }: Posted) -> HttpResponse {
         // Whoever is told "logged out" must be.
         return visit.stopped(stop);
     }
-    logged_out(&visit, "logged-out")
+    logged_out(&visit, "logged-out", form.text("to"))
 }
 
 /// The browser's session is over: its cookie goes, and whatever the browser kept of its pages.
-pub(super) fn logged_out(visit: &Visit, said: &str) -> HttpResponse {
-    let mut answer = see_other(&format!("/login?said={said}"));
+/// The next login leads to the page `to`.
+pub(super) fn logged_out(visit: &Visit, said: &str, to: &str) -> HttpResponse {
+    let mut answer = see_other(&login_saying(said, &way_back(to)));
     let _ = answer.add_cookie(&Jar::Session.empty(&visit.state));
     answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     answer

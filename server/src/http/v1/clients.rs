@@ -10,7 +10,7 @@ use crate::app::manage::Needs;
 use crate::domain::authorization::parse_detail_type;
 use crate::domain::client::{
     Client, ClientName, ClientState, DEFAULT_SESSION_IDLE_S, DEFAULT_SESSION_TTL_S, DEFAULT_TOKEN_TTL_S,
-    SecondFactor, SessionLimits, TokenPolicy, parse_absolute_uri,
+    SecondFactor, SessionLimits, TokenPolicy, parse_absolute_uri, parse_redirect_uri,
 };
 use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
@@ -127,11 +127,13 @@ pub(super) struct ClientBody {
     second_factor: Option<String>,
 }
 
+/// The members of a list that may be left out.
+fn texts(list: Option<&Vec<String>>) -> impl Iterator<Item = &String> {
+    list.into_iter().flatten()
+}
+
 impl ClientBody {
     fn parsed(&self, name: &str) -> Result<NewClient, Invalid> {
-        let uris = |field: &'static str, texts: &Option<Vec<String>>| {
-            texts.iter().flatten().map(|text| parse_absolute_uri(field, text)).collect::<Result<Vec<_>, _>>()
-        };
         let format = self.token_format.as_deref().map(str::parse).transpose()?;
         Ok(NewClient {
             name: ClientName::parse(name)?,
@@ -140,8 +142,12 @@ impl ClientBody {
                 .iter()
                 .map(|grant| grant.parse().map_err(|invalid: Invalid| invalid.named("grants")))
                 .collect::<Result<_, _>>()?,
-            redirect_uris: uris("redirect_uris", &self.redirect_uris)?,
-            audiences: uris("audiences", &self.audiences)?,
+            redirect_uris: texts(self.redirect_uris.as_ref())
+                .map(|text| parse_redirect_uri("redirect_uris", text))
+                .collect::<Result<_, _>>()?,
+            audiences: texts(self.audiences.as_ref())
+                .map(|text| parse_absolute_uri("audiences", text))
+                .collect::<Result<_, _>>()?,
             scopes: Scopes::parse(self.scope.as_deref().unwrap_or_default())?,
             detail_types: self
                 .detail_types

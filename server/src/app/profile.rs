@@ -1,0 +1,21 @@
+//! What an application may know of a user.
+
+use crate::db::{self, Conn};
+use crate::domain::id::UserId;
+use crate::domain::id_token::Profile;
+use crate::domain::scope::{EMAIL, GROUPS, PROFILE, Scopes};
+use crate::domain::user::Language;
+use crate::error::Fault;
+
+/// What these scopes tell (OpenID Connect Core s5.4).
+pub fn profile(conn: &mut Conn, user: UserId, scope: &Scopes) -> Result<Profile, Fault> {
+    let user = db::user::find(conn, user)?.ok_or(Fault::Corrupt { what: "user of a session" })?;
+    let groups = if scope.contains(GROUPS) { Some(db::group::of_user(conn, user.id)?) } else { None };
+    let (locale, name) = (user.language.map(Language::as_str), user.name);
+    Ok(Profile {
+        preferred_username: Some(name).filter(|_| scope.contains(PROFILE)),
+        locale: locale.filter(|_| scope.contains(PROFILE)),
+        email: user.email.filter(|_| scope.contains(EMAIL)),
+        groups,
+    })
+}

@@ -1,0 +1,743 @@
+//! Login at an application by way of the browser: OAuth 2.0's code flow (RFC 6749 s4.1) with PKCE (RFC 7636), and OpenID Connect; and whoever attacks it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::app;
+use countersign::app::context::ConsolePolicy;
+use countersign::domain::client::{Grant, SecondFactor, TokenFormat};
+use countersign::domain::user::UserName;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::actors::{
+    App, CALLBACK, Client, ClientSpec, ISSUER, PASSWORD, Phone, at_once, count_rows, form_urlencoded,
+};
+use crate::visitor::{Page, Visitor};
+use crate::{Backend, tests};
+
+tests![
+    a_login_in_the_browser_leads_on_to_the_application,
+    whoever_is_logged_in_goes_straight_on,
+    an_id_token_says_who_logged_in_to_this_application_alone,
+    the_application_learns_what_its_scopes_tell,
+    a_code_is_good_once_however_many_try,
+    a_code_that_comes_again_ends_the_session_that_it_led_to,
+    a_code_is_good_for_its_application_address_and_request_alone,
+    a_code_that_was_tried_wrongly_is_used_up,
+    a_code_ends_with_its_minute_and_with_the_login_that_it_came_from,
+    a_request_is_bound_to_its_sender,
+    nobody_is_sent_to_an_address_that_is_not_registered,
+    what_an_application_may_not_ask_is_said_to_it,
+    an_application_asks_without_a_page_and_hears_who_is_not_there,
+    an_application_has_people_log_in_again,
+    people_are_asked_where_the_application_wants_that,
+    a_remembered_browser_gives_a_code_where_the_application_wants_a_second_factor,
+    the_session_at_the_application_ends_with_what_the_login_stood_on,
+    a_refresh_keeps_the_time_of_the_login,
+    a_form_of_the_application_asks_the_same,
+    a_login_that_took_too_long_still_leads_to_the_application,
+    nothing_leads_from_a_form_to_elsewhere,
+    an_application_without_an_address_is_not_registered_for_this,
+    codes_that_are_over_are_swept,
+    the_documents_say_where_everything_is,
+];
+
+/// What the application keeps for itself.
+const VERIFIER: &str = "a-text-that-only-the-application-knows-00000";
+
+fn challenge() -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
+}
+
+/// A user who has a phone, and an application.
+fn alice(app: &App) -> Phone {
+    app.user_with_password("alice");
+    app.phone("alice")
+}
+
+const ALL_SCOPES: &str = "documents:read email groups offline_access openid profile";
+
+fn shop(app: &App) -> Client<'_> {
+    app.client_with(ClientSpec::with_scopes(ALL_SCOPES))
+}
+
+/// A request with `changes` to a good one: another value, or without it where that is empty.
+fn request(client: &Client<'_>, changes: &[(&str, &str)]) -> String {
+    let challenge = challenge();
+    let good = [
+        ("response_type", "code"),
+        ("client_id", &client.id),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid"),
+        ("state", "the state"),
+        ("nonce", "the nonce"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let mut fields: BTreeMap<&str, &str> = good.into();
+    fields.extend(changes.iter().copied());
+    let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    format!("/oauth/authorize?{}", form_urlencoded(&fields))
+}
+
+/// What an application is told by way of the browser.
+#[track_caller]
+fn told(page: &Page) -> BTreeMap<String, String> {
+    assert_eq!(page.status, 303, "{page:?}");
+    let query = page.to.strip_prefix(CALLBACK).and_then(|rest| rest.strip_prefix('?'));
+    let query = query.unwrap_or_else(|| panic!("not back to the application: {page:?}"));
+    let told: BTreeMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    assert_eq!(told["iss"], ISSUER);
+    told
+}
+
+/// The code that a browser which is logged in brings.
+#[track_caller]
+fn code_for(visitor: &Visitor<'_>, client: &Client<'_>, changes: &[(&str, &str)]) -> String {
+    let told = told(&visitor.get(&request(client, changes)));
+    told.get("code").unwrap_or_else(|| panic!("{told:?}")).clone()
+}
+
+#[track_caller]
+fn error_of(page: &Page) -> String {
+    let told = told(page);
+    assert!(!told.contains_key("code"), "{told:?}");
+    told["error"].clone()
+}
+
+/// The claims of an ID token as the application checks it.
+#[track_caller]
+fn id_claims(app: &App, client: &Client<'_>, id_token: &str) -> Value {
+    let keys: JwkSet = serde_json::from_value(app.get("/.well-known/jwks.json").body).unwrap();
+    let header = decode_header(id_token).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("JWT"));
+    let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();
+    let mut validation = Validation::new(header.alg);
+    validation.set_audience(&[&client.id]);
+    validation.set_issuer(&[ISSUER]);
+    // The server's clock is a fake one.
+    validation.validate_exp = false;
+    decode(id_token, &key, &validation).unwrap().claims
+}
+
+fn a_login_in_the_browser_leads_on_to_the_application(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::at(&app);
+    let login = visitor.get(&request(&shop, &[("login_hint", "alice")])).must_be(303).to;
+    assert!(login.starts_with("/login?to=%2Foauth%2Fauthorize%3F"), "{login}");
+    // Says where it leads, and who it is supposed to be.
+    let page = visitor.get(&login).must_be(200).must_say("<strong>shop</strong>").must_say("value=\"alice\"");
+    let to = page.between("name=\"to\" value=\"", "\"");
+    let asked = [("username", "alice"), ("password", PASSWORD), ("to", &to)];
+    let next = visitor.post("/login", &asked).must_be(303).to;
+    let page = visitor.get(&next).must_be(200);
+    assert_eq!(page.between("name=\"to\" value=\"", "\""), to, "the request goes along");
+    // A form leads away from here by way of a page: browsers follow no redirection to elsewhere from one.
+    let page = visitor.post("/login/code", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+    let on = page.between("http-equiv=\"refresh\" content=\"0;url=", "\"");
+    assert_eq!(on, to);
+    let told = told(&visitor.get(&on));
+    assert_eq!(told["state"], "the state");
+    let tokens = shop.fetch(&told["code"], VERIFIER);
+    let token = tokens.access_token();
+    assert_eq!(tokens.text("scope"), "openid");
+    assert!(shop.is_active(&token));
+    assert!(!tokens.text("id_token").is_empty());
+}
+
+fn whoever_is_logged_in_goes_straight_on(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let first = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    let second = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    assert_ne!(first.access_token(), second.access_token());
+    // At each application a session of its own, with what the browser was, and not the application's server.
+    let claims = id_claims(&app, &shop, first.text("id_token"));
+    assert_ne!(claims["sid"], id_claims(&app, &shop, second.text("id_token"))["sid"]);
+    visitor.get("/console/account/sessions").must_be(200).must_say("shop");
+}
+
+fn an_id_token_says_who_logged_in_to_this_application_alone(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let login_at = app.clock.now().unix_seconds();
+    app.pass(600);
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    let (token, id_token) = (tokens.access_token(), tokens.text("id_token"));
+    let claims = id_claims(&app, &shop, id_token);
+    let told = shop.introspect(&token).body;
+    for (claim, value) in [
+        ("sub", told["sub"].clone()),
+        ("sid", told["sid"].clone()),
+        ("auth_time", login_at.into()),
+        ("iat", (login_at + 600).into()),
+        ("nonce", "the nonce".into()),
+        ("acr", "urn:countersign:acr:otp".into()),
+        ("amr", serde_json::json!(["pwd", "otp", "mfa"])),
+    ] {
+        assert_eq!(claims[claim], value, "{claim}");
+    }
+    assert_eq!(told["auth_time"], login_at, "the same as in the token");
+    for private in ["preferred_username", "email", "groups"] {
+        assert!(claims.get(private).is_none(), "{private} without its scope");
+    }
+    // It opens nothing.
+    assert!(!shop.is_active(id_token));
+    for path in ["/oauth/userinfo", "/account/sessions", "/v1/users"] {
+        app.get_as(path, id_token).must_be_problem(401, "invalid_token");
+    }
+    // Without the scope there is none.
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[("scope", "documents:read")]), VERIFIER);
+    assert!(tokens.body.get("id_token").is_none());
+    app.get_as("/oauth/userinfo", &tokens.access_token()).must_be_problem(403, "insufficient_scope");
+    // Nor for an opaque access token is it anything else.
+    let spec =
+        ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..ClientSpec::with_scopes("openid") };
+    let other = app.client_with(spec);
+    let tokens = other.fetch(&code_for(&visitor, &other, &[]), VERIFIER);
+    assert_eq!(id_claims(&app, &other, tokens.text("id_token"))["sub"], claims["sub"]);
+    assert_eq!(app.get_as("/oauth/userinfo", &tokens.access_token()).body["sub"], claims["sub"]);
+}
+
+fn the_application_learns_what_its_scopes_tell(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let name = UserName::parse("alice").unwrap();
+    app.operate(|service, conn, at| {
+        app::user::change_email(service, conn, at, &name, Some("alice@example.org"))
+    })
+    .unwrap();
+    for group in ["staff", "admins"] {
+        app.operate(|service, conn, at| app::access::add_group(service, conn, at, group)).unwrap();
+        app.operate(|service, conn, at| {
+            app::access::add_members(service, conn, at, group, std::slice::from_ref(&name))
+        })
+        .unwrap();
+    }
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let all = [("scope", "openid profile email groups")];
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &all), VERIFIER);
+    let claims = id_claims(&app, &shop, tokens.text("id_token"));
+    let info = app.get_as("/oauth/userinfo", &tokens.access_token());
+    assert_eq!((info.status, info.header("cache-control")), (200, Some("no-store")));
+    for told in [&claims, &info.body] {
+        assert_eq!(told["preferred_username"], "alice");
+        assert_eq!(told["email"], "alice@example.org");
+        assert_eq!(told["groups"], serde_json::json!(["admins", "staff"]));
+        assert!(told.get("email_verified").is_none(), "nobody has proved it");
+    }
+    assert_eq!(info.body["sub"], claims["sub"]);
+    let posted = app.call(
+        "POST",
+        "/oauth/userinfo",
+        &[("authorization", &format!("Bearer {}", tokens.access_token()))],
+        &Value::Null,
+    );
+    assert_eq!(posted.body, info.body);
+    app.get("/oauth/userinfo").must_be_problem(401, "invalid_token");
+    // As long as the user may log in.
+    app.lock("alice");
+    app.get_as("/oauth/userinfo", &tokens.access_token()).must_be_problem(401, "invalid_token");
+}
+
+fn a_code_is_good_once_however_many_try(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let other = app.another();
+    for _ in 0..5 {
+        let code = code_for(&visitor, &shop, &[]);
+        let replies = at_once(8, |index| {
+            let at = if index % 2 == 0 { &app } else { &other };
+            shop.at(at).fetch(&code, VERIFIER)
+        });
+        let (good, bad): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
+        assert_eq!(good.len(), 1, "{good:?}");
+        for reply in bad {
+            reply.must_be(400, "invalid_grant");
+        }
+        assert!(!shop.is_active(&good[0].access_token()), "somebody has a copy");
+    }
+}
+
+fn a_code_that_comes_again_ends_the_session_that_it_led_to(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&visitor, &shop, &[("scope", "openid offline_access")]);
+    let tokens = shop.fetch(&code, VERIFIER);
+    let refreshed = shop.refresh(tokens.text("refresh_token"));
+    // Another application that got hold of it does no harm.
+    let thief = app.client_with(ClientSpec { name: "thief", ..ClientSpec::with_scopes("openid") });
+    thief.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    assert!(shop.is_active(&refreshed.access_token()));
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    assert!(!shop.is_active(&tokens.access_token()) && !shop.is_active(&refreshed.access_token()));
+    shop.refresh(refreshed.text("refresh_token")).must_be(400, "invalid_grant");
+    visitor.get("/console/account").must_be(200);
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 5)).unwrap();
+    assert!(entries.iter().any(|entry| entry.action == "authorization_code.reused"), "{entries:?}");
+}
+
+fn a_code_is_good_for_its_application_address_and_request_alone(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let spec = ClientSpec {
+        redirect_uris: &[CALLBACK, "https://shop.example/other"],
+        ..ClientSpec::with_scopes(ALL_SCOPES)
+    };
+    let shop = app.client_with(spec);
+    let thief = app.client_with(ClientSpec { name: "thief", ..ClientSpec::with_scopes("openid") });
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let fetch = |client: &Client<'_>, code: &str, fields: &[(&str, &str)]| {
+        client.token(&[&[("grant_type", "authorization_code"), ("code", code)], fields].concat())
+    };
+    let whole = [("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
+    let other_verifier = VERIFIER.replace('0', "1");
+    let code = code_for(&visitor, &shop, &[]);
+    fetch(&thief, &code, &whole).must_be(400, "invalid_grant");
+    fetch(&shop.with_secret("css_wrong"), &code, &whole).must_be(401, "invalid_client");
+    fetch(&shop, &code, &whole).access_token();
+    for wrong in [
+        &[("redirect_uri", "https://shop.example/other"), ("code_verifier", VERIFIER)],
+        &[("redirect_uri", CALLBACK), ("code_verifier", other_verifier.as_str())],
+        &[("redirect_uri", CALLBACK), ("code_verifier", "")],
+    ] {
+        fetch(&shop, &code_for(&visitor, &shop, &[]), wrong).must_be(400, "invalid_grant");
+    }
+    // A verifier where nobody has asked for one: the request was not the one that the application sent.
+    let unasked = [("code_challenge", ""), ("code_challenge_method", "")];
+    fetch(&shop, &code_for(&visitor, &shop, &unasked), &whole).must_be(400, "invalid_grant");
+    fetch(&shop, &code_for(&visitor, &shop, &unasked), &whole[..1]).access_token();
+    // What is missing or malformed is said, and uses nothing up.
+    let code = code_for(&visitor, &shop, &[]);
+    for (fields, named) in [
+        (&[("code_verifier", VERIFIER), ("redirect_uri", "")], "redirect_uri"),
+        (&[("redirect_uri", CALLBACK), ("code_verifier", "short")], "code_verifier"),
+    ] {
+        let reply = fetch(&shop, &code, fields);
+        reply.must_be(400, "invalid_request");
+        assert!(reply.text("error_description").starts_with(named), "{reply:?}");
+    }
+    fetch(&shop, &code, &whole).access_token();
+}
+
+fn a_code_that_was_tried_wrongly_is_used_up(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    shop.fetch(&code, &VERIFIER.replace('0', "1")).must_be(400, "invalid_grant");
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    shop.fetch("csa_unknown", VERIFIER).must_be(400, "invalid_grant");
+}
+
+fn a_code_ends_with_its_minute_and_with_the_login_that_it_came_from(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    app.pass(59);
+    shop.fetch(&code, VERIFIER).access_token();
+    let code = code_for(&visitor, &shop, &[]);
+    app.pass(60);
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    // Logged out.
+    let code = code_for(&visitor, &shop, &[]);
+    visitor.get("/console/account");
+    visitor.post("/logout", &[]).must_be(303);
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    // Locked; and unlocked the old login is still over.
+    app.next_step();
+    visitor.log_in("alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    app.lock("alice");
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    app.unlock("alice");
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    // Reset.
+    app.next_step();
+    let again = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&again, &shop, &[]);
+    app.reset("alice");
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    // The application was disabled, and narrowed.
+    let phone = app.phone("alice");
+    let again = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&again, &shop, &[]);
+    let set =
+        |state| app.operate(|service, conn, at| app::client::set_state(service, conn, at, "shop", state));
+    set(countersign::domain::client::ClientState::Disabled).unwrap();
+    shop.fetch(&code, VERIFIER).must_be(401, "invalid_client");
+    again.get(&request(&shop, &[])).must_be(400);
+}
+
+fn a_request_is_bound_to_its_sender(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let no_challenge = [("code_challenge", ""), ("code_challenge_method", "")];
+    let page = visitor.get(&request(&shop, &[no_challenge.as_slice(), &[("nonce", "")]].concat()));
+    assert_eq!(error_of(&page), "invalid_request");
+    // A nonce does, where there is an ID token to repeat it in.
+    let page =
+        visitor.get(&request(&shop, &[no_challenge.as_slice(), &[("scope", "documents:read")]].concat()));
+    assert_eq!(error_of(&page), "invalid_request");
+    code_for(&visitor, &shop, &no_challenge);
+    code_for(&visitor, &shop, &[("nonce", ""), ("scope", "documents:read")]);
+}
+
+fn nobody_is_sent_to_an_address_that_is_not_registered(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    for uri in [
+        "https://evil.example/callback",
+        "https://shop.example/callback/",
+        "https://shop.example/callback?next=https://evil.example",
+        "https://shop.example/callback#",
+        "https://shop.example:443/callback",
+        "https://SHOP.example/callback",
+        "https://shop.example/callback/../evil",
+        "https://shop.example.evil.example/callback",
+        "https://shop.example@evil.example/callback",
+        "http://shop.example/callback",
+        "javascript:alert(1)",
+        "//evil.example",
+        "",
+    ] {
+        for prompt in ["", "none"] {
+            let page = visitor.get(&request(&shop, &[("redirect_uri", uri), ("prompt", prompt)]));
+            assert_eq!((page.status, page.to.as_str()), (400, ""), "{uri}");
+            assert!(page.text.contains("redirect_uri"), "{page:?}");
+        }
+    }
+    for id in ["", "shop", "01a0aaaa-0000-7000-8000-000000000001", &app_console()] {
+        let page = visitor.get(&request(&shop, &[("client_id", id)]));
+        assert_eq!((page.status, page.to.as_str()), (400, ""), "{id}");
+        assert!(page.text.contains("client_id"), "{page:?}");
+    }
+    let doubled = format!("{}&redirect_uri=https%3A%2F%2Fevil.example", request(&shop, &[]));
+    visitor.get(&doubled).must_be(400).must_say("redirect_uri is given more than once");
+    visitor.get(&request(&shop, &[("state", &"s".repeat(4000))])).must_be(400).must_say("4,000");
+    visitor.get(&request(&shop, &[("state", "a\r\nLocation: https://evil.example")])).must_be(400);
+    assert_eq!(count_rows(&app.place, "authorization_code"), 0);
+    // Nor by way of the login: what it leads to is looked at once more.
+    let evil = format!(
+        "/login?{}",
+        form_urlencoded(&[("to", &request(&shop, &[("redirect_uri", "https://evil.example")]))])
+    );
+    let next = visitor.get(&evil).must_be(303).to;
+    visitor.get(&next).must_be(400);
+}
+
+/// The id of the console, which is no application.
+fn app_console() -> String {
+    countersign::domain::id::ClientId::CONSOLE.to_string()
+}
+
+fn what_an_application_may_not_ask_is_said_to_it(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let limited = app.client_with(ClientSpec {
+        name: "limited",
+        grants: vec![Grant::Password],
+        ..ClientSpec::with_scopes("openid")
+    });
+    let (visitor, nobody) = (Visitor::logged_in(&app, "alice", &phone), Visitor::at(&app));
+    for (changes, error) in [
+        (&[("response_type", "token")][..], "unsupported_response_type"),
+        (&[("response_type", "code id_token")], "unsupported_response_type"),
+        (&[("response_type", "")], "invalid_request"),
+        (&[("response_mode", "fragment")], "invalid_request"),
+        (&[("code_challenge_method", "plain")], "invalid_request"),
+        (&[("code_challenge_method", "")], "invalid_request"),
+        (&[("code_challenge", "")], "invalid_request"),
+        (&[("code_challenge", "short")], "invalid_request"),
+        (&[("scope", "openid admin")], "invalid_scope"),
+        (&[("scope", "\"")], "invalid_request"),
+        (&[("audience", "https://other.example")], "invalid_target"),
+        (&[("authorization_details", "[{\"type\":\"payment\"}]")], "invalid_authorization_details"),
+        (&[("authorization_details", "x")], "invalid_authorization_details"),
+        (&[("prompt", "none login")], "invalid_request"),
+        (&[("max_age", "-1")], "invalid_request"),
+        (&[("nonce", "a\nb")], "invalid_request"),
+        (&[("request", "eyJ")], "request_not_supported"),
+        (&[("request_uri", "https://shop.example/request")], "request_uri_not_supported"),
+    ] {
+        // Whoever is there: the application is wrong, not the user.
+        for visitor in [&visitor, &nobody] {
+            let page = visitor.get(&request(&shop, changes));
+            assert_eq!(error_of(&page), error, "{changes:?}");
+            assert_eq!(told(&page)["state"], "the state");
+        }
+    }
+    assert_eq!(error_of(&nobody.get(&request(&limited, &[]))), "unauthorized_client");
+    assert_eq!(count_rows(&app.place, "authorization_code"), 0);
+}
+
+fn an_application_asks_without_a_page_and_hears_who_is_not_there(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let none = [("prompt", "none")];
+    let visitor = Visitor::at(&app);
+    assert_eq!(error_of(&visitor.get(&request(&shop, &none))), "login_required");
+    visitor.log_in("alice", &phone);
+    code_for(&visitor, &shop, &none);
+    app.pass(100);
+    let page = visitor.get(&request(&shop, &[("prompt", "none"), ("max_age", "99")]));
+    assert_eq!(error_of(&page), "login_required");
+    code_for(&visitor, &shop, &[("prompt", "none"), ("max_age", "100")]);
+    // A cookie that is over is nobody's.
+    app.pass(1801);
+    assert_eq!(error_of(&visitor.get(&request(&shop, &none))), "login_required");
+}
+
+fn an_application_has_people_log_in_again(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    for changes in [[("prompt", "login")], [("max_age", "0")], [("max_age", "30")]] {
+        app.pass(60);
+        let again = visitor.get(&request(&shop, &changes)).must_be(303).to;
+        assert!(again.starts_with("/login/again?to=%2Foauth%2Fauthorize%3F"), "{again}");
+        let page = visitor.get(&again).must_be(200);
+        let to = page.between("name=\"to\" value=\"", "\"");
+        visitor.post("/login/again", &[("otp", &phone.wrong_code()), ("to", &to)]).must_be(400);
+        let page = visitor.post("/login/again", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+        let on = page.between("http-equiv=\"refresh\" content=\"0;url=", "\"");
+        app.pass(5);
+        let tokens = shop.fetch(&told(&visitor.get(&on))["code"], VERIFIER);
+        let claims = id_claims(&app, &shop, tokens.text("id_token"));
+        assert_eq!(claims["auth_time"], app.clock.now().unix_seconds() - 5, "{changes:?}");
+    }
+    // Whoever logs in has not to do it twice.
+    let nobody = Visitor::at(&app);
+    let login = nobody.get(&request(&shop, &[("prompt", "login"), ("max_age", "0")])).to;
+    assert!(
+        login.starts_with("/login?to=") && !login.contains("prompt") && !login.contains("max_age"),
+        "{login}"
+    );
+}
+
+fn people_are_asked_where_the_application_wants_that(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    for prompt in ["consent", "select_account"] {
+        let page = visitor.get(&request(&shop, &[("prompt", prompt)])).must_be(200);
+        page.must_say("<strong>shop</strong>").must_say("<strong>alice</strong>");
+        let on = page.between("class=\"button\" href=\"", "\"");
+        shop.fetch(&told(&visitor.get(&on))["code"], VERIFIER).access_token();
+        let back = page.between("class=\"button secondary\" href=\"", "\"");
+        assert!(back.starts_with(CALLBACK) && back.contains("error=access_denied"), "{back}");
+    }
+    // Somebody else logs in, and goes where alice would have gone.
+    app.user_with_password("bob");
+    let phone = app.phone("bob");
+    let page = visitor.get(&request(&shop, &[("prompt", "select_account")])).must_be(200);
+    let to = page.between("name=\"to\" value=\"", "\"");
+    let login = visitor.post("/logout", &[("to", &to)]).must_be(303).to;
+    let page = visitor.get(&login).must_be(200).must_say("<strong>shop</strong>").must_say("logged out");
+    let to = page.between("name=\"to\" value=\"", "\"");
+    visitor.post("/login", &[("username", "bob"), ("password", PASSWORD), ("to", &to)]).must_be(303);
+    visitor.get("/login/code").must_be(200);
+    visitor.post("/login/code", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+    let tokens = shop.fetch(&told(&visitor.get(&to))["code"], VERIFIER);
+    assert_eq!(shop.introspect(&tokens.access_token()).text("username"), "bob");
+    // Where nobody may be asked, that is no question.
+    assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none consent")]))), "invalid_request");
+}
+
+fn a_remembered_browser_gives_a_code_where_the_application_wants_a_second_factor(on: Backend) {
+    let first = App::start(on);
+    let app =
+        first.with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    let (phone, shop) = (alice(&app), shop(&app));
+    let relaxed = app.client_with(ClientSpec {
+        name: "relaxed",
+        second_factor: SecondFactor::Optional,
+        ..ClientSpec::with_scopes("openid")
+    });
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_lead_to("/console");
+    visitor.get("/console/account");
+    visitor.post("/logout", &[]).must_be(303);
+    visitor.get("/login");
+    visitor.post("/login", &[("username", "alice"), ("password", PASSWORD)]).must_lead_to("/console");
+    // By password alone.
+    let tokens = relaxed.fetch(&code_for(&visitor, &relaxed, &[]), VERIFIER);
+    assert_eq!(id_claims(&app, &relaxed, tokens.text("id_token"))["acr"], "urn:countersign:acr:pwd");
+    let strong = [("acr_values", "urn:other urn:countersign:acr:otp")];
+    for asked in [request(&shop, &[]), request(&relaxed, &strong)] {
+        let again = visitor.get(&asked).must_be(303).to;
+        assert!(again.starts_with("/login/again?to="), "{again}");
+    }
+    assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none")]))), "login_required");
+    code_for(&visitor, &relaxed, &[("acr_values", "urn:other urn:countersign:acr:pwd")]);
+    code_for(&visitor, &relaxed, &[("acr_values", "urn:other")]);
+    app.next_step();
+    visitor.get("/login/again").must_be(200);
+    visitor.post("/login/again", &[("otp", &phone.code())]).must_lead_to("/console");
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    assert_eq!(id_claims(&app, &shop, tokens.text("id_token"))["acr"], "urn:countersign:acr:otp");
+}
+
+fn the_session_at_the_application_ends_with_what_the_login_stood_on(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let token = || shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER).access_token();
+    // Not with the browser's session: the application has its own logout.
+    let kept = token();
+    let factor = {
+        let name = UserName::parse("alice").unwrap();
+        app.operate(|_, conn, at| app::factor::list(conn, at, &name)).unwrap()[0].id
+    };
+    app.next_step();
+    visitor.get(&format!("/console/account/authenticators/{factor}/remove")).must_be(200);
+    visitor
+        .post(&format!("/console/account/authenticators/{factor}/remove"), &[("otp", &phone.code())])
+        .must_be(303);
+    assert!(!shop.is_active(&kept), "the phone is gone, and with it what was logged in by it");
+}
+
+fn a_refresh_keeps_the_time_of_the_login(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let login_at = app.clock.now().unix_seconds();
+    app.pass(300);
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[("scope", "openid offline_access")]), VERIFIER);
+    app.pass(300);
+    let refreshed = shop.refresh(tokens.text("refresh_token"));
+    assert_eq!(shop.introspect(&refreshed.access_token()).body["auth_time"], login_at);
+    assert_eq!(app.get_as("/oauth/userinfo", &refreshed.access_token()).status, 200);
+    // The browser may be closed meanwhile.
+    visitor.get("/console/account");
+    visitor.post("/logout", &[]);
+    assert!(shop.is_active(&refreshed.access_token()));
+    shop.refresh(refreshed.text("refresh_token")).access_token();
+}
+
+fn a_form_of_the_application_asks_the_same(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let asked = request(&shop, &[]);
+    let query = asked.split_once('?').unwrap().1;
+    let fields: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let from_elsewhere = [("sec-fetch-site", "cross-site"), ("origin", "https://shop.example")];
+    let page = visitor.send("/oauth/authorize", &fields, &from_elsewhere);
+    page.must_lead_to(&asked);
+    assert!(told(&visitor.get(&page.to)).contains_key("code"));
+    assert_eq!(app.head("/oauth/authorize").status, 405, "a look brings no code");
+}
+
+fn a_login_that_took_too_long_still_leads_to_the_application(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::at(&app);
+    let login = visitor.get(&request(&shop, &[])).to;
+    let to = visitor.get(&login).between("name=\"to\" value=\"", "\"");
+    let next =
+        visitor.post("/login", &[("username", "alice"), ("password", PASSWORD), ("to", &to)]).must_be(303).to;
+    visitor.get(&next).must_be(200).must_say(&login.replace('&', "&#38;"));
+    app.pass(601);
+    let anew = visitor.post("/login/code", &[("otp", &phone.code()), ("to", &to)]).must_be(303).to;
+    assert_eq!(anew, login.replace("/login?", "/login?said=login-expired&"));
+    visitor.get(&anew).must_be(200).must_say("<strong>shop</strong>");
+}
+
+fn nothing_leads_from_a_form_to_elsewhere(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let page = visitor.get(&request(&shop, &[("prompt", "consent")])).must_be(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    // No script of another origin may hold on to the window, or read what the address said.
+    assert_eq!(page.header("cross-origin-opener-policy"), Some("same-origin"));
+    let sent = visitor.get(&request(&shop, &[]));
+    assert_eq!(
+        (sent.header("referrer-policy"), sent.header("cache-control")),
+        (Some("no-referrer"), Some("no-store"))
+    );
+    // Nothing of the request becomes markup.
+    let bad = "\"><script>alert(1)</script>";
+    let page = visitor.get(&request(&shop, &[("prompt", "consent"), ("state", bad), ("login_hint", bad)]));
+    page.must_be(200).must_not_say("<script>alert");
+    let nobody = Visitor::at(&app);
+    let login = nobody.get(&request(&shop, &[("login_hint", bad), ("state", bad)])).to;
+    nobody.get(&login).must_be(200).must_not_say("<script>alert");
+}
+
+fn an_application_without_an_address_is_not_registered_for_this(on: Backend) {
+    let app = App::start(on);
+    let manager = app.client_with(ClientSpec { name: "manager", ..ClientSpec::with_scopes("clients") });
+    let token = manager.token(&[("grant_type", "client_credentials")]).access_token();
+    let authorization = format!("Bearer {token}");
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let put = |uris: &[&str]| {
+        let body = serde_json::json!({ "grants": ["authorization_code"], "redirect_uris": uris });
+        app.call("PUT", "/v1/clients/wiki", &headers, &body)
+    };
+    for bad in [&[][..], &["http://wiki.example/callback"], &["https://wiki.example/#a"], &["wiki:/callback"]]
+    {
+        let reply = put(bad);
+        reply.must_be_problem(400, "invalid_request");
+        assert!(reply.text("detail").starts_with("redirect_uris"), "{reply:?}");
+    }
+    assert_eq!(put(&["https://wiki.example/callback", "http://localhost:3000/callback"]).status, 201);
+}
+
+fn codes_that_are_over_are_swept(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    shop.fetch(&code, VERIFIER).access_token();
+    app.pass(86_400);
+    app.sweep();
+    assert_eq!(count_rows(&app.place, "authorization_code"), 1, "a copy may still turn up");
+    app.pass(120);
+    app.sweep();
+    assert_eq!(count_rows(&app.place, "authorization_code"), 0);
+}
+
+fn the_documents_say_where_everything_is(on: Backend) {
+    let app = App::start(on);
+    let document = app.get("/.well-known/openid-configuration").body;
+    assert_eq!(document, app.get("/.well-known/oauth-authorization-server").body);
+    assert_eq!(document["issuer"], ISSUER);
+    // What OpenID Connect Discovery s3 requires.
+    for (member, path) in [
+        ("authorization_endpoint", "/oauth/authorize"),
+        ("token_endpoint", "/oauth/token"),
+        ("userinfo_endpoint", "/oauth/userinfo"),
+        ("jwks_uri", "/.well-known/jwks.json"),
+    ] {
+        assert_eq!(document[member], format!("{ISSUER}{path}"));
+        assert_ne!(app.status(path), 404, "{path}");
+    }
+    for (member, one) in [
+        ("response_types_supported", "code"),
+        ("subject_types_supported", "public"),
+        ("id_token_signing_alg_values_supported", "EdDSA"),
+        ("grant_types_supported", "authorization_code"),
+        ("code_challenge_methods_supported", "S256"),
+        ("scopes_supported", "openid"),
+    ] {
+        assert!(document[member].as_array().unwrap().contains(&one.into()), "{member}");
+    }
+}
