@@ -123,7 +123,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let opened = open(settings)?;
             let added =
                 app::client::add(&opened.service, &mut *opened.database.connection()?, opened.at(), new)?;
-            print_secret(output, &added);
+            print_secret(output, &opened.service.issuer, &added);
         }
         Command::List => {
             let opened = open(settings)?;
@@ -147,7 +147,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             let opened = open(settings)?;
             let mut conn = opened.database.connection()?;
             let renewed = app::client::renew_secret(&opened.service, &mut conn, opened.at(), &client)?;
-            print_secret(output, &renewed);
+            print_secret(output, &opened.service.issuer, &renewed);
         }
         Command::Disable { client } => set_state(settings, output, &client, ClientState::Disabled)?,
         Command::Enable { client } => set_state(settings, output, &client, ClientState::Active)?,
@@ -160,10 +160,12 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
     Ok(())
 }
 
-fn print_secret(output: &Output, registered: &Registered) {
+fn print_secret(output: &Output, issuer: &str, registered: &Registered) {
     let (id, secret) = (registered.client.id.to_string(), registered.secret.as_str());
     output.print(&json!({ "client_id": id, "client_secret": secret }), || {
-        format!("client_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again.")
+        format!(
+            "issuer         {issuer}\nclient_id      {id}\nclient_secret  {secret}\n\nThe secret is not shown again."
+        )
     });
 }
 

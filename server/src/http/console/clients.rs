@@ -77,6 +77,8 @@ struct ClientsPage {
 struct ClientPage {
     frame: Frame,
     client: Client,
+    /// What applications know this server by.
+    issuer: String,
     grants: Vec<String>,
     token_ttl: String,
     session_idle: String,
@@ -90,7 +92,14 @@ struct ClientPage {
 struct SecretPage {
     frame: Frame,
     client: Client,
+    /// As in [`ClientPage`].
+    issuer: String,
     secret: Zeroizing<String>,
+}
+
+fn secret_page(visit: &Visit, frame: Frame, client: Client, secret: Zeroizing<String>) -> HttpResponse {
+    let issuer = visit.state.service.issuer.clone();
+    render(StatusCode::OK, &SecretPage { frame, client, issuer, secret })
 }
 
 /// The form of an application.
@@ -340,6 +349,7 @@ async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
         token_ttl: duration(&frame, client.policy.ttl_s()),
         session_idle: duration(&frame, client.sessions.idle_s()),
         session_ttl: duration(&frame, client.sessions.ttl_s()),
+        issuer: visit.state.service.issuer.clone(),
         may_change,
         client,
         frame,
@@ -411,9 +421,7 @@ fn answer(
     };
     let frame = visit.frame(&visitor, "clients");
     match (sent, known) {
-        (Sent::Added(client, secret), _) => {
-            render(StatusCode::OK, &SecretPage { frame, client: *client, secret })
-        }
+        (Sent::Added(client, secret), _) => secret_page(visit, frame, *client, secret),
         (Sent::Changed, Some(known)) => changed(known.id),
         (Sent::Changed | Sent::Overtaken(_), None) => see_other(CLIENTS),
         (Sent::Overtaken(client), Some(known)) => {
@@ -655,7 +663,7 @@ async fn end(Posted { visit, form }: Posted, path: web::Path<String>, how: End) 
     match (ended, how) {
         (Ok(Some(secret)), _) => {
             let frame = visit.frame(&visitor, "clients");
-            render(StatusCode::OK, &SecretPage { frame, client, secret })
+            secret_page(&visit, frame, client, secret)
         }
         (Ok(None), End::Disable | End::Renew) => see_other(&format!("{CLIENTS}/{id}?said=client-disabled")),
         (Ok(None), End::Remove) => see_other("/console/clients?said=client-removed"),
