@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{console_login, hold_console_login};
+use crate::app::bearer::{console_end, console_login, hold_console_login};
 use crate::app::client_auth::hold;
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::Extent;
@@ -150,6 +150,10 @@ fn decide(
             expires_at: tx.now.plus_seconds(CODE_TTL_S),
         };
         db::authorization_code::insert(tx.conn, &hash, &kept)?;
+        // Somebody is there. What an application asks without a page it may ask by itself.
+        if let (false, Some(ends_at)) = (prompt.none, console_end(&login, tx.now)) {
+            db::session::touch(tx.conn, login.session, ends_at, tx.now)?;
+        }
         let event = Event::done(Actor::User(login.user), Action::Authorized, Subject::Client(client.id));
         tx.note(event.with(format!("session={}", login.session)));
         Ok(Next::Send(code))

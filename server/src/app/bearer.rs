@@ -94,6 +94,12 @@ pub fn hand_out_pass(
     Ok(token)
 }
 
+/// How long the console's session lasts without a page being looked at, in seconds. Its client says the same.
+const CONSOLE_IDLE_S: i64 = 1800;
+
+/// How often a session that is in use is written, in seconds.
+const TOUCH_EVERY_S: i64 = 60;
+
 /// The login of a browser with this cookie.
 pub fn console_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Login, Stop> {
     let record = find_access_token(service, conn, token)?.filter(|record| record.is_live(now));
@@ -102,7 +108,13 @@ pub fn console_login(service: &Service, conn: &mut Conn, now: Timestamp, token: 
     Ok(login.ok_or(Refusal::InvalidToken)?)
 }
 
-/// The same, and holds its user until the transaction ends.
+/// When such a session ends whose user is looking at something now; none where that is not worth writing.
+pub fn console_end(login: &Login, now: Timestamp) -> Option<Timestamp> {
+    let ends_at = now.plus_seconds(CONSOLE_IDLE_S).min(login.limit_at);
+    Some(ends_at).filter(|ends_at| login.ends_at.plus_seconds(TOUCH_EVERY_S) < *ends_at)
+}
+
+/// The login of a browser, which holds its user until the transaction ends.
 pub fn hold_console_login(service: &Service, tx: &mut Tx<'_>, token: &str) -> Result<Login, Stop> {
     held(tx, |conn, now| console_login(service, conn, now, token), |login| login.user)
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{console_login, hold_console_login, mfa_pass};
+use crate::app::bearer::{console_end, console_login, hold_console_login, mfa_pass};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
@@ -25,12 +25,6 @@ use crate::domain::token::Login;
 use crate::domain::user::{Language, User};
 use crate::random;
 
-/// How long a browser session lasts without a page being looked at, in seconds. The console's client says the same.
-pub const IDLE_S: i64 = 1800;
-
-/// How often a session that is in use is written, in seconds.
-const TOUCH_EVERY_S: i64 = 60;
-
 /// Somebody who is logged in.
 pub struct Visitor {
     /// Who.
@@ -45,8 +39,7 @@ pub struct Visitor {
 pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<Visitor, Stop> {
     let login = console_login(service, conn, at.now, token)?;
     let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
-    let ends_at = at.now.plus_seconds(IDLE_S).min(login.limit_at);
-    if login.ends_at.plus_seconds(TOUCH_EVERY_S) < ends_at {
+    if let Some(ends_at) = console_end(&login, at.now) {
         service.write_in_turn(conn, |conn| db::session::touch(conn, login.session, ends_at, at.now))?;
     }
     let factors = db::factor::list(conn, user.id)?;

@@ -34,6 +34,7 @@ tests![
     what_an_application_may_not_ask_is_said_to_it,
     an_application_asks_without_a_page_and_hears_who_is_not_there,
     an_application_has_people_log_in_again,
+    going_to_an_application_keeps_the_browsers_session_and_asking_by_itself_does_not,
     people_are_asked_where_the_application_wants_that,
     a_remembered_browser_gives_a_code_where_the_application_wants_a_second_factor,
     the_session_at_the_application_ends_with_what_the_login_stood_on,
@@ -525,6 +526,20 @@ fn an_application_has_people_log_in_again(on: Backend) {
         login.starts_with("/login?to=") && !login.contains("prompt") && !login.contains("max_age"),
         "{login}"
     );
+}
+
+fn going_to_an_application_keeps_the_browsers_session_and_asking_by_itself_does_not(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    for _ in 0..3 {
+        app.pass(1700);
+        code_for(&visitor, &shop, &[]);
+    }
+    app.pass(1000);
+    code_for(&visitor, &shop, &[("prompt", "none")]);
+    app.pass(900);
+    assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none")]))), "login_required");
 }
 
 fn people_are_asked_where_the_application_wants_that(on: Backend) {
