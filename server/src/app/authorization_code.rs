@@ -93,12 +93,14 @@ fn flaw(tx: &Tx<'_>, found: &Found, shown: &Shown) -> Option<&'static str> {
     }
 }
 
-/// Two have the code, and nobody knows which of them is the thief: both are out.
+/// Two have the code, and nobody knows which of them is the thief: both are out. Where it has led nowhere, or to a session that is over, that is no more
+/// than a wrong one.
 fn reused(tx: &mut Tx<'_>, client: &Client, found: &Found) -> Result<Recorded, Stop> {
     let Some(session) = found.led_to else { return Err(Refusal::InvalidGrant.into()) };
-    tx.end_sessions(Which::One(session))?;
-    let subject = Subject::User(found.login.user);
-    let event = Event::refused(Actor::Client(client.id), Action::AuthorizationCodeReused, subject, "reused");
+    let has_ended = tx.end_sessions(Which::One(session))? > 0;
+    let action = if has_ended { Action::AuthorizationCodeReused } else { Action::AuthorizationCodeChecked };
+    let event =
+        Event::refused(Actor::Client(client.id), action, Subject::User(found.login.user), "used before");
     tx.note(event.with(format!("session={session}")));
     Err(Refusal::InvalidGrant.into())
 }

@@ -6,8 +6,6 @@
 //! 3. The login: the console's, if it is good and young enough; otherwise the user has to do something first.
 //! 4. The code, kept by its hash for a minute, good once.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::bearer::{console_end, console_login, hold_console_login};
@@ -15,16 +13,21 @@ use crate::app::client_auth::hold;
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::Extent;
 use crate::crypto::keyed_hash::Purpose;
+use crate::crypto::signing;
 use crate::db::authorization_code::AuthorizationCode;
+use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization_request::{AuthorizationRequest, CODE_TTL_S, Declined};
 use crate::domain::client::{Client, ClientName, ClientState, Grant, SecondFactor, parse_redirect_uri};
-use crate::domain::id::ClientId;
+use crate::domain::id::{ClientId, UserId};
+use crate::domain::lockout::AUTHORIZATIONS_OF_USER;
 use crate::domain::refusal::{Invalid, Refusal};
-use crate::domain::scope::OPENID;
-use crate::domain::token::{ACR_CLASSES, Login, acr, is_as_strong};
-use crate::random;
+use crate::domain::scope::{OPENID, Scopes, is_management};
+use crate::domain::time::Timestamp;
+use crate::domain::token::{ACR_CLASSES, KeyState, Login, acr, is_as_strong};
+use crate::domain::user::User;
+use crate::error::Fault;
 
 /// Who asks, and where the browser is to be sent back to.
 #[derive(Clone, Debug)]
@@ -49,12 +52,22 @@ pub enum Next {
     LogIn,
     /// Somebody is, but not lately or well enough: a code first.
     StepUp,
-    /// The user of this name is asked first.
-    Ask(String),
+    /// The user is asked first.
+    Ask(Question),
     /// Back to the application with this code.
     Send(Zeroizing<String>),
     /// Back to the application with this error.
     Decline(Declined),
+}
+
+/// What a user is asked.
+pub struct Question {
+    /// Who is logged in.
+    pub user: User,
+    /// What the application may do here in the user's place.
+    pub powers: Scopes,
+    /// What comes back with the request where the answer is yes: nobody but this page's reader can send it.
+    pub mark: String,
 }
 
 /// What becomes of a request by the browser with this cookie, if it has one. Refused outright, with nobody to send the browser to, is an
@@ -68,17 +81,21 @@ pub fn authorize(
     request: Result<&AuthorizationRequest, &Declined>,
 ) -> Result<Decision, Stop> {
     let client = known(conn, destination)?;
-    let next = match request.cloned().map_err(Clone::clone) {
-        Ok(request) => decide(service, conn, at, cookie, &client, destination, &request),
-        Err(declined) => Ok(Next::Decline(declined)),
-    };
-    // The application has no part in what is wrong with its request's client or address; all else it hears.
-    let next = match next {
-        Err(Stop::Refused(refusal)) => Next::Decline(refusal.into()),
-        other => other?,
+    let next = match request {
+        Ok(request) => match decide(service, conn, at, cookie, &client, destination, request) {
+            // It was disabled meanwhile, and nobody is sent to it any more.
+            Err(Stop::Refused(Refusal::InvalidClient)) => return Err(NO_APPLICATION.into()),
+            // The login ended meanwhile.
+            Err(Stop::Refused(Refusal::InvalidToken)) => Next::unless(request.prompt.none, Next::LogIn),
+            Err(Stop::Refused(refusal)) => Next::Decline(refusal.into()),
+            other => other?,
+        },
+        Err(declined) => Next::Decline(declined.clone()),
     };
     Ok(Decision { application: client.name, next })
 }
+
+const NO_APPLICATION: Invalid = Invalid::fixed("client_id", "is not that of an application here");
 
 /// What the application is called that a request names; none where that is no application, or not its address.
 pub fn application(conn: &mut Conn, destination: &Destination) -> Result<Option<ClientName>, Stop> {
@@ -96,7 +113,7 @@ fn known(conn: &mut Conn, destination: &Destination) -> Result<Client, Stop> {
         None => None,
     };
     let active = found.filter(|client| client.state == ClientState::Active);
-    let client = active.ok_or(Invalid::fixed("client_id", "is not that of an application here"))?;
+    let client = active.ok_or(NO_APPLICATION)?;
     let uri = &destination.redirect_uri;
     // Some were registered when nothing was sent there yet, and anything was taken.
     if !client.redirect_uris.contains(uri) || parse_redirect_uri("redirect_uri", uri).is_err() {
@@ -117,27 +134,91 @@ fn decide(
     client.must_have(Grant::AuthorizationCode)?;
     let extent = extent(service, client, request)?;
     must_be_bound(&extent, request)?;
-    let login = match cookie.map(|cookie| (cookie, console_login(service, conn, at.now, cookie))) {
-        Some((cookie, Ok(login))) => Some((cookie, login)),
-        Some((_, Err(Stop::Refused(_)))) | None => None,
-        Some((_, Err(stop))) => return Err(stop),
+    let supposed = supposed_user(service, conn, client, request)?;
+    let silent = request.prompt.none;
+    let Some((cookie, login)) = logged_in(service, conn, at, cookie)? else {
+        return Ok(Next::unless(silent, Next::LogIn));
     };
-    let prompt = request.prompt;
-    let Some((cookie, login)) = login else {
-        return Ok(if prompt.none { Next::Decline(Declined::LoginRequired) } else { Next::LogIn });
+    let is_other = supposed.is_some_and(|supposed| supposed != login.user);
+    if silent && is_other {
+        return Ok(Next::Decline(Declined::LoginRequired));
+    }
+    let suffices = suffices(client, request, &login, at.now) && rules_let_in(conn, &extent, &login, at.now)?;
+    if request.prompt.login || !suffices {
+        return Ok(Next::unless(silent, Next::StepUp));
+    }
+    let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
+    let powers = powers(service, &extent, &user);
+    if request.prompt.ask || is_other || !powers.is_empty() {
+        let question = Question { mark: service.mark(&[cookie, &request.text]), user, powers };
+        if !request.agreed.as_ref().is_some_and(|shown| service.is_mark(&[cookie, &request.text], shown)) {
+            let ask = Next::Ask(question);
+            return Ok(if silent { Next::Decline(Declined::InteractionRequired) } else { ask });
+        }
+    }
+    send(service, conn, at, cookie, client, destination, request, extent)
+}
+
+impl Next {
+    /// What the user has to do, unless nobody may be asked.
+    fn unless(silent: bool, next: Self) -> Self {
+        if silent { Self::Decline(Declined::LoginRequired) } else { next }
+    }
+}
+
+/// The login of the browser with this cookie, if it is good.
+fn logged_in<'a>(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    cookie: Option<&'a str>,
+) -> Result<Option<(&'a str, Login)>, Stop> {
+    let Some(cookie) = cookie else { return Ok(None) };
+    match console_login(service, conn, at.now, cookie) {
+        Ok(login) => Ok(Some((cookie, login))),
+        Err(Stop::Refused(_)) => Ok(None),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Whom the application takes the user for, by an ID token that it got before.
+fn supposed_user(
+    service: &Service,
+    conn: &mut Conn,
+    client: &Client,
+    request: &AuthorizationRequest,
+) -> Result<Option<UserId>, Stop> {
+    let Some(hint) = &request.id_token_hint else { return Ok(None) };
+    let key = match signing::named_kid_of_id_token(hint) {
+        Some(kid) => db::signing_key::find(conn, &kid)?.filter(|key| key.state != KeyState::Revoked),
+        None => None,
     };
-    if prompt.login || !suffices(client, request, &login, at) {
-        return Ok(if prompt.none { Next::Decline(Declined::LoginRequired) } else { Next::StepUp });
-    }
-    if prompt.ask {
-        return Ok(Next::Ask(login.user_name));
-    }
+    let user = key.and_then(|key| {
+        signing::verified_user(hint, key.algorithm, &key.public_key, &service.issuer, &client.id)
+    });
+    Ok(Some(user.ok_or(Invalid::fixed("id_token_hint", "is no ID token of this application from here"))?))
+}
+
+/// Step 4: the code.
+#[expect(clippy::too_many_arguments, reason = "all that the steps before have found out")]
+fn send(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    cookie: &str,
+    client: &Client,
+    destination: &Destination,
+    request: &AuthorizationRequest,
+    extent: Extent,
+) -> Result<Next, Stop> {
     service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::AuthorizationCode)?;
         let login = hold_console_login(service, tx, cookie)?;
-        let code =
-            Zeroizing::new(format!("csa_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-        let hash = service.hasher.hash(Purpose::AuthorizationCode, &[code.as_bytes()]);
+        let bucket = service.hasher.hash(Purpose::AuthorizationBucket, &[login.user.bytes()]);
+        if db::lockout::pour(tx.conn, &bucket, AUTHORIZATIONS_OF_USER, tx.now)? != Gate::Open {
+            return Ok(Next::Decline(Declined::TooMany));
+        }
+        let (code, hash) = service.new_token("csa_", Purpose::AuthorizationCode);
         let kept = AuthorizationCode {
             session: login.session,
             client: client.id,
@@ -151,7 +232,7 @@ fn decide(
         };
         db::authorization_code::insert(tx.conn, &hash, &kept)?;
         // Somebody is there. What an application asks without a page it may ask by itself.
-        if let (false, Some(ends_at)) = (prompt.none, console_end(&login, tx.now)) {
+        if let (false, Some(ends_at)) = (request.prompt.none, console_end(&login, tx.now)) {
             db::session::touch(tx.conn, login.session, ends_at, tx.now)?;
         }
         let event = Event::done(Actor::User(login.user), Action::Authorized, Subject::Client(client.id));
@@ -182,14 +263,29 @@ fn must_be_bound(extent: &Extent, request: &AuthorizationRequest) -> Result<(), 
 }
 
 /// Whether a login is good enough for this application, and young enough for this request.
-fn suffices(client: &Client, request: &AuthorizationRequest, login: &Login, at: At) -> bool {
+fn suffices(client: &Client, request: &AuthorizationRequest, login: &Login, now: Timestamp) -> bool {
     let is_strong = client.second_factor == SecondFactor::Optional || login.used_second_factor();
     let is_young = request
         .max_age_s
-        .is_none_or(|max_age_s| at.now.millis() <= login.fresh_at.plus_seconds(max_age_s).millis());
+        .is_none_or(|max_age_s| now.millis() <= login.fresh_at.plus_seconds(max_age_s).millis());
     let mut classes =
         request.acr_values.iter().filter(|class| ACR_CLASSES.contains(&class.as_str())).peekable();
     let acr = acr(&login.amr);
     let is_of_class = classes.peek().is_none() || classes.any(|class| is_as_strong(acr, class));
     is_strong && is_young && is_of_class
+}
+
+/// Whether no rule of a scope wants a code that this login has not given, or not lately. The application does not know the rules.
+fn rules_let_in(conn: &mut Conn, extent: &Extent, login: &Login, now: Timestamp) -> Result<bool, Fault> {
+    let rules = db::scope_rule::list(conn)?;
+    let mut asked = rules.iter().filter(|rule| extent.scope.contains(&rule.name));
+    Ok(!asked.any(|rule| rule.wants_a_code(acr(&login.amr), login.fresh_at, now)))
+}
+
+/// What the application could do here with the token, and the user can give.
+fn powers(service: &Service, extent: &Extent, user: &User) -> Scopes {
+    if extent.audience != service.issuer {
+        return Scopes::default();
+    }
+    extent.scope.powers().retain(|name| !is_management(name) || user.role.may_hold(name))
 }

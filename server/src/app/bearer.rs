@@ -1,7 +1,5 @@
 //! Finding out what a token is that somebody shows.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::context::{Service, Stop, Tx};
@@ -18,7 +16,6 @@ use crate::domain::scope::{FACTORS, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, Login, TokenRecord};
 use crate::error::Fault;
-use crate::random;
 
 /// The record of an access token, live or not. A JWT must carry our signature; an opaque token must be known by its keyed hash.
 pub fn find_access_token(
@@ -89,8 +86,8 @@ pub fn hand_out_pass(
     tx: &mut Tx<'_>,
     pass: &MfaToken,
 ) -> Result<Zeroizing<String>, Fault> {
-    let token = Zeroizing::new(format!("csm_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-    db::mfa_token::insert(tx.conn, &service.hasher.hash(Purpose::MfaToken, &[token.as_bytes()]), pass)?;
+    let (token, hash) = service.new_token("csm_", Purpose::MfaToken);
+    db::mfa_token::insert(tx.conn, &hash, pass)?;
     Ok(token)
 }
 

@@ -1,7 +1,5 @@
 //! Registering clients.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::context::{At, Change, Service, Stop, Tx};
@@ -152,7 +150,7 @@ fn register(service: &Service, tx: &mut Tx<'_>, new: &NewClient) -> Result<Regis
         return Err(Invalid::new("name", "must not be a UUID, since ids are").into());
     }
     let client = new.applied_to(ClientId::new(random::id(tx.now)), ClientState::Active, tx.now);
-    let (secret, hash) = new_secret(service);
+    let (secret, hash) = service.new_token("css_", Purpose::ClientSecret);
     // Looked up before by the callers, since a failed insert ends the whole transaction on PostgreSQL.
     if !db::client::insert(tx.conn, &client, &hash)? {
         return Err(Refusal::AlreadyExists { what: "client" }.into());
@@ -172,18 +170,11 @@ pub fn renew_secret(
 ) -> Result<Registered, Stop> {
     service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
-        let (secret, hash) = new_secret(service);
+        let (secret, hash) = service.new_token("css_", Purpose::ClientSecret);
         db::client::set_secret(tx.conn, client.id, &hash)?;
         tx.note(Event::done(tx.origin.manager, Action::ClientSecretRenewed, Subject::Client(client.id)));
         Ok(Registered { client, secret })
     })
-}
-
-/// A secret of 256 bits, and its keyed hash.
-fn new_secret(service: &Service) -> (Zeroizing<String>, [u8; 32]) {
-    let secret = Zeroizing::new(format!("css_{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-    let hash = service.hasher.hash(Purpose::ClientSecret, &[secret.as_bytes()]);
-    (secret, hash)
 }
 
 /// A page of clients by name.

@@ -50,13 +50,12 @@ pub fn visit(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<
 
 /// What every form carries that belongs to the browser with this cookie: another site can neither read nor compute it.
 pub fn form_mark(service: &Service, cookie: &str) -> String {
-    URL_SAFE_NO_PAD.encode(service.hasher.hash(Purpose::Csrf, &[cookie.as_bytes()]))
+    service.mark(&[cookie])
 }
 
 /// Whether a form carries that mark.
 pub fn is_form_mark(service: &Service, cookie: &str, shown: &str) -> bool {
-    let shown = URL_SAFE_NO_PAD.decode(shown).unwrap_or_default();
-    service.hasher.matches(Purpose::Csrf, &[cookie.as_bytes()], &shown)
+    service.is_mark(&[cookie], shown)
 }
 
 /// A random value for the cookie of a browser that is nobody's yet.
@@ -116,8 +115,7 @@ pub fn trust_device(
         if !user.role.may_skip_the_code() {
             return Ok(None);
         }
-        let mark = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice()));
-        let hash = service.hasher.hash(Purpose::TrustedDevice, &[mark.as_bytes()]);
+        let (mark, hash) = service.new_token("", Purpose::TrustedDevice);
         let until = tx.now.plus_seconds(seconds);
         db::trusted_device::insert(tx.conn, &hash, login.user, until, tx.now)?;
         let event = Event::done(Actor::User(login.user), Action::DeviceTrusted, Subject::User(login.user));

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mobile_core::Secret;
+use zeroize::Zeroizing;
 
 use crate::app::manage::{Manager, Warrant};
 use crate::crypto::keyed_hash::{KeyedHasher, Purpose};
@@ -25,6 +28,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, LEEWAY_S, Revocation, RevocationKind};
 use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
+use crate::random;
 
 /// Why a use case did not do what was asked: refused on purpose, or broken.
 #[derive(Debug)]
@@ -405,6 +409,27 @@ impl Service {
         keys.clear();
         keys.insert(stored.kid.clone(), Arc::clone(&key));
         Ok(key)
+    }
+
+    /// What pages of a browser carry, made of its cookie and of what they are for: another site can neither read nor compute it.
+    pub fn mark(&self, of: &[&str]) -> String {
+        let parts: Vec<&[u8]> = of.iter().map(|part| part.as_bytes()).collect();
+        URL_SAFE_NO_PAD.encode(self.hasher.hash(Purpose::Csrf, &parts))
+    }
+
+    /// Whether something carries that mark.
+    pub fn is_mark(&self, of: &[&str], shown: &str) -> bool {
+        let parts: Vec<&[u8]> = of.iter().map(|part| part.as_bytes()).collect();
+        let shown = URL_SAFE_NO_PAD.decode(shown).unwrap_or_default();
+        self.hasher.matches(Purpose::Csrf, &parts, &shown)
+    }
+
+    /// A random token of 256 bits, and the keyed hash under which it is kept. By the prefix programs that look for secrets know it.
+    pub fn new_token(&self, prefix: &str, purpose: Purpose) -> (Zeroizing<String>, [u8; 32]) {
+        let random = URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice());
+        let token = Zeroizing::new(format!("{prefix}{random}"));
+        let hash = self.hasher.hash(purpose, &[token.as_bytes()]);
+        (token, hash)
     }
 
     /// Opens a factor's secret, for one check.

@@ -4,8 +4,6 @@
 //! 2. The link leads to a password. That uses it up, ends all sessions, and hands out an `mfa_token`.
 //! 3. With that the login goes on like every other: enrol a phone or, where there is one, give its code.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::bearer::hand_out_pass;
@@ -80,9 +78,9 @@ fn make(
     user: Option<UserId>,
     ttl_s: i64,
 ) -> Result<Link, Stop> {
-    let token = Zeroizing::new(URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice()));
+    let (token, hash) = service.new_token("", Purpose::Invitation);
     let expires_at = tx.now.plus_seconds(ttl_s);
-    db::invitation::insert(tx.conn, &hashed(service, &token), user, expires_at, tx.now)?;
+    db::invitation::insert(tx.conn, &hash, user, expires_at, tx.now)?;
     Ok(Link { url: Zeroizing::new(format!("{base}/welcome/{}", token.as_str())), expires_at })
 }
 

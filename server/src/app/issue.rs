@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::app::client_auth::Held;
@@ -11,7 +9,7 @@ use crate::app::context::{Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::app::profile::profile;
 use crate::crypto::keyed_hash::Purpose;
-use crate::crypto::signing::SigningKey;
+use crate::crypto::signing::{ID_TOKEN_TYPE, SigningKey};
 use crate::db;
 use crate::db::authorization_code::Authorized;
 use crate::db::factor::Spent;
@@ -23,7 +21,7 @@ use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{self, Details, Reach, ScopeRule, reach};
 use crate::domain::client::{Client, TokenFormat};
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
-use crate::domain::id_token::IdClaims;
+use crate::domain::id_token::{ID_TOKEN_TTL_S, IdClaims};
 use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{OPENID, Scopes, is_management};
@@ -32,9 +30,6 @@ use crate::domain::token::{AccessClaims, Amr, acr};
 use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
-
-/// The media type of ID tokens: not that of access tokens, so that none is taken for one.
-const ID_TOKEN_TYPE: &str = "JWT";
 
 const NO_KEY: Fault = Fault::Corrupt { what: "current signing key" };
 
@@ -198,15 +193,15 @@ pub fn issue(
             (Writ::Jwt(Box::new(claims), service.signing_key(key)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
-            let (token, hash) = opaque(service, "cst_", Purpose::AccessToken);
+            let (token, hash) = service.new_token("cst_", Purpose::AccessToken);
             (Writ::Opaque(token), Some(hash))
         }
     };
     let identity = match standing.as_ref().and_then(|standing| Some((standing, standing.through.as_ref()?))) {
         Some((standing, through)) if reach.scope.contains(OPENID) => {
             let key = issuing.key.as_ref().ok_or(NO_KEY)?;
-            let claims = id_claims(service, tx, client, standing, &reach.scope, expires_at)?;
-            let claims = IdClaims { nonce: through.nonce().map(str::to_owned), ..claims };
+            let nonce = through.nonce().map(str::to_owned);
+            let claims = id_claims(service, tx, client, standing, &reach.scope, nonce)?;
             Some((Box::new(claims), service.signing_key(key)?))
         }
         _ => None,
@@ -230,7 +225,7 @@ pub fn issue(
     tx.note(event);
     let refresh_token = match standing {
         Some(Standing { refresh: Some(refresh), limit_at, .. }) => {
-            let (token, hash) = opaque(service, "csr_", Purpose::RefreshToken);
+            let (token, hash) = service.new_token("csr_", Purpose::RefreshToken);
             tx.record(db::token::New {
                 id: refresh.id,
                 kind: Kind::Refresh,
@@ -407,14 +402,6 @@ fn access_ttl_s(client: &Client, now: Timestamp, limit_at: Timestamp) -> i64 {
     client.policy.ttl_s().min(left_s)
 }
 
-/// A random token, and the keyed hash under which it is kept.
-fn opaque(service: &Service, prefix: &str, purpose: Purpose) -> (Zeroizing<String>, [u8; 32]) {
-    let token =
-        Zeroizing::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>().as_slice())));
-    let hash = service.hasher.hash(purpose, &[token.as_bytes()]);
-    (token, hash)
-}
-
 fn claims(
     service: &Service,
     now: Timestamp,
@@ -448,20 +435,21 @@ fn id_claims(
     client: &Client,
     standing: &Standing,
     scope: &Scopes,
-    expires_at: Timestamp,
+    nonce: Option<String>,
 ) -> Result<IdClaims, Fault> {
+    let profile = profile(tx.conn, standing.user, scope)?;
     Ok(IdClaims {
         iss: service.issuer.clone(),
         sub: standing.user.to_string(),
         aud: client.id.to_string(),
         iat: tx.now.unix_seconds(),
-        exp: expires_at.unix_seconds(),
+        exp: tx.now.plus_seconds(ID_TOKEN_TTL_S).unix_seconds(),
         auth_time: standing.authenticated_at.unix_seconds(),
-        nonce: None,
+        nonce,
         acr: acr(&standing.amr).to_owned(),
         amr: standing.amr.split(' ').map(str::to_owned).collect(),
         sid: standing.session.to_string(),
-        profile: profile(tx.conn, standing.user, scope)?,
+        profile: profile.ok_or(Fault::Corrupt { what: "user of a session" })?,
     })
 }
 

@@ -6,10 +6,12 @@ use crate::app::profile::profile;
 use crate::db::Conn;
 use crate::domain::id::UserId;
 use crate::domain::id_token::Profile;
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::OPENID;
 
 /// The user behind an access token for the issuer itself with scope `openid`, and what else its scopes tell.
 pub fn userinfo(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(UserId, Profile), Stop> {
     let (login, scope) = login_and_scopes(service, conn, at.now, token, OPENID)?;
-    Ok((login.user, profile(conn, login.user, &scope)?))
+    let profile = profile(conn, login.user, &scope)?;
+    Ok((login.user, profile.ok_or(Refusal::InvalidToken)?))
 }

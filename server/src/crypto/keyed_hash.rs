@@ -32,6 +32,8 @@ pub enum Purpose {
     ClientBucket,
     /// A bucket of one user's enrolments.
     EnrolmentBucket,
+    /// A bucket of one user's codes for applications.
+    AuthorizationBucket,
     /// A one-time link.
     Invitation,
     /// A browser that may skip the code.
@@ -50,7 +52,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessToken,
         Self::RefreshToken,
         Self::RecoveryCode,
@@ -62,6 +64,7 @@ impl Purpose {
         Self::PasswordBucket,
         Self::ClientBucket,
         Self::EnrolmentBucket,
+        Self::AuthorizationBucket,
         Self::Invitation,
         Self::TrustedDevice,
         Self::Csrf,
@@ -85,6 +88,7 @@ impl Purpose {
             Self::PasswordBucket => "password bucket hash",
             Self::ClientBucket => "client bucket hash",
             Self::EnrolmentBucket => "enrolment bucket hash",
+            Self::AuthorizationBucket => "authorization bucket hash",
             Self::Invitation => "invitation hash",
             Self::TrustedDevice => "trusted device hash",
             Self::Csrf => "csrf hash",

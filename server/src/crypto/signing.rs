@@ -7,15 +7,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::domain::id::{ClientId, UserId};
 use crate::domain::token::{AccessClaims, SigningAlgorithm};
 use crate::error::Fault;
 use crate::random;
 
 /// The media type of RFC 9068 s2.1.
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// That of ID tokens: not that of access tokens, so that none is taken for one.
+pub const ID_TOKEN_TYPE: &str = "JWT";
 
 /// A new key: what is sealed, and what everybody may know.
 pub struct NewKey {
@@ -150,12 +154,43 @@ fn json_in_base64url(value: &impl Serialize) -> Result<String, Fault> {
 /// The `kid` that a token names, if it is a JWT access token at all and the name has the form of ours: a SHA-256 thumbprint in
 /// base64url. Nothing is verified by this; it only keeps other texts away from the database.
 pub fn named_kid(token: &str) -> Option<String> {
+    named_kid_as(ACCESS_TOKEN_TYPE, token)
+}
+
+/// The same of a JWT that is an ID token.
+pub fn named_kid_of_id_token(token: &str) -> Option<String> {
+    named_kid_as(ID_TOKEN_TYPE, token)
+}
+
+fn named_kid_as(wanted: &str, token: &str) -> Option<String> {
     let header = decode_header(token).ok()?;
-    let is_access_token = header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE));
+    let is_wanted = header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case(wanted));
     let is_thumbprint = |kid: &String| {
         kid.len() == 43 && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    header.kid.filter(|kid| is_access_token && is_thumbprint(kid))
+    header.kid.filter(|kid| is_wanted && is_thumbprint(kid))
+}
+
+/// The user of an ID token that `public` signed for `issuer` and `client`, however long ago.
+pub fn verified_user(
+    token: &str,
+    algorithm: SigningAlgorithm,
+    public: &[u8],
+    issuer: &str,
+    client: &ClientId,
+) -> Option<UserId> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sub: String,
+    }
+
+    let mut validation = Validation::new(jws(algorithm));
+    validation.validate_exp = false;
+    validation.set_required_spec_claims(&["iss", "sub", "aud"]);
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[client.to_string()]);
+    let claims = decode::<Claims>(token, &decoding_key(algorithm, public), &validation).ok()?.claims;
+    claims.sub.parse().ok()
 }
 
 /// The claims of a token that `public` signed for `issuer`, by that key's own algorithm whatever the token says. Times are not checked

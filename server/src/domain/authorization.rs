@@ -306,6 +306,13 @@ pub fn still_held(
 }
 
 impl ScopeRule {
+    /// Whether a code given now would do where this login does not.
+    pub fn wants_a_code(&self, acr: &str, authenticated_at: Timestamp, now: Timestamp) -> bool {
+        let is_weak = self.acr.as_deref().is_some_and(|wanted| !is_as_strong(acr, wanted));
+        let is_old = |max_age_s| now.plus_seconds(1) > authenticated_at.plus_seconds(max_age_s);
+        is_weak || self.max_age_s.is_some_and(is_old)
+    }
+
     /// When a token with this scope must end; none where the scope is not for this login or audience.
     fn lets_in(&self, audience: &str, standing: Option<Standing<'_>>, now: Timestamp) -> Option<Timestamp> {
         if self.audience.as_ref().is_some_and(|only| only != audience) {
@@ -325,7 +332,8 @@ impl ScopeRule {
         if self.by_grant {
             end = end.min(last_end(standing.held, |access| *access == Access::Scope(self.name.clone()))?);
         }
-        (now < end).then_some(end)
+        // A token lives for a second at least.
+        (now.plus_seconds(1) <= end).then_some(end)
     }
 }
 

@@ -29,8 +29,14 @@ pub struct AuthorizationRequest {
     pub prompt: Prompt,
     /// How old the user's login may be, in seconds.
     pub max_age_s: Option<i64>,
+    /// An ID token from here: whom the application takes the user for.
+    pub id_token_hint: Option<String>,
     /// Of what classes it may be, or stronger; any, where none is named that this server knows (RFC 9470 s4).
     pub acr_values: Vec<String>,
+    /// All of it as it was written, but for what is asked once: what the user agrees to.
+    pub text: String,
+    /// The mark of a page on which the user has agreed to it.
+    pub agreed: Option<String>,
 }
 
 /// `nonce`: up to 2,000 visible ASCII characters and blanks.
@@ -145,6 +151,8 @@ pub enum Declined {
     InteractionRequired,
     /// The user left it.
     AccessDenied,
+    /// The same user goes to applications too often.
+    TooMany,
     /// It has put its request into an object of its own.
     RequestNotSupported,
     /// Or somewhere else.
@@ -160,6 +168,7 @@ impl Declined {
             Self::LoginRequired => "login_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccessDenied => "access_denied",
+            Self::TooMany => "temporarily_unavailable",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
         }
@@ -174,6 +183,7 @@ impl fmt::Display for Declined {
             Self::LoginRequired => f.write_str("nobody is logged in, or not lately or well enough"),
             Self::InteractionRequired => f.write_str("the user would have to be asked"),
             Self::AccessDenied => f.write_str("the user went back"),
+            Self::TooMany => f.write_str("the user was sent here too often; try again in a while"),
             Self::RequestNotSupported => f.write_str("request is not supported"),
             Self::RequestUriNotSupported => f.write_str("request_uri is not supported"),
         }

@@ -252,12 +252,17 @@ pub fn parse_redirect_uri(field: &'static str, text: &str) -> Result<String, Inv
         url::Host::Ipv4(address) => address.is_loopback(),
         url::Host::Ipv6(address) => address.is_loopback(),
     };
+    // Browsers read more than the parser: an address of ours must not come out as one within this server.
+    let authority = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let authority = authority.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
     let fits = text.len() <= 1000
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && !authority.is_empty()
+        && !authority.contains('@')
         && url::Url::parse(text).is_ok_and(|url| {
             let is_private =
                 url.scheme() == "https" || url.scheme() == "http" && url.host().is_some_and(own_machine);
-            is_private && url.fragment().is_none() && url.username().is_empty() && url.password().is_none()
+            is_private && url.fragment().is_none()
         });
     if fits {
         Ok(text.to_owned())
@@ -306,6 +311,11 @@ mod tests {
             "http://127.0.0.1.evil.example/",
             "https://shop.example/#fragment",
             "https://user@shop.example/",
+            "https://@shop.example/",
+            "https:shop.example/",
+            "https:/shop.example/",
+            "https:///shop.example/",
+            "HTTPS://shop.example/",
             "https://shop.example\\@evil.example/",
             "https://shop.example/a b",
             "https://schöp.example/",

@@ -19,6 +19,9 @@ pub struct Profile {
     pub groups: Option<Vec<String>>,
 }
 
+/// How long an application may take an ID token, in seconds: it is looked at once, when it comes.
+pub const ID_TOKEN_TTL_S: i64 = 3600;
+
 /// The claims of an ID token.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct IdClaims {

@@ -79,6 +79,9 @@ pub const PASSWORDS_OF_ADDRESS: Leak = Leak { burst: 100, every_s: 1 };
 /// Enrolments that one user begins.
 pub const ENROLMENTS_OF_USER: Leak = Leak { burst: 10, every_s: 360 };
 
+/// Codes by which one user is sent to applications.
+pub const AUTHORIZATIONS_OF_USER: Leak = Leak { burst: 100, every_s: 5 };
+
 /// Log entries about wrong secrets of one client, which anybody can cause.
 pub const REFUSALS_OF_CLIENT: Leak = Leak { burst: 20, every_s: 60 };
 

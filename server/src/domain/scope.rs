@@ -78,6 +78,12 @@ impl Scopes {
         self.retain(|scope| scope == FACTORS || is_management(scope))
     }
 
+    /// Those by which an application does something here in the user's place, rather than somewhere else.
+    #[must_use]
+    pub fn powers(&self) -> Self {
+        self.retain(|scope| scope == SESSIONS || scope == FACTORS || is_management(scope))
+    }
+
     /// Whether everything in `other` is within these.
     pub fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|scope| self.reach(scope))

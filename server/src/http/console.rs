@@ -334,7 +334,8 @@ fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
         Stop::Refused(Refusal::Invalid(invalid)) => Some(invalid.to_string()),
         _ => None,
     };
-    render(status, &RefusedPage { key: format!("refused-{}", code.replace('_', "-")), detail, frame })
+    let (key, next) = (format!("refused-{}", code.replace('_', "-")), HOME.to_owned());
+    render(status, &RefusedPage { frame, key, detail, next })
 }
 
 /// The fields of a form that one of our own pages sent from this browser.
@@ -372,31 +373,29 @@ impl Form {
         jars: &[Jar],
         max_bytes: usize,
     ) -> Result<Self, HttpResponse> {
-        let foreign = || {
+        let page = |status, next: String| {
             let frame = Frame::of(state, request, "", String::new());
-            render(
-                StatusCode::FORBIDDEN,
-                &RefusedPage { key: "refused-form".to_owned(), detail: None, frame },
-            )
+            render(status, &RefusedPage { key: "refused-form".to_owned(), detail: None, next, frame })
         };
         if !comes_from_here(state, request) {
-            return Err(foreign());
+            return Err(page(StatusCode::FORBIDDEN, HOME.to_owned()));
         }
         let cookies: Vec<_> = jars.iter().filter_map(|jar| Some((*jar, jar.read(state, request)?))).collect();
-        if cookies.is_empty() {
-            return Err(if jars == [Jar::Session] { to_login(request, "/login") } else { foreign() });
+        if cookies.is_empty() && jars == [Jar::Session] {
+            return Err(to_login(request, "/login"));
         }
-        let fields = Fields::read_up_to(request, payload, max_bytes).await.map_err(|_| {
-            let frame = Frame::of(state, request, "", String::new());
-            render(
-                StatusCode::BAD_REQUEST,
-                &RefusedPage { key: "refused-form".to_owned(), detail: None, frame },
-            )
-        })?;
+        let fields = Fields::read_up_to(request, payload, max_bytes)
+            .await
+            .map_err(|_| page(StatusCode::BAD_REQUEST, HOME.to_owned()))?;
         let mark = fields.optional("mark").unwrap_or_default();
-        let made_for = cookies.iter().find(|(_, cookie)| is_form_mark(&state.service, cookie, mark));
-        let jar = made_for.ok_or_else(foreign)?.0;
-        Ok(Self { fields, jar })
+        if let Some((jar, _)) = cookies.iter().find(|(_, cookie)| is_form_mark(&state.service, cookie, mark))
+        {
+            return Ok(Self { jar: *jar, fields });
+        }
+        // Of two logins in one browser the first ends the other, whose page leads on from here to where it was going.
+        let to = fields.optional("to").filter(|_| jars.contains(&Jar::Login));
+        let next = to.map_or_else(|| HOME.to_owned(), |to| with_to("/login", &way_back(to)));
+        Err(page(StatusCode::FORBIDDEN, next))
     }
 
     /// A field's text without blanks at either end; empty where it is missing.
@@ -469,7 +468,10 @@ fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
         let referer = request.headers().get("referer").and_then(|referer| referer.to_str().ok());
         referer.and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or("console")
     };
-    let back = way_back(&format!("/{}", back.trim_start_matches('/')));
+    let back = format!("/{}", back.trim_start_matches('/'));
+    // From the page for one more code to where that leads.
+    let after = back.strip_prefix("/login/again?").and_then(|query| in_query(query, "to"));
+    let back = way_back(&after.unwrap_or(back));
     see_other(&with_to(door, &back))
 }
 
@@ -518,7 +520,11 @@ fn own_page(asked: &str) -> String {
 
 /// A parameter of the address.
 fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
-    url::form_urlencoded::parse(request.query_string().as_bytes())
+    in_query(request.query_string(), name)
+}
+
+fn in_query(query: &str, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.as_bytes())
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.into_owned())
 }

@@ -62,6 +62,7 @@ actor-user = Anderer Benutzer
 actor-anonymous = Unbekannt
 actor-system = Countersign
 refused-title = Das hat nicht geklappt
+refused-login = Neu anmelden
 refused-home = Zur Startseite
 refused-form = Dieses Formular kam nicht von einer Ihrer Seiten, die noch gültig ist. Gehen Sie zurück, laden Sie die Seite neu und senden Sie es noch einmal ab.
 refused-link = Dieser Link wurde schon benutzt oder ist abgelaufen. Lassen Sie sich einen neuen geben.

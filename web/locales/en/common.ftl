@@ -62,6 +62,7 @@ actor-user = Another user
 actor-anonymous = Nobody known
 actor-system = Countersign
 refused-title = That did not work
+refused-login = Log in again
 refused-home = To the start page
 refused-form = This form did not come from a page of yours that is still good. Go back to the page, load it again and send it once more.
 refused-link = This link was used already, or it has expired. Ask for a new one.

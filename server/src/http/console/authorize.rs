@@ -12,7 +12,7 @@ use askama::Template;
 use url::form_urlencoded::Serializer;
 
 use crate::app;
-use crate::app::authorize::{Decision, Destination, Next};
+use crate::app::authorize::{Decision, Destination, Next, Question};
 use crate::app::console::form_mark;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::{
@@ -37,15 +37,23 @@ struct AskPage {
     frame: Frame,
     application: ClientName,
     user: String,
+    /// What the application may do here in the user's place: the scopes.
+    powers: Scopes,
     /// Where "go on" leads.
     go_on: String,
     /// Back to the application.
     back: String,
+    /// The request, for somebody else.
+    to: String,
 }
+
+/// What is asked once: when the user has done it, the request goes on without.
+const ASKED_ONCE: [&str; 3] = ["prompt", "max_age", "agreed"];
 
 /// A request as it came, as far as it can be read.
 struct Asked {
-    fields: Fields,
+    /// All of its parameters, or what is wrong with them.
+    fields: Result<Fields, Invalid>,
     destination: Destination,
     state: Option<String>,
 }
@@ -55,17 +63,30 @@ impl Asked {
         if query.len() > LONGEST {
             return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
         }
-        let fields = Fields::from_query(query)?;
-        let destination = Destination {
-            client_id: fields.required("client_id")?.to_owned(),
-            redirect_uri: fields.required("redirect_uri")?.to_owned(),
+        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
+        let only = |name: &'static str| {
+            let mut values = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_ref());
+            match (values.next(), values.next()) {
+                (value, None) => Ok(value.filter(|value| !value.is_empty())),
+                (_, Some(_)) => Err(Invalid::fixed(name, "is given more than once")),
+            }
         };
-        let state = fields.optional("state").map(parse_state).transpose()?;
-        Ok(Self { fields, destination, state })
+        let required = |name| only(name)?.ok_or(Invalid::fixed(name, "is missing"));
+        let destination = Destination {
+            client_id: required("client_id")?.to_owned(),
+            redirect_uri: required("redirect_uri")?.to_owned(),
+        };
+        let state = only("state")?.map(parse_state).transpose()?;
+        Ok(Self { fields: Fields::from_query(query), destination, state })
+    }
+
+    /// That of a page which leads to a request of an application.
+    fn of_page(to: &str) -> Option<Self> {
+        Self::read(to.strip_prefix(AUTHORIZE)?.strip_prefix('?')?).ok()
     }
 
     fn request(&self) -> Result<AuthorizationRequest, Declined> {
-        let fields = &self.fields;
+        let fields = self.fields.as_ref().map_err(Clone::clone)?;
         if fields.optional("request").is_some() {
             return Err(Declined::RequestNotSupported);
         }
@@ -83,29 +104,22 @@ impl Asked {
         if challenge.is_none() && method.is_some() {
             return Err(Invalid::fixed("code_challenge", "is missing").into());
         }
+        let details = fields.optional("authorization_details").map(Details::parse).transpose()?;
         let acr_values = fields.optional("acr_values").unwrap_or_default();
+        let kept = fields.pairs().filter(|(name, _)| !ASKED_ONCE.contains(name));
         Ok(AuthorizationRequest {
             scope: fields.optional("scope").map(Scopes::parse).transpose()?,
             audience: fields.optional("audience").map(str::to_owned),
-            details: fields
-                .optional("authorization_details")
-                .map(Details::parse)
-                .transpose()?
-                .unwrap_or_default(),
+            details: details.unwrap_or_default(),
             nonce: fields.optional("nonce").map(parse_nonce).transpose()?,
             challenge: challenge.transpose()?,
             prompt: fields.optional("prompt").map(Prompt::parse).transpose()?.unwrap_or_default(),
             max_age_s: fields.optional("max_age").map(parse_max_age).transpose()?,
+            id_token_hint: fields.optional("id_token_hint").map(str::to_owned),
             acr_values: acr_values.split_whitespace().map(str::to_owned).collect(),
+            text: Serializer::new(String::new()).extend_pairs(kept).finish(),
+            agreed: fields.optional("agreed").map(str::to_owned),
         })
-    }
-
-    /// The same request once more, when the user has done what it wanted, but for `prompt` and `max_age`. The application sees in `auth_time`
-    /// what came of those.
-    fn afterwards(&self, prompt: Option<&str>) -> String {
-        let kept = self.fields.pairs().filter(|(name, _)| !matches!(*name, "prompt" | "max_age"));
-        let prompt = prompt.map(|prompt| ("prompt", prompt));
-        format!("{AUTHORIZE}?{}", Serializer::new(String::new()).extend_pairs(kept.chain(prompt)).finish())
     }
 
     /// Back to the application. Its address keeps the query that it was registered with.
@@ -127,6 +141,13 @@ impl Asked {
     }
 }
 
+/// The same request once more, when the user has done what it wanted. The application sees in `auth_time` what came of that.
+fn afterwards(text: &str, more: Option<(&str, &str)>) -> String {
+    let more = more.map(|(name, value)| Serializer::new(String::new()).append_pair(name, value).finish());
+    let more = more.map_or_else(String::new, |more| format!("&{more}"));
+    format!("{AUTHORIZE}?{text}{more}")
+}
+
 /// `GET /oauth/authorize`.
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
@@ -137,7 +158,8 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     };
     let cookie = Jar::Session.read(&state, &request);
     let (shown, wanted) = (cookie.clone(), asked.request());
-    let asks = wanted.as_ref().is_ok_and(|wanted| wanted.prompt.ask).then_some("consent");
+    let asks = wanted.as_ref().is_ok_and(|wanted| wanted.prompt.ask).then_some(("prompt", "consent"));
+    let text = wanted.as_ref().map(|wanted| wanted.text.clone()).unwrap_or_default();
     let destination = asked.destination.clone();
     let decided = state
         .run(&request, move |service, conn, at| {
@@ -151,42 +173,63 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     };
     let issuer = &state.service.issuer;
     match next {
-        Next::LogIn => see_other(&with_to("/login", &asked.afterwards(asks))),
-        Next::StepUp => see_other(&with_to("/login/again", &asked.afterwards(asks))),
+        Next::LogIn => see_other(&with_to("/login", &afterwards(&text, asks))),
+        Next::StepUp => see_other(&with_to("/login/again", &afterwards(&text, asks))),
         Next::Send(code) => see_other(&asked.back(issuer, &[("code", &code)])),
         Next::Decline(declined) => see_other(&asked.declined(issuer, &declined)),
-        Next::Ask(user) => {
-            let mark = cookie.map(|cookie| form_mark(&state.service, &cookie)).unwrap_or_default();
-            let (go_on, back) = (asked.afterwards(None), asked.declined(issuer, &Declined::AccessDenied));
-            let frame = Frame::of(&state, &request, "", mark);
-            render(StatusCode::OK, &AskPage { frame, application, user, go_on, back })
+        Next::Ask(Question { user, powers, mark }) => {
+            let form_mark = cookie.map(|cookie| form_mark(&state.service, &cookie)).unwrap_or_default();
+            let page = AskPage {
+                frame: Frame::of(&state, &request, "", form_mark).in_language(user.language),
+                application,
+                user: user.name,
+                powers,
+                go_on: afterwards(&text, Some(("agreed", &mark))),
+                back: asked.declined(issuer, &Declined::AccessDenied),
+                to: afterwards(&text, None),
+            };
+            render(StatusCode::OK, &page)
         }
     }
 }
 
 /// `POST /oauth/authorize`, as OpenID Connect wants it. Browsers send no cookie along with a form of another site, so it is asked once more.
-pub(super) async fn read_form(request: HttpRequest, mut payload: web::Payload) -> HttpResponse {
-    match Fields::read(&request, &mut payload).await {
-        Ok(fields) => {
-            let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
-            see_other(&format!("{AUTHORIZE}?{query}"))
-        }
-        Err(why) => unreadable(why, Style::OAuth),
+pub(super) async fn read_form(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let fields = match Fields::read(&request, &mut payload).await {
+        Ok(fields) => fields,
+        Err(why) => return unreadable(why, Style::OAuth),
+    };
+    let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
+    match Asked::read(&query) {
+        Ok(_) => see_other(&format!("{AUTHORIZE}?{query}")),
+        Err(invalid) => refused(Frame::of(&state, &request, "", String::new()), &invalid.into()),
     }
 }
 
-/// What the application is called that a page on the way to a login leads to.
-pub(super) async fn application(state: &Arc<State>, request: &HttpRequest, to: &str) -> Option<ClientName> {
-    let query = to.strip_prefix(AUTHORIZE)?.strip_prefix('?')?;
-    let destination = Asked::read(query).ok()?.destination;
+/// The application that a page on the way to a login leads to.
+pub(super) struct Bound {
+    /// What it is called.
+    pub(super) application: ClientName,
+    /// Back to it, for whoever leaves it.
+    pub(super) back: String,
+}
+
+/// Where a page leads with this `to`, if that is a request of an application that is sent back to its own address.
+pub(super) async fn bound_for(state: &Arc<State>, request: &HttpRequest, to: &str) -> Option<Bound> {
+    let asked = Asked::of_page(to)?;
+    let destination = asked.destination.clone();
     let found = state.run(request, move |_, conn, _| app::authorize::application(conn, &destination)).await;
-    found.ok().flatten()
+    let application = found.ok().flatten()?;
+    Some(Bound { application, back: asked.declined(&state.service.issuer, &Declined::AccessDenied) })
 }
 
 /// The name that an application supposes somebody to log in with.
 pub(super) fn login_hint(to: &str) -> Option<String> {
-    let query = to.strip_prefix(AUTHORIZE)?.strip_prefix('?')?;
-    let hint = Fields::from_query(query).ok()?.optional("login_hint")?.to_owned();
+    let hint = Asked::of_page(to)?.fields.ok()?.optional("login_hint")?.to_owned();
     (hint.chars().count() <= 128).then_some(hint)
 }
 
@@ -214,15 +257,21 @@ mod tests {
 
     #[test]
     fn what_was_done_is_not_asked_again() {
-        let first = asked("client_id=1&redirect_uri=https%3A%2F%2Fa.example&prompt=login&max_age=0&nonce=n");
-        let kept = "/oauth/authorize?client_id=1&redirect_uri=https%3A%2F%2Fa.example&nonce=n";
-        assert_eq!(first.afterwards(None), kept);
-        assert_eq!(first.afterwards(Some("consent")), format!("{kept}&prompt=consent"));
+        let first = asked(
+            "response_type=code&client_id=1&redirect_uri=https%3A%2F%2Fa.example&prompt=login&max_age=0&nonce=n",
+        );
+        let text = first.request().expect("a request").text;
+        assert_eq!(text, "response_type=code&client_id=1&redirect_uri=https%3A%2F%2Fa.example&nonce=n");
+        assert_eq!(afterwards(&text, None), format!("/oauth/authorize?{text}"));
+        let consent = Some(("prompt", "consent"));
+        assert_eq!(afterwards(&text, consent), format!("/oauth/authorize?{text}&prompt=consent"));
     }
 
     #[test]
     fn a_doubled_parameter_is_no_request() {
-        let doubled = "client_id=1&redirect_uri=https%3A%2F%2Fa.example&redirect_uri=https%3A%2F%2Fb.example";
-        assert!(Asked::read(doubled).is_err());
+        let good = "response_type=code&client_id=1&redirect_uri=https%3A%2F%2Fa.example";
+        assert!(Asked::read(&format!("{good}&redirect_uri=https%3A%2F%2Fb.example")).is_err());
+        // There it is known whom to tell.
+        assert!(asked(&format!("{good}&nonce=a&nonce=b")).request().is_err());
     }
 }

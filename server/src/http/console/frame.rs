@@ -65,10 +65,16 @@ impl Frame {
 
     /// For somebody who is logged in, in the language of the account.
     pub(super) fn for_visitor(mut self, visitor: &Visitor) -> Self {
-        self.language = visitor.user.language.unwrap_or(self.language);
+        self = self.in_language(visitor.user.language);
         self.name = Some(visitor.user.name.clone());
         self.role = Some(visitor.user.role);
         self.codes = visitor.codes;
+        self
+    }
+
+    /// In the language of somebody's account, if that has one.
+    pub(super) fn in_language(mut self, of_account: Option<Language>) -> Self {
+        self.language = of_account.unwrap_or(self.language);
         self
     }
 
@@ -208,6 +214,8 @@ pub(super) struct RefusedPage {
     pub(super) key: String,
     /// Which field, and what is wrong with it.
     pub(super) detail: Option<String>,
+    /// Where the button leads.
+    pub(super) next: String,
 }
 
 /// A page that says what is about to happen, and wants a code for it.

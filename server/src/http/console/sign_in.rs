@@ -22,7 +22,6 @@ use crate::app::factor::Enrolled;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::domain::authorization::Details;
-use crate::domain::client::ClientName;
 use crate::domain::factor::CodeShape;
 use crate::domain::lockout::INDEFINITE_RETRY_S;
 use crate::domain::password::Password;
@@ -31,10 +30,11 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{Language, Role, UserName};
+use crate::http::console::authorize::{Bound, bound_for, login_hint};
 use crate::http::console::frame::Frame;
 use crate::http::console::{
-    Form, HOME, Jar, Posted, Visit, authorize, go_on, own_page, parameter, qr, refused, render, see_other,
-    way_back, with_to,
+    Form, HOME, Jar, Posted, Visit, go_on, own_page, parameter, qr, refused, render, see_other, way_back,
+    with_to,
 };
 use crate::http::problem::outcome;
 use crate::http::state::State;
@@ -51,8 +51,8 @@ const LANGUAGE_TTL_S: i64 = 365 * 86_400;
 struct LoginPage {
     frame: Frame,
     to: String,
-    /// What the application is called that the login is for, if it is for one.
-    application: Option<ClientName>,
+    /// The application that the login is for, if it is for one.
+    bound: Option<Bound>,
     username: String,
     error: Option<String>,
 }
@@ -78,6 +78,8 @@ struct CodePage {
 struct AgainPage {
     frame: Frame,
     to: String,
+    /// The application that wants it, if it is one.
+    bound: Option<Bound>,
     error: Option<String>,
 }
 
@@ -189,7 +191,7 @@ pub(super) async fn home(state: web::Data<State>, request: HttpRequest) -> HttpR
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let to = way_back(&parameter(&request, "to").unwrap_or_default());
-    let supposed = authorize::login_hint(&to).unwrap_or_default();
+    let supposed = login_hint(&to).unwrap_or_default();
     let Ok(visit) = Visit::begin(&state, &request) else {
         return login_page(&state, &request, StatusCode::OK, to, supposed, |_| None).await;
     };
@@ -219,8 +221,8 @@ async fn login_page(
     let frame = Frame::of(state, request, "", form_mark(&state.service, &value));
     let frame = frame.or_at(with_to("/login", &to));
     let error = error(&frame);
-    let application = authorize::application(state, request, &to).await;
-    let mut answer = render(status, &LoginPage { frame, to, application, username, error });
+    let bound = bound_for(state, request, &to).await;
+    let mut answer = render(status, &LoginPage { frame, to, bound, username, error });
     if known.is_none() {
         let _ = answer.add_cookie(&Jar::Login.fill(state, &value, None));
     }
@@ -565,7 +567,8 @@ pub(super) async fn confirm(
 pub(super) async fn show_again(visit: Visit) -> HttpResponse {
     let to = way_back(&parameter(&visit.request, "to").unwrap_or_default());
     let found = visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await;
-    visit.page(found, "", |frame, _, ()| AgainPage { frame, to, error: None })
+    let bound = bound_for(&visit.state, &visit.request, &to).await;
+    visit.page(found, "", |frame, _, ()| AgainPage { frame, to, bound, error: None })
 }
 
 /// `POST /login/again`.
@@ -594,7 +597,8 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
             match why(&frame, &stop, "error-code") {
                 Some(error) => {
                     let (status, _) = outcome(&stop);
-                    render(status, &AgainPage { frame, to, error: Some(error) })
+                    let bound = bound_for(&visit.state, &visit.request, &to).await;
+                    render(status, &AgainPage { frame, to, bound, error: Some(error) })
                 }
                 None => visit.stopped(&stop),
             }

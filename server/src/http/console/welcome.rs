@@ -15,7 +15,7 @@ use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{User, UserName, parse_email};
 use crate::http::console::frame::{Frame, RefusedPage};
 use crate::http::console::sign_in::why;
-use crate::http::console::{Form, Jar, refused, render, see_other};
+use crate::http::console::{Form, HOME, Jar, refused, render, see_other};
 use crate::http::problem::outcome;
 use crate::http::state::State;
 
@@ -71,9 +71,10 @@ fn page(frame: Frame, user: Option<&User>, token: &str) -> WelcomePage {
 /// A link that was used, or waited too long, or never was one: all the same to whoever shows it.
 fn over(frame: Frame, stop: &Stop) -> HttpResponse {
     match stop {
-        Stop::Refused(Refusal::LoginExpired) => {
-            render(StatusCode::GONE, &RefusedPage { frame, key: "refused-link".to_owned(), detail: None })
-        }
+        Stop::Refused(Refusal::LoginExpired) => render(
+            StatusCode::GONE,
+            &RefusedPage { frame, key: "refused-link".to_owned(), detail: None, next: HOME.to_owned() },
+        ),
         _ => refused(frame, stop),
     }
 }
