@@ -14,6 +14,7 @@ pub mod factor_phone;
 pub mod grant;
 pub mod group;
 pub mod hash_key;
+pub mod id_token_key;
 pub mod invitation;
 pub mod known_device;
 pub mod lockout;

@@ -49,7 +49,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(
             on("/oauth/userinfo", "GET, HEAD, POST")
                 .route(read().to(userinfo::show))
-                .route(post().to(userinfo::show)),
+                .route(post().to(userinfo::read_form)),
         )
         .service(on("/oauth/revocations", "GET, HEAD").route(read().to(revocation::list)))
         .service(on("/mfa/associate", "POST").route(post().to(factor::associate)))

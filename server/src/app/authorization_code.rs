@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, Recorded, issue};
+use crate::app::key::ensure_for_id_tokens;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::pkce;
 use crate::db::authorization_code::{self, Found};
@@ -44,6 +45,7 @@ pub fn authorization_code(
     let hash = service.hasher.hash(Purpose::AuthorizationCode, &[shown.code.as_bytes()]);
     // First without a transaction, so that whoever has no code never takes a writer's place.
     let user = of_client(conn, &hash, &client)?.login.user;
+    ensure_for_id_tokens(service, conn, at)?;
     let recorded = service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::AuthorizationCode)?;
         // Who resets or locks the user, or ends the login in the browser, has done so by now or does it after this.

@@ -25,7 +25,7 @@ use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{KeyState, LEEWAY_S, Revocation, RevocationKind};
+use crate::domain::token::{KeyState, LEEWAY_S, Revocation, RevocationKind, SigningAlgorithm};
 use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
 use crate::random;
@@ -403,10 +403,12 @@ impl Service {
         if let Some(key) = known {
             return Ok(key);
         }
-        let private = self.sealer.open(Place::signing_key(&stored.kid), &stored.sealed)?;
-        let key = Arc::new(SigningKey::new(&stored.kid, stored.algorithm, &private)?);
+        let key = Arc::new(self.open_signing_key(stored)?);
         let mut keys = self.signing_keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.clear();
+        // One of access tokens and one of ID tokens sign; of those before them it is none worth keeping.
+        if keys.len() >= 2 {
+            keys.clear();
+        }
         keys.insert(stored.kid.clone(), Arc::clone(&key));
         Ok(key)
     }
@@ -422,6 +424,16 @@ impl Service {
         let parts: Vec<&[u8]> = of.iter().map(|part| part.as_bytes()).collect();
         let shown = URL_SAFE_NO_PAD.decode(shown).unwrap_or_default();
         self.hasher.matches(Purpose::Csrf, &parts, &shown)
+    }
+
+    /// Opens a key, for once.
+    pub fn open_signing_key(&self, stored: &StoredKey) -> Result<SigningKey, Fault> {
+        let place = match stored.algorithm {
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Es256 => Place::signing_key(&stored.kid),
+            SigningAlgorithm::Rs256 => Place::id_token_key(&stored.kid),
+        };
+        let private = self.sealer.open(place, &stored.sealed)?;
+        SigningKey::new(&stored.kid, stored.algorithm, &private)
     }
 
     /// A random token of 256 bits, and the keyed hash under which it is kept. By the prefix programs that look for secrets know it.

@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use mobile_core::Secret;
 
 use crate::app::context::Service;
+use crate::app::key::{StoredKey, all};
 use crate::clock::Clock;
 use crate::crypto::seal::Place;
-use crate::crypto::signing::SigningKey;
 #[cfg(feature = "postgres")]
 use crate::db::Route;
 use crate::db::factor::SealedPart;
@@ -23,7 +23,7 @@ use crate::domain::notice::MailState;
 use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
 use crate::domain::time::{OVER_KEPT_S, Timestamp};
-use crate::domain::token::KeyState;
+use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::error::Fault;
 
 /// How many of the eldest and of the youngest secrets are opened, unless all are.
@@ -407,18 +407,16 @@ pub fn look_at_secrets(service: &Service, conn: &mut Conn, now: Timestamp, deep:
 
 fn signing_keys(service: &Service, conn: &mut Conn, now: Timestamp) -> Result<Finding, Fault> {
     let check = "signing_keys";
-    let keys = db::signing_key::list(conn)?;
-    let opens = |key: &db::signing_key::StoredKey| {
-        let private = service.sealer.open(Place::signing_key(&key.kid), &key.sealed);
-        private.and_then(|private| SigningKey::new(&key.kid, key.algorithm, &private)).is_ok()
-    };
+    let keys = all(conn)?;
+    let opens = |key: &&StoredKey| service.open_signing_key(key).is_ok();
     let shut: Vec<&str> = keys.iter().filter(|key| !opens(key)).map(|key| key.kid.as_str()).collect();
     if !shut.is_empty() {
         let says = format!("{} of {} signing keys do not open: {}", shut.len(), keys.len(), shut.join(", "));
         let advice = "they were altered: restore a backup, or `countersign key revoke KEY`, which makes another in its place";
         return Ok(Finding::problem(check, says, advice));
     }
-    let in_state = |state| keys.iter().find(|key| key.state == state);
+    let signs_access_tokens = |key: &&StoredKey| key.algorithm != SigningAlgorithm::Rs256;
+    let in_state = |state| keys.iter().filter(signs_access_tokens).find(|key| key.state == state);
     let Some(current) = in_state(KeyState::Current) else {
         let says = "no signing key is the current one: no JWT can be issued";
         return Ok(Finding::problem(check, says, "start the server, which makes one"));

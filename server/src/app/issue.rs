@@ -9,7 +9,7 @@ use crate::app::context::{Service, Stop, Tx};
 use crate::app::outbox::queue;
 use crate::app::profile::profile;
 use crate::crypto::keyed_hash::Purpose;
-use crate::crypto::signing::{ID_TOKEN_TYPE, SigningKey};
+use crate::crypto::signing::{self, ID_TOKEN_TYPE, SigningKey};
 use crate::db;
 use crate::db::authorization_code::Authorized;
 use crate::db::factor::Spent;
@@ -30,8 +30,6 @@ use crate::domain::token::{AccessClaims, Amr, acr};
 use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
-
-const NO_KEY: Fault = Fault::Corrupt { what: "current signing key" };
 
 /// Why a token may be issued. There is no other way to get one.
 pub enum Ground {
@@ -109,7 +107,11 @@ impl Recorded {
             Writ::Opaque(token) => token,
             Writ::Jwt(claims, key) => Zeroizing::new(key.sign(&claims)?),
         };
-        let id_token = self.identity.map(|(claims, key)| key.sign_as(ID_TOKEN_TYPE, &claims)).transpose()?;
+        let at_hash = || signing::access_token_hash(&access_token);
+        let id_token = self
+            .identity
+            .map(|(claims, key)| key.sign_as(ID_TOKEN_TYPE, &IdClaims { at_hash: at_hash(), ..*claims }));
+        let id_token = id_token.transpose()?;
         let Self { expires_in, refresh_token, scope, details, .. } = self;
         let id_token = id_token.map(Zeroizing::new);
         Ok(Issued { access_token, id_token, expires_in, refresh_token, scope, details })
@@ -189,7 +191,7 @@ pub fn issue(
         // A JWT could be checked without anybody hearing of it, so what is good once is opaque.
         TokenFormat::Jwt if !one_use => {
             let claims = claims(service, tx.now, client, standing.as_ref(), &reach, id, expires_at);
-            let key = issuing.key.as_ref().ok_or(NO_KEY)?;
+            let key = issuing.key.as_ref().ok_or(Fault::Corrupt { what: "current signing key" })?;
             (Writ::Jwt(Box::new(claims), service.signing_key(key)?), None)
         }
         TokenFormat::Jwt | TokenFormat::Opaque => {
@@ -199,10 +201,11 @@ pub fn issue(
     };
     let identity = match standing.as_ref().and_then(|standing| Some((standing, standing.through.as_ref()?))) {
         Some((standing, through)) if reach.scope.contains(OPENID) => {
-            let key = issuing.key.as_ref().ok_or(NO_KEY)?;
+            // One was there a moment ago.
+            let key = db::id_token_key::current(tx.conn)?.ok_or(Fault::Busy("the keys are being changed"))?;
             let nonce = through.nonce().map(str::to_owned);
             let claims = id_claims(service, tx, client, standing, &reach.scope, nonce)?;
-            Some((Box::new(claims), service.signing_key(key)?))
+            Some((Box::new(claims), service.signing_key(&key)?))
         }
         _ => None,
     };
@@ -446,6 +449,8 @@ fn id_claims(
         exp: tx.now.plus_seconds(ID_TOKEN_TTL_S).unix_seconds(),
         auth_time: standing.authenticated_at.unix_seconds(),
         nonce,
+        // Once the access token is written out.
+        at_hash: String::new(),
         acr: acr(&standing.amr).to_owned(),
         amr: standing.amr.split(' ').map(str::to_owned).collect(),
         sid: standing.session.to_string(),

@@ -1,5 +1,7 @@
 //! Signing keys: listing, publishing and rotating them.
 
+use std::cmp::Reverse;
+
 use jsonwebtoken::jwk::JwkSet;
 
 use crate::app::context::{At, Service, Stop, Tx};
@@ -42,21 +44,55 @@ pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
     })
 }
 
-/// All keys, the youngest first.
+/// Makes sure that there is a key to sign ID tokens with. To make one takes tens of milliseconds, so it is done before the transaction that needs it.
+pub fn ensure_for_id_tokens(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
+    if db::id_token_key::current(conn)?.is_some() {
+        return Ok(());
+    }
+    let new = signing::generate(SigningAlgorithm::Rs256)?;
+    service.write(conn, at, |tx| {
+        db::signing_key::lock(tx.conn)?;
+        // Once more behind the lock: another one may have been faster.
+        if db::id_token_key::current(tx.conn)?.is_none() {
+            let sealed = tx.seal(service, Place::id_token_key(&new.kid), &new.private)?;
+            db::id_token_key::insert(tx.conn, &new.kid, &sealed, &new.public, tx.now)?;
+            let subject = Subject::SigningKey(new.kid.clone());
+            tx.note(Event::done(Actor::System, Action::SigningKeyMade, subject).with("for=id_tokens"));
+        }
+        Ok(())
+    })
+}
+
+/// All keys, those of ID tokens too, the youngest first.
+pub fn all(conn: &mut Conn) -> Result<Vec<StoredKey>, Fault> {
+    let mut keys = db::signing_key::list(conn)?;
+    keys.extend(db::id_token_key::list(conn)?);
+    keys.sort_by(|one, other| order(one).cmp(&order(other)));
+    Ok(keys)
+}
+
+fn order(key: &StoredKey) -> (Reverse<i64>, &str) {
+    (Reverse(key.created_at.millis()), &key.kid)
+}
+
+/// The same as a use case of its own.
 pub fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, Stop> {
-    Ok(db::signing_key::list(conn)?)
+    Ok(all(conn)?)
 }
 
 /// A page of keys, the youngest first: those made before a time, and of those made at it the ones with a name after one.
-pub fn page(conn: &mut Conn, after: (Timestamp, &str), limit: i64) -> Result<Vec<StoredKey>, Stop> {
-    Ok(db::signing_key::page(conn, after, limit)?)
+pub fn page(conn: &mut Conn, (made_at, kid): (Timestamp, &str), limit: i64) -> Result<Vec<StoredKey>, Stop> {
+    let mut keys = all(conn)?;
+    keys.retain(|key| order(key) > (Reverse(made_at.millis()), kid));
+    keys.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(keys)
 }
 
 /// What `/.well-known/jwks.json` says: every key that may sign soon, signs, or has signed a token that may still live; none that was
 /// revoked.
 pub fn published(conn: &mut Conn, now: Timestamp) -> Result<JwkSet, Stop> {
     let mut keys = Vec::new();
-    for key in db::signing_key::list(conn)? {
+    for key in all(conn)? {
         if is_published(&key, now) {
             keys.push(signing::public_jwk(key.algorithm, &key.public_key, Some(&key.kid))?);
         }
@@ -67,7 +103,7 @@ pub fn published(conn: &mut Conn, now: Timestamp) -> Result<JwkSet, Stop> {
 /// The key of this name, or the one that signs now; none that was revoked.
 pub fn find(conn: &mut Conn, kid: Option<&str>) -> Result<StoredKey, Stop> {
     let found = match kid {
-        Some(kid) => db::signing_key::find(conn, kid)?,
+        Some(kid) => all(conn)?.into_iter().find(|key| key.kid == kid),
         None => db::signing_key::find_in_state(conn, KeyState::Current)?,
     };
     let found = found.filter(|key| key.state != KeyState::Revoked);
@@ -97,7 +133,7 @@ pub fn rotate(
 /// Which keys somebody else may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Leaked {
-    /// The one that signs.
+    /// The one that signs access tokens.
     Current,
     /// Those of these names, in whatever state.
     These(Vec<String>),
@@ -108,7 +144,7 @@ pub enum Leaked {
 impl Leaked {
     fn has(&self, key: &StoredKey) -> bool {
         match self {
-            Self::Current => key.state == KeyState::Current,
+            Self::Current => key.state == KeyState::Current && key.algorithm != SigningAlgorithm::Rs256,
             Self::These(kids) => kids.contains(&key.kid),
             Self::All => true,
         }
@@ -130,7 +166,7 @@ pub fn revoke(
 /// The same within a transaction.
 pub fn revoke_in(service: &Service, tx: &mut Tx<'_>, leaked: &Leaked) -> Result<(String, Vec<String>), Stop> {
     db::signing_key::lock(tx.conn)?;
-    let keys = db::signing_key::list(tx.conn)?;
+    let keys = all(tx.conn)?;
     if let Leaked::These(kids) = leaked
         && !kids.iter().all(|kid| keys.iter().any(|key| key.kid == *kid))
     {
@@ -139,7 +175,13 @@ pub fn revoke_in(service: &Service, tx: &mut Tx<'_>, leaked: &Leaked) -> Result<
     let algorithm = keys.iter().find(|key| key.state == KeyState::Next).map(|key| key.algorithm);
     let mut revoked = Vec::new();
     for key in keys.into_iter().filter(|key| key.state != KeyState::Revoked && leaked.has(key)) {
-        db::signing_key::revoke(tx.conn, &key.kid, tx.now)?;
+        match key.algorithm {
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Es256 => {
+                db::signing_key::revoke(tx.conn, &key.kid, tx.now)?;
+            }
+            // The next ID token makes another.
+            SigningAlgorithm::Rs256 => db::id_token_key::revoke(tx.conn, &key.kid, tx.now)?,
+        }
         tx.revoked(RevocationKind::Key, key.kid.clone(), tx.now.plus_seconds(MAX_TOKEN_TTL_S));
         let subject = Subject::SigningKey(key.kid.clone());
         tx.note(Event::done(tx.origin.manager, Action::SigningKeyRevoked, subject));
@@ -193,6 +235,8 @@ fn advance(
     let before = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
     let algorithm = algorithm.or(before).unwrap_or(SigningAlgorithm::EdDsa);
     db::signing_key::advance(tx.conn, tx.now)?;
+    // The next ID token makes another: an application that meets a key for the first time looks it up.
+    db::id_token_key::retire(tx.conn, tx.now)?;
     let next = add(service, tx, KeyState::Next, algorithm)?;
     let current = match db::signing_key::find_in_state(tx.conn, KeyState::Current)? {
         Some(key) => key.kid,

@@ -12,8 +12,10 @@ pub fn profile(conn: &mut Conn, user: UserId, scope: &Scopes) -> Result<Option<P
     let Some(user) = db::user::find(conn, user)? else { return Ok(None) };
     let groups = if scope.contains(GROUPS) { Some(db::group::of_user(conn, user.id)?) } else { None };
     let (locale, name) = (user.language.map(Language::as_str), user.name);
+    let name = Some(name).filter(|_| scope.contains(PROFILE));
     Ok(Some(Profile {
-        preferred_username: Some(name).filter(|_| scope.contains(PROFILE)),
+        preferred_username: name.clone(),
+        name,
         locale: locale.filter(|_| scope.contains(PROFILE)),
         email: user.email.filter(|_| scope.contains(EMAIL)),
         groups,

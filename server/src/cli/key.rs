@@ -20,7 +20,7 @@ pub(super) enum Command {
     /// Sign with the next key from now on; tokens of the current one stay valid
     Rotate {
         /// How the new next key shall sign [default: as the one before it]
-        #[arg(long, value_parser = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))]
+        #[arg(long, value_parser = SigningAlgorithm::OF_ACCESS_TOKENS.map(SigningAlgorithm::as_str))]
         algorithm: Option<String>,
         /// In an emergency: the current key and everything that it signed is good no more
         #[arg(long, conflicts_with = "algorithm")]
@@ -75,7 +75,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
         Command::Revoke { all: true, .. } => revoke(&opened, &mut conn, &Leaked::All, output)?,
         Command::Revoke { kids, .. } => revoke(&opened, &mut conn, &Leaked::These(kids.clone()), output)?,
         Command::Rotate { algorithm, .. } => {
-            let algorithm = algorithm.as_deref().map(str::parse::<SigningAlgorithm>).transpose()?;
+            let algorithm = algorithm.as_deref().map(SigningAlgorithm::of_access_tokens).transpose()?;
             let kid = app::key::rotate(&opened.service, &mut conn, opened.at(), algorithm)?;
             output.print(&json!({ "kid": kid, "state": "current" }), || format!("{kid} signs from now on"));
         }

@@ -56,6 +56,11 @@ impl<'a> Place<'a> {
         Self::of("signing_key", kid.as_bytes())
     }
 
+    /// Where the private half of a key of ID tokens is sealed.
+    pub const fn id_token_key(kid: &'a str) -> Self {
+        Self::of("id_token_key", kid.as_bytes())
+    }
+
     /// Where a mail's text is sealed: it may hold an invitation's link.
     pub const fn mail(mail: &'a MailId) -> Self {
         Self::of("outbox", mail.bytes())

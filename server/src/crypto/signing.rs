@@ -1,13 +1,18 @@
-//! Signing keys: Ed25519 or ECDSA on P-256, named by their RFC 7638 thumbprint. JWTs are read by `jsonwebtoken`; it would open the key anew for
+//! Signing keys: Ed25519 or ECDSA on P-256, and RSA for ID tokens, named by their RFC 7638 thumbprint. JWTs are read by `jsonwebtoken`; it would open the key anew for
 //! every one that it writes.
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::domain::id::{ClientId, UserId};
@@ -25,9 +30,9 @@ pub const ID_TOKEN_TYPE: &str = "JWT";
 pub struct NewKey {
     /// How it signs.
     pub algorithm: SigningAlgorithm,
-    /// Ed25519: the 32-byte seed. P-256: a PKCS#8 v1 document.
+    /// Ed25519: the 32-byte seed. P-256 and RSA: a PKCS#8 v1 document.
     pub private: Zeroizing<Vec<u8>>,
-    /// Ed25519: 32 bytes. P-256: the uncompressed point, 65 bytes.
+    /// Ed25519: 32 bytes. P-256: the uncompressed point, 65 bytes. RSA: an `RSAPublicKey` (RFC 8017 A.1.1).
     pub public: Vec<u8>,
     /// The thumbprint.
     pub kid: String,
@@ -47,6 +52,11 @@ pub fn generate(algorithm: SigningAlgorithm) -> Result<NewKey, Fault> {
             // The library draws the scalar by itself: P-256 has no seed that any 32 bytes would be good for.
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
             let document = pair.to_pkcs8v1().map_err(failed)?;
+            (Zeroizing::new(document.as_ref().to_vec()), pair.public_key().as_ref().to_vec())
+        }
+        SigningAlgorithm::Rs256 => {
+            let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
+            let document: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
             (Zeroizing::new(document.as_ref().to_vec()), pair.public_key().as_ref().to_vec())
         }
     };
@@ -69,6 +79,7 @@ fn decoding_key(algorithm: SigningAlgorithm, public: &[u8]) -> DecodingKey {
     match algorithm {
         SigningAlgorithm::EdDsa => DecodingKey::from_ed_der(public),
         SigningAlgorithm::Es256 => DecodingKey::from_ec_der(public),
+        SigningAlgorithm::Rs256 => DecodingKey::from_rsa_der(public),
     }
 }
 
@@ -76,6 +87,7 @@ const fn jws(algorithm: SigningAlgorithm) -> Algorithm {
     match algorithm {
         SigningAlgorithm::EdDsa => Algorithm::EdDSA,
         SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
     }
 }
 
@@ -88,6 +100,7 @@ pub struct SigningKey {
 enum Pair {
     Ed25519(Ed25519KeyPair),
     P256(EcdsaKeyPair),
+    Rsa(Box<rsa::KeyPair>),
 }
 
 impl SigningKey {
@@ -101,6 +114,9 @@ impl SigningKey {
             SigningAlgorithm::Es256 => Pair::P256(
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).map_err(corrupt)?,
             ),
+            SigningAlgorithm::Rs256 => {
+                Pair::Rsa(Box::new(rsa::KeyPair::from_pkcs8(private).map_err(corrupt)?))
+            }
         };
         Ok(Self { kid: kid.to_owned(), pair })
     }
@@ -121,6 +137,7 @@ impl SigningKey {
         let mut header = Header::new(match self.pair {
             Pair::Ed25519(_) => Algorithm::EdDSA,
             Pair::P256(_) => Algorithm::ES256,
+            Pair::Rsa(_) => Algorithm::RS256,
         });
         header.typ = Some(typ.to_owned());
         header.kid = Some(self.kid.clone());
@@ -128,9 +145,16 @@ impl SigningKey {
         token.push('.');
         token.push_str(&json_in_base64url(claims)?);
         #[expect(clippy::disallowed_methods, reason = "a name only: the library draws the nonce by itself")]
+        let random = SystemRandom::new();
         let signature = match &self.pair {
-            Pair::Ed25519(pair) => pair.sign(token.as_bytes()),
-            Pair::P256(pair) => pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| UNSIGNED)?,
+            Pair::Ed25519(pair) => pair.sign(token.as_bytes()).as_ref().to_vec(),
+            Pair::P256(pair) => pair.sign(&random, token.as_bytes()).map_err(|_| UNSIGNED)?.as_ref().to_vec(),
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, token.as_bytes(), &mut signature)
+                    .map_err(|_| UNSIGNED)?;
+                signature
+            }
         };
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -157,6 +181,12 @@ pub fn named_kid(token: &str) -> Option<String> {
     named_kid_as(ACCESS_TOKEN_TYPE, token)
 }
 
+/// The `at_hash` of an access token, for an ID token (OpenID Connect Core s3.1.3.6).
+pub fn access_token_hash(access_token: &str) -> String {
+    let hash = Sha256::digest(access_token);
+    URL_SAFE_NO_PAD.encode(hash.iter().take(16).copied().collect::<Vec<u8>>())
+}
+
 /// The same of a JWT that is an ID token.
 pub fn named_kid_of_id_token(token: &str) -> Option<String> {
     named_kid_as(ID_TOKEN_TYPE, token)
@@ -172,24 +202,18 @@ fn named_kid_as(wanted: &str, token: &str) -> Option<String> {
 }
 
 /// The user of an ID token that `public` signed for `issuer` and `client`, however long ago.
-pub fn verified_user(
-    token: &str,
-    algorithm: SigningAlgorithm,
-    public: &[u8],
-    issuer: &str,
-    client: &ClientId,
-) -> Option<UserId> {
+pub fn verified_user(token: &str, public: &[u8], issuer: &str, client: &ClientId) -> Option<UserId> {
     #[derive(Deserialize)]
     struct Claims {
         sub: String,
     }
 
-    let mut validation = Validation::new(jws(algorithm));
+    let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.set_required_spec_claims(&["iss", "sub", "aud"]);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[client.to_string()]);
-    let claims = decode::<Claims>(token, &decoding_key(algorithm, public), &validation).ok()?.claims;
+    let claims = decode::<Claims>(token, &DecodingKey::from_rsa_der(public), &validation).ok()?.claims;
     claims.sub.parse().ok()
 }
 

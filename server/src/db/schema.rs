@@ -226,6 +226,17 @@ table! {
 }
 
 table! {
+    id_token_key (kid) {
+        kid -> Text,
+        sealed -> Binary,
+        public_key -> Binary,
+        state -> Text,
+        created_at -> BigInt,
+        retired_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
     audit (seq) {
         seq -> BigInt,
         at -> BigInt,

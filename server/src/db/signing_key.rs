@@ -67,33 +67,9 @@ fn read(row: Row) -> Result<StoredKey, Fault> {
     })
 }
 
-/// All keys, the youngest first.
+/// All keys.
 pub fn list(conn: &mut Conn) -> Result<Vec<StoredKey>, Fault> {
-    let rows: Vec<Row> = signing_key::table
-        .order((signing_key::created_at.desc(), signing_key::kid.asc()))
-        .select(COLUMNS)
-        .load(conn)?;
-    rows.into_iter().map(read).collect()
-}
-
-/// Up to `limit` keys, the youngest first: those made before a time, and of those made at it the ones with a name after `kid`.
-pub fn page(conn: &mut Conn, (made_at, kid): (Timestamp, &str), limit: i64) -> Result<Vec<StoredKey>, Fault> {
-    // Two queries, each by one key; as one with `OR` it would be neither clear nor quick.
-    let mut rows: Vec<Row> = signing_key::table
-        .filter(signing_key::created_at.eq(made_at.millis()))
-        .filter(signing_key::kid.gt(kid))
-        .order(signing_key::kid.asc())
-        .limit(limit)
-        .select(COLUMNS)
-        .load(conn)?;
-    let left = limit - i64::try_from(rows.len()).unwrap_or(limit);
-    let older: Vec<Row> = signing_key::table
-        .filter(signing_key::created_at.lt(made_at.millis()))
-        .order((signing_key::created_at.desc(), signing_key::kid.asc()))
-        .limit(left)
-        .select(COLUMNS)
-        .load(conn)?;
-    rows.extend(older);
+    let rows: Vec<Row> = signing_key::table.select(COLUMNS).load(conn)?;
     rows.into_iter().map(read).collect()
 }
 
@@ -184,13 +160,14 @@ pub fn revoke(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Lets no other transaction change keys until this one ends. On SQLite a writing transaction is alone anyway.
+/// Lets no other transaction change keys, those of ID tokens neither, until this one ends. On SQLite a writing transaction is alone anyway.
 pub fn lock(conn: &mut Conn) -> Result<(), Fault> {
     match conn {
         Conn::Sqlite(_) => {}
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
-            diesel::sql_query("LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
+            diesel::sql_query("LOCK TABLE signing_key, id_token_key IN SHARE ROW EXCLUSIVE MODE")
+                .execute(conn)?;
         }
     }
     Ok(())

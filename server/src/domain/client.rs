@@ -259,6 +259,8 @@ pub fn parse_redirect_uri(field: &'static str, text: &str) -> Result<String, Inv
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
         && !authority.is_empty()
         && !authority.contains('@')
+        // Addresses are compared character by character: a star would be one, and not what somebody hopes.
+        && !text.contains('*')
         && url::Url::parse(text).is_ok_and(|url| {
             let is_private =
                 url.scheme() == "https" || url.scheme() == "http" && url.host().is_some_and(own_machine);
@@ -269,7 +271,7 @@ pub fn parse_redirect_uri(field: &'static str, text: &str) -> Result<String, Inv
     } else {
         Err(Invalid::new(
             field,
-            "must be an https URI (http on localhost) in ASCII, without fragment and user name",
+            "must be an https URI (http on localhost) in ASCII, without fragment, user name and *",
         ))
     }
 }
@@ -313,6 +315,8 @@ mod tests {
             "https://user@shop.example/",
             "https://@shop.example/",
             "https:shop.example/",
+            "https://shop.example/*",
+            "https://*.shop.example/",
             "https:/shop.example/",
             "https:///shop.example/",
             "HTTPS://shop.example/",

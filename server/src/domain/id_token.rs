@@ -8,6 +8,9 @@ pub struct Profile {
     /// The name to log in with, by scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_username: Option<String>,
+    /// The same: there is no other to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The language of pages and mails, where it was chosen, by scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<&'static str>,
@@ -40,6 +43,8 @@ pub struct IdClaims {
     /// As it stood in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+    /// The left half of the access token's hash: the two belong together.
+    pub at_hash: String,
     /// The class of the authentication, as [`acr`](crate::domain::token::acr).
     pub acr: String,
     /// How the user was authenticated (RFC 8176).

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, SessionId, TokenId, UserId};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
@@ -351,6 +351,19 @@ words! {
         EdDsa = "EdDSA",
         /// ECDSA on P-256 with SHA-256 (RFC 7518 s3.4).
         Es256 = "ES256",
+        /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 s3.3): ID tokens alone, which every application can check by it.
+        Rs256 = "RS256",
+    }
+}
+
+impl SigningAlgorithm {
+    /// Those that an operator may choose for access tokens.
+    pub const OF_ACCESS_TOKENS: [Self; 2] = [Self::EdDsa, Self::Es256];
+
+    /// Reads one of those.
+    pub fn of_access_tokens(word: &str) -> Result<Self, Invalid> {
+        let found = Self::OF_ACCESS_TOKENS.into_iter().find(|algorithm| algorithm.as_str() == word);
+        found.ok_or(Invalid::fixed("algorithm", "is none of EdDSA ES256"))
     }
 }
 

@@ -9,7 +9,6 @@ use crate::app;
 use crate::domain::client::Grant;
 use crate::domain::scope::{EMAIL, GROUPS, OFFLINE_ACCESS, OPENID, PROFILE};
 use crate::domain::token::{ACR_CLASSES, SigningAlgorithm};
-use crate::domain::user::Language;
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
 
@@ -52,7 +51,7 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "scopes_supported": [OPENID, PROFILE, EMAIL, GROUPS, OFFLINE_ACCESS],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": SigningAlgorithm::ALL.map(SigningAlgorithm::as_str),
+        "id_token_signing_alg_values_supported": [SigningAlgorithm::Rs256.as_str()],
         "acr_values_supported": ACR_CLASSES,
         "claims_supported": [
             "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "acr", "amr", "sid",
@@ -61,6 +60,5 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "ui_locales_supported": Language::ALL.map(Language::as_str),
     }))
 }

@@ -66,6 +66,7 @@ refused-login = Neu anmelden
 refused-home = Zur Startseite
 refused-form = Dieses Formular kam nicht von einer Ihrer Seiten, die noch gültig ist. Gehen Sie zurück, laden Sie die Seite neu und senden Sie es noch einmal ab.
 refused-link = Dieser Link wurde schon benutzt oder ist abgelaufen. Lassen Sie sich einen neuen geben.
+refused-application = Eine Anwendung hat Sie so hierher geschickt, wie dieser Server es nicht annimmt; darum schickt er Sie nirgendwohin. Sagen Sie denen, die sie betreiben, was hier steht; was sie gesendet hat, steht in der Adresse dieser Seite.
 refused-invalid-request = Etwas im Formular ist nicht so, wie es sein soll.
 refused-invalid-grant = Das war nicht richtig.
 refused-too-many-attempts = Das waren zu viele Versuche. Warten Sie eine Weile und versuchen Sie es wieder.

@@ -66,6 +66,7 @@ refused-login = Log in again
 refused-home = To the start page
 refused-form = This form did not come from a page of yours that is still good. Go back to the page, load it again and send it once more.
 refused-link = This link was used already, or it has expired. Ask for a new one.
+refused-application = An application sent you here in a way that this server does not take, so it sends you nowhere. Tell whoever runs that application what stands here; what it sent stands in the address of this page.
 refused-invalid-request = Something in the form is not as it should be.
 refused-invalid-grant = That was not right.
 refused-too-many-attempts = There were too many attempts. Wait a while and try again.

@@ -14,15 +14,16 @@ use url::form_urlencoded::Serializer;
 use crate::app;
 use crate::app::authorize::{Decision, Destination, Next, Question};
 use crate::app::console::form_mark;
+use crate::app::context::Stop;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::{
     AuthorizationRequest, CodeChallenge, Declined, Prompt, parse_max_age, parse_nonce, parse_state,
 };
 use crate::domain::client::ClientName;
-use crate::domain::refusal::Invalid;
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
-use crate::http::console::frame::Frame;
-use crate::http::console::{AUTHORIZE, Jar, refused, render, see_other, with_to};
+use crate::http::console::frame::{Frame, RefusedPage};
+use crate::http::console::{AUTHORIZE, HOME, Jar, refused, render, see_other, with_to};
 use crate::http::extract::Fields;
 use crate::http::problem::{Style, description, unreadable};
 use crate::http::state::State;
@@ -154,7 +155,7 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     let nobodys = || Frame::of(&state, &request, "", String::new());
     let asked = match Asked::read(request.query_string()) {
         Ok(asked) => asked,
-        Err(invalid) => return refused(nobodys(), &invalid.into()),
+        Err(invalid) => return misled(nobodys(), &invalid.into()),
     };
     let cookie = Jar::Session.read(&state, &request);
     let (shown, wanted) = (cookie.clone(), asked.request());
@@ -169,7 +170,7 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
         .await;
     let Decision { application, next } = match decided {
         Ok(decision) => decision,
-        Err(stop) => return refused(nobodys(), &stop),
+        Err(stop) => return misled(nobodys(), &stop),
     };
     let issuer = &state.service.issuer;
     match next {
@@ -206,8 +207,15 @@ pub(super) async fn read_form(
     let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
     match Asked::read(&query) {
         Ok(_) => see_other(&format!("{AUTHORIZE}?{query}")),
-        Err(invalid) => refused(Frame::of(&state, &request, "", String::new()), &invalid.into()),
+        Err(invalid) => misled(Frame::of(&state, &request, "", String::new()), &invalid.into()),
     }
+}
+
+/// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.
+fn misled(frame: Frame, stop: &Stop) -> HttpResponse {
+    let Stop::Refused(Refusal::Invalid(invalid)) = stop else { return refused(frame, stop) };
+    let (key, detail) = ("refused-application".to_owned(), Some(invalid.to_string()));
+    render(StatusCode::BAD_REQUEST, &RefusedPage { frame, key, detail, next: HOME.to_owned() })
 }
 
 /// The application that a page on the way to a login leads to.

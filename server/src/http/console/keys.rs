@@ -37,7 +37,7 @@ struct KeysPage {
     frame: Frame,
     keys: Vec<KeyRow>,
     may_change: bool,
-    algorithms: [SigningAlgorithm; SigningAlgorithm::ALL.len()],
+    algorithms: [SigningAlgorithm; SigningAlgorithm::OF_ACCESS_TOKENS.len()],
 }
 
 /// A key without its private half.
@@ -78,7 +78,7 @@ async fn show(visit: Visit) -> HttpResponse {
         frame,
         keys,
         may_change,
-        algorithms: SigningAlgorithm::ALL,
+        algorithms: SigningAlgorithm::OF_ACCESS_TOKENS,
     })
 }
 
@@ -86,7 +86,7 @@ async fn show(visit: Visit) -> HttpResponse {
 async fn rotate(Posted { visit, form }: Posted) -> HttpResponse {
     let algorithm = match form.text("algorithm") {
         "" => None,
-        word => match word.parse::<SigningAlgorithm>() {
+        word => match SigningAlgorithm::of_access_tokens(word) {
             Ok(algorithm) => Some(algorithm),
             Err(invalid) => return visit.stopped(&invalid.into()),
         },

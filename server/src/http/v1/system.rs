@@ -94,7 +94,7 @@ pub(super) struct RotatedView {
 pub(super) async fn rotate(call: Call, mut payload: web::Payload) -> HttpResponse {
     managed(call, Needs::scope("clients"), async |manager| {
         let body: RotateBody = json(&mut payload).await?;
-        let algorithm = body.algorithm.as_deref().map(str::parse::<SigningAlgorithm>).transpose()?;
+        let algorithm = body.algorithm.as_deref().map(SigningAlgorithm::of_access_tokens).transpose()?;
         let revoke = body.revoke == Some(true);
         if revoke && algorithm.is_some() {
             return Err(Invalid::new("algorithm", "does not go with revoke").into());
