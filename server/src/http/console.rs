@@ -307,14 +307,16 @@ impl Visit {
         }
     }
 
+    /// To the login in this way: whoever the cookie was for is logged in no more.
+    fn over(&self, mut to_login: HttpResponse) -> HttpResponse {
+        let _ = to_login.add_cookie(&Jar::Session.empty(&self.state));
+        to_login
+    }
+
     /// Who is not logged in logs in, who gave no code lately gives one, and comes back; everybody else reads why not.
     fn stopped(&self, stop: &Stop) -> HttpResponse {
         match stop {
-            Stop::Refused(Refusal::InvalidToken) => {
-                let mut answer = to_login(&self.request, "/login");
-                let _ = answer.add_cookie(&Jar::Session.empty(&self.state));
-                answer
-            }
+            Stop::Refused(Refusal::InvalidToken) => self.over(to_login(&self.request, "/login")),
             Stop::Refused(Refusal::InsufficientAuthentication { .. } | Refusal::FactorNeeded) => {
                 to_login(&self.request, "/login/again")
             }

@@ -334,7 +334,7 @@ impl App {
         let new = NewClient {
             name: ClientName::parse(spec.name).unwrap(),
             grants: spec.grants,
-            redirect_uris: spec.redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
+            redirect_uris: spec.redirect_uris,
             audiences: spec.audiences.iter().map(|audience| (*audience).to_owned()).collect(),
             scopes: Scopes::parse(spec.scopes).unwrap(),
             detail_types: spec.detail_types.iter().map(|kind| (*kind).to_owned()).collect(),
@@ -425,7 +425,7 @@ impl App {
 pub struct ClientSpec {
     pub name: &'static str,
     pub grants: Vec<Grant>,
-    pub redirect_uris: &'static [&'static str],
+    pub redirect_uris: Vec<String>,
     pub audiences: &'static [&'static str],
     pub scopes: &'static str,
     pub detail_types: &'static [&'static str],
@@ -447,7 +447,7 @@ impl ClientSpec {
         Self {
             name: "shop",
             grants: Grant::ALL.to_vec(),
-            redirect_uris: &[CALLBACK],
+            redirect_uris: vec![CALLBACK.to_owned()],
             audiences: &[],
             scopes,
             detail_types: &[],

@@ -6,6 +6,7 @@
 //! 4. Pages that a test passes through are photographed, measured and given to axe ([`look`]).
 
 mod account;
+mod applications;
 mod chromium;
 mod comfort;
 mod look;
@@ -36,6 +37,7 @@ pub fn tests() -> Vec<(&'static str, Vec<Test>)> {
         (ON_EVERY_BACKEND, sign_in::tests_on_both()),
         ("browser::login", sign_in::tests()),
         ("browser::account", account::tests()),
+        ("browser::applications", applications::tests()),
         ("browser::comfort", comfort::tests()),
         ("browser::manage", manage::tests()),
         ("browser::offline", offline::tests()),

@@ -6,15 +6,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::app;
 use countersign::app::context::ConsolePolicy;
+use countersign::domain::authorization::ScopeRule;
 use countersign::domain::client::{Grant, SecondFactor, TokenFormat};
-use countersign::domain::user::UserName;
+use countersign::domain::password::Password;
+use countersign::domain::token::SigningAlgorithm;
+use countersign::domain::user::{Role, UserName};
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::actors::{
     App, CALLBACK, Client, ClientSpec, ISSUER, PASSWORD, Phone, at_once, count_rows, form_urlencoded,
+    unused_name,
 };
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
@@ -41,14 +45,25 @@ tests![
     a_refresh_keeps_the_time_of_the_login,
     a_form_of_the_application_asks_the_same,
     a_login_that_took_too_long_still_leads_to_the_application,
+    a_session_that_ends_before_the_code_still_leads_to_the_application,
     nothing_leads_from_a_form_to_elsewhere,
     an_application_without_an_address_is_not_registered_for_this,
     codes_that_are_over_are_swept,
     the_documents_say_where_everything_is,
+    an_application_gets_no_power_over_an_account_unasked,
+    what_an_application_is_not_registered_for_is_left_out,
+    an_application_that_was_narrowed_meanwhile_gets_what_it_still_has,
+    a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way,
+    whoever_the_application_supposes_is_not_taken_for_somebody_else,
+    a_code_ends_with_the_factor_and_with_a_new_password,
+    one_use_tokens_and_details_come_by_this_way_too,
+    nobody_is_sent_to_applications_without_end,
+    the_keys_of_id_tokens_are_listed_rotated_and_revoked,
+    of_two_logins_in_one_browser_the_other_leads_on,
 ];
 
 /// What the application keeps for itself.
-const VERIFIER: &str = "a-text-that-only-the-application-knows-00000";
+pub const VERIFIER: &str = "a-text-that-only-the-application-knows-00000";
 
 fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
@@ -67,7 +82,7 @@ fn shop(app: &App) -> Client<'_> {
 }
 
 /// A request with `changes` to a good one: another value, or without it where that is empty.
-fn request(client: &Client<'_>, changes: &[(&str, &str)]) -> String {
+pub fn request(client: &Client<'_>, changes: &[(&str, &str)]) -> String {
     let challenge = challenge();
     let good = [
         ("response_type", "code"),
@@ -112,14 +127,14 @@ fn error_of(page: &Page) -> String {
 
 /// The claims of an ID token as the application checks it.
 #[track_caller]
-fn id_claims(app: &App, client: &Client<'_>, id_token: &str) -> Value {
+pub fn id_claims(app: &App, client: &Client<'_>, id_token: &str) -> Value {
     let keys: JwkSet = serde_json::from_value(app.get("/.well-known/jwks.json").body).unwrap();
     let header = decode_header(id_token).unwrap();
-    assert_eq!(header.typ.as_deref(), Some("JWT"));
+    assert_eq!((header.typ.as_deref(), header.alg), (Some("JWT"), Algorithm::RS256));
     let key = DecodingKey::from_jwk(keys.find(&header.kid.unwrap()).unwrap()).unwrap();
     let mut validation = Validation::new(header.alg);
     validation.set_audience(&[&client.id]);
-    validation.set_issuer(&[ISSUER]);
+    validation.set_issuer(&[&app.state.service.issuer]);
     // The server's clock is a fake one.
     validation.validate_exp = false;
     decode(id_token, &key, &validation).unwrap().claims
@@ -181,6 +196,8 @@ fn an_id_token_says_who_logged_in_to_this_application_alone(on: Backend) {
         ("iat", (login_at + 600).into()),
         ("nonce", "the nonce".into()),
         ("acr", "urn:countersign:acr:otp".into()),
+        ("at_hash", URL_SAFE_NO_PAD.encode(&Sha256::digest(&token)[..16]).into()),
+        ("exp", (login_at + 600 + 3600).into()),
         ("amr", serde_json::json!(["pwd", "otp", "mfa"])),
     ] {
         assert_eq!(claims[claim], value, "{claim}");
@@ -229,7 +246,7 @@ fn the_application_learns_what_its_scopes_tell(on: Backend) {
     let info = app.get_as("/oauth/userinfo", &tokens.access_token());
     assert_eq!((info.status, info.header("cache-control")), (200, Some("no-store")));
     for told in [&claims, &info.body] {
-        assert_eq!(told["preferred_username"], "alice");
+        assert_eq!((&told["preferred_username"], &told["name"]), (&"alice".into(), &"alice".into()));
         assert_eq!(told["email"], "alice@example.org");
         assert_eq!(told["groups"], serde_json::json!(["admins", "staff"]));
         assert!(told.get("email_verified").is_none(), "nobody has proved it");
@@ -242,6 +259,10 @@ fn the_application_learns_what_its_scopes_tell(on: Backend) {
         &Value::Null,
     );
     assert_eq!(posted.body, info.body);
+    let form = form_urlencoded(&[("access_token", &tokens.access_token())]);
+    let header = [("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(app.post("/oauth/userinfo", &header, form.as_bytes()).body, info.body);
+    app.post("/oauth/userinfo", &header, b"a=b").must_be_problem(401, "invalid_token");
     app.get("/oauth/userinfo").must_be_problem(401, "invalid_token");
     // As long as the user may log in.
     app.lock("alice");
@@ -291,7 +312,7 @@ fn a_code_is_good_for_its_application_address_and_request_alone(on: Backend) {
     let app = App::start(on);
     let phone = alice(&app);
     let spec = ClientSpec {
-        redirect_uris: &[CALLBACK, "https://shop.example/other"],
+        redirect_uris: vec![CALLBACK.to_owned(), "https://shop.example/other".to_owned()],
         ..ClientSpec::with_scopes(ALL_SCOPES)
     };
     let shop = app.client_with(spec);
@@ -369,7 +390,7 @@ fn a_code_ends_with_its_minute_and_with_the_login_that_it_came_from(on: Backend)
     let code = code_for(&again, &shop, &[]);
     app.reset("alice");
     shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
-    // The application was disabled, and narrowed.
+    // The application was disabled.
     let phone = app.phone("alice");
     let again = Visitor::logged_in(&app, "alice", &phone);
     let code = code_for(&again, &shop, &[]);
@@ -462,7 +483,6 @@ fn what_an_application_may_not_ask_is_said_to_it(on: Backend) {
         (&[("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge", "short")], "invalid_request"),
-        (&[("scope", "openid admin")], "invalid_scope"),
         (&[("scope", "\"")], "invalid_request"),
         (&[("audience", "https://other.example")], "invalid_target"),
         (&[("authorization_details", "[{\"type\":\"payment\"}]")], "invalid_authorization_details"),
@@ -481,6 +501,11 @@ fn what_an_application_may_not_ask_is_said_to_it(on: Backend) {
         }
     }
     assert_eq!(error_of(&nobody.get(&request(&limited, &[]))), "unauthorized_client");
+    let doubled = visitor.get(&format!("{}&nonce=another", request(&shop, &[])));
+    assert_eq!(error_of(&doubled), "invalid_request");
+    let no_identity =
+        app.client_with(ClientSpec { name: "plain", ..ClientSpec::with_scopes("documents:read") });
+    assert_eq!(error_of(&visitor.get(&request(&no_identity, &[]))), "invalid_scope");
     assert_eq!(count_rows(&app.place, "authorization_code"), 0);
 }
 
@@ -674,6 +699,26 @@ fn a_login_that_took_too_long_still_leads_to_the_application(on: Backend) {
     visitor.get(&anew).must_be(200).must_say("<strong>shop</strong>");
 }
 
+fn a_session_that_ends_before_the_code_still_leads_to_the_application(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    for sends_the_form in [false, true] {
+        app.next_step();
+        let visitor = Visitor::logged_in(&app, "alice", &phone);
+        let again = visitor.get(&request(&shop, &[("prompt", "login")])).must_be(303).to;
+        let page = visitor.get(&again).must_be(200).must_say("<strong>shop</strong>");
+        let to = page.between("name=\"to\" value=\"", "\"");
+        app.pass(1801);
+        let login = if sends_the_form {
+            visitor.post("/login/again", &[("otp", &phone.code()), ("to", &to)])
+        } else {
+            visitor.get(&again)
+        };
+        assert_eq!(login.must_be(303).to, again.replace("/login/again?", "/login?"));
+        visitor.get(&login.to).must_be(200).must_say("<strong>shop</strong>");
+    }
+}
+
 fn nothing_leads_from_a_form_to_elsewhere(on: Backend) {
     let app = App::start(on);
     let (phone, shop) = (alice(&app), shop(&app));
@@ -748,11 +793,282 @@ fn the_documents_say_where_everything_is(on: Backend) {
     for (member, one) in [
         ("response_types_supported", "code"),
         ("subject_types_supported", "public"),
-        ("id_token_signing_alg_values_supported", "EdDSA"),
+        ("id_token_signing_alg_values_supported", "RS256"),
         ("grant_types_supported", "authorization_code"),
         ("code_challenge_methods_supported", "S256"),
         ("scopes_supported", "openid"),
     ] {
         assert!(document[member].as_array().unwrap().contains(&one.into()), "{member}");
     }
+}
+
+fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let scopes = "factors openid sessions users";
+    let shop = app.client_with(ClientSpec::with_scopes(scopes));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    for changes in [[("scope", "openid factors")], [("scope", "sessions")], [("scope", "")]] {
+        let silent = request(&shop, &[changes.as_slice(), &[("prompt", "none")]].concat());
+        assert_eq!(error_of(&visitor.get(&silent)), "interaction_required", "{changes:?}");
+        let asked = request(&shop, &changes);
+        let page = visitor.get(&asked).must_be(200).must_say("<strong>shop</strong>");
+        // Nobody else can say yes in her place.
+        for agreed in ["", "x", &visitor.mark()] {
+            visitor.get(&format!("{asked}&agreed={agreed}")).must_be(200);
+        }
+        let on = page.between("class=\"button\" href=\"", "\"");
+        assert!(on.contains("&agreed="), "{on}");
+        let another = on.replace("response_type=code", "response_type=code&audience=");
+        assert_ne!(another, on);
+        visitor.get(&another).must_be(200);
+        let tokens = shop.fetch(&told(&visitor.get(&on))["code"], VERIFIER);
+        let token = tokens.access_token();
+        assert!(!tokens.text("scope").contains("users"), "that takes a role");
+        if tokens.text("scope").contains("sessions") {
+            assert_eq!(app.get_as("/account/sessions", &token).status, 200);
+        }
+    }
+    // The page says what it is about; what a role does not have is no question.
+    visitor
+        .get(&request(&shop, &[("scope", "openid factors users")]))
+        .must_say("factors")
+        .must_not_say("users");
+    code_for(&visitor, &shop, &[("scope", "openid users")]);
+    // Another browser's yes is worth nothing.
+    app.next_step();
+    let other = Visitor::logged_in(&app, "alice", &phone);
+    let page = other.get(&request(&shop, &[("scope", "openid factors")])).must_be(200);
+    visitor.get(&page.between("class=\"button\" href=\"", "\"")).must_be(200);
+    // An administrator is asked about the management, too.
+    let root = crate::console_system::user(&app, "root", Role::Admin);
+    let manager = Visitor::logged_in(&app, "root", &root);
+    let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200).must_say("users");
+    let on = page.between("class=\"button\" href=\"", "\"");
+    let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
+    assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
+}
+
+fn what_an_application_is_not_registered_for_is_left_out(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let shop = app.client_with(ClientSpec::with_scopes("openid profile"));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let asked = [("scope", "openid profile email phone")];
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &asked), VERIFIER);
+    assert_eq!(tokens.text("scope"), "openid profile");
+}
+
+fn an_application_that_was_narrowed_meanwhile_gets_what_it_still_has(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let spec =
+        || ClientSpec { audiences: &["https://documents.example"], ..ClientSpec::with_scopes(ALL_SCOPES) };
+    let shop = app.client_with(spec());
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let asked = [("scope", "openid email documents:read"), ("audience", "https://documents.example")];
+    let narrow = |json: &str| {
+        let changes: Value = serde_json::from_str(json).unwrap();
+        let manager =
+            app.client_with(ClientSpec { name: unused_name(), ..ClientSpec::with_scopes("clients") });
+        let token = manager.token(&[("grant_type", "client_credentials")]).access_token();
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        assert_eq!(app.call("PUT", "/v1/clients/shop", &headers, &changes).status, 200);
+    };
+    let code = code_for(&visitor, &shop, &asked);
+    narrow(
+        r#"{"grants":["authorization_code"],"redirect_uris":["https://shop.example/callback"],"scope":"openid documents:read","audiences":["https://documents.example"]}"#,
+    );
+    assert_eq!(shop.fetch(&code, VERIFIER).text("scope"), "documents:read openid");
+    let code = code_for(&visitor, &shop, &asked);
+    narrow(
+        r#"{"grants":["authorization_code"],"redirect_uris":["https://shop.example/callback"],"scope":"openid documents:read"}"#,
+    );
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_target");
+    let code = code_for(&visitor, &shop, &[]);
+    narrow(r#"{"grants":["password"],"scope":"openid"}"#);
+    shop.fetch(&code, VERIFIER).must_be(400, "unauthorized_client");
+}
+
+fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backend) {
+    let first = App::start(on);
+    let app =
+        first.with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    let phone = alice(&app);
+    let spec = |second_factor| ClientSpec { second_factor, ..ClientSpec::with_scopes("openid pay sign") };
+    let shop = app.client_with(spec(SecondFactor::Optional));
+    let rule = |name: &str, max_age_s, acr: Option<&str>| ScopeRule {
+        name: name.to_owned(),
+        description: String::new(),
+        audience: None,
+        token_ttl_s: None,
+        max_age_s,
+        acr: acr.map(str::to_owned),
+        one_use: false,
+        by_grant: false,
+    };
+    for rule in [rule("pay", Some(300), None), rule("sign", None, Some("urn:countersign:acr:otp"))] {
+        app.operate(|service, conn, at| app::access::put_scope(service, conn, at, &rule)).unwrap();
+    }
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_lead_to("/console");
+    code_for(&visitor, &shop, &[("scope", "openid pay sign")]);
+    app.pass(300);
+    assert_eq!(
+        error_of(&visitor.get(&request(&shop, &[("scope", "openid pay"), ("prompt", "none")]))),
+        "login_required"
+    );
+    let again = visitor.get(&request(&shop, &[("scope", "openid pay")])).must_be(303).to;
+    assert!(again.starts_with("/login/again?to="), "{again}");
+    let to = visitor.get(&again).must_be(200).between("name=\"to\" value=\"", "\"");
+    visitor.post("/login/again", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+    let tokens = shop.fetch(&told(&visitor.get(&to))["code"], VERIFIER);
+    assert_eq!(tokens.text("scope"), "openid pay");
+    // By the mark of a remembered browser: no code was given.
+    visitor.get("/console/account");
+    visitor.post("/logout", &[]).must_be(303);
+    visitor.get("/login");
+    visitor.post("/login", &[("username", "alice"), ("password", PASSWORD)]).must_lead_to("/console");
+    code_for(&visitor, &shop, &[]);
+    let again = visitor.get(&request(&shop, &[("scope", "openid sign")])).must_be(303).to;
+    assert!(again.starts_with("/login/again?to="), "{again}");
+}
+
+fn whoever_the_application_supposes_is_not_taken_for_somebody_else(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let other = app.client_with(ClientSpec { name: "other", ..ClientSpec::with_scopes("openid") });
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    let hint = tokens.text("id_token");
+    let none = |hint: &str| request(&shop, &[("prompt", "none"), ("id_token_hint", hint)]);
+    app.pass(3700);
+    app.next_step();
+    visitor.log_in("alice", &phone);
+    assert!(told(&visitor.get(&none(hint))).contains_key("code"), "however old it is");
+    app.user_with_password("bob");
+    let bobs = app.phone("bob");
+    let bob = Visitor::logged_in(&app, "bob", &bobs);
+    assert_eq!(error_of(&bob.get(&none(hint))), "login_required");
+    let page =
+        bob.get(&request(&shop, &[("id_token_hint", hint)])).must_be(200).must_say("<strong>bob</strong>");
+    page.must_say("Log in as somebody else");
+    let others = other.fetch(&code_for(&visitor, &other, &[]), VERIFIER);
+    let access_token = tokens.access_token();
+    for bad in ["x", "", &access_token, others.text("id_token"), &hint[..hint.len() - 4]] {
+        let page = visitor.get(&none(bad));
+        match bad {
+            "" => assert!(told(&page).contains_key("code")),
+            _ => assert_eq!(error_of(&page), "invalid_request", "{bad}"),
+        }
+    }
+}
+
+fn a_code_ends_with_the_factor_and_with_a_new_password(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    let name = UserName::parse("alice").unwrap();
+    let factor = app.operate(|_, conn, at| app::factor::list(conn, at, &name)).unwrap()[0].id;
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &name, factor)).unwrap();
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+    let phone = app.phone("alice");
+    visitor.log_in("alice", &phone);
+    let code = code_for(&visitor, &shop, &[]);
+    let password = Password::chosen("another horse battery").unwrap();
+    app.operate(|service, conn, at| app::user::set_password(service, conn, at, &name, &password)).unwrap();
+    shop.fetch(&code, VERIFIER).must_be(400, "invalid_grant");
+}
+
+fn one_use_tokens_and_details_come_by_this_way_too(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let once =
+        app.client_with(ClientSpec { name: "once", one_use: true, ..ClientSpec::with_scopes("openid pay") });
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let tokens = once.fetch(&code_for(&visitor, &once, &[]), VERIFIER);
+    let token = tokens.access_token();
+    assert_eq!(id_claims(&app, &once, tokens.text("id_token"))["aud"], once.id);
+    assert!(once.is_active(&token) && !once.is_active(&token));
+    // Details that nobody was given are left out; a type that is not the application's is refused elsewhere.
+    let spec =
+        ClientSpec { name: "detailed", detail_types: &["document"], ..ClientSpec::with_scopes("openid") };
+    let detailed = app.client_with(spec);
+    let asked = [("authorization_details", r#"[{"type":"document","actions":["read"]}]"#)];
+    let tokens = detailed.fetch(&code_for(&visitor, &detailed, &asked), VERIFIER);
+    assert!(tokens.body.get("authorization_details").is_none(), "{tokens:?}");
+}
+
+fn nobody_is_sent_to_applications_without_end(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let mut sent = 0;
+    while told(&visitor.get(&request(&shop, &[]))).contains_key("code") {
+        sent += 1;
+    }
+    assert_eq!(sent, 100);
+    assert_eq!(error_of(&visitor.get(&request(&shop, &[]))), "temporarily_unavailable");
+    assert_eq!(count_rows(&app.place, "authorization_code"), 100);
+    // It is hers alone, and ends by itself.
+    app.user_with_password("bob");
+    let bobs = app.phone("bob");
+    code_for(&Visitor::logged_in(&app, "bob", &bobs), &shop, &[]);
+    app.pass(5);
+    code_for(&visitor, &shop, &[]);
+}
+
+fn the_keys_of_id_tokens_are_listed_rotated_and_revoked(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let other = app.another();
+    let id_token = || shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER).text("id_token").to_owned();
+    let kid = |token: &str| decode_header(token).unwrap().kid.unwrap();
+    let first = id_token();
+    assert_eq!(kid(&first), kid(&id_token()), "it is made once");
+    let elsewhere = shop.at(&other).fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    assert_eq!(kid(elsewhere.text("id_token")), kid(&first), "for all servers");
+    let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+    assert_eq!(keys.iter().filter(|key| key.algorithm == SigningAlgorithm::Rs256).count(), 1);
+    // Access tokens go on as they were, and nobody chooses this for them.
+    let rotated = app.operate(|service, conn, at| app::key::rotate(service, conn, at, None)).unwrap();
+    let second = id_token();
+    assert_ne!(kid(&second), kid(&first));
+    assert_ne!(kid(&second), rotated);
+    assert_eq!(
+        id_claims(&app, &shop, &first)["sub"],
+        id_claims(&app, &shop, &second)["sub"],
+        "both are listed"
+    );
+    let leaked = app::key::Leaked::These(vec![kid(&second)]);
+    app.operate(|service, conn, at| app::key::revoke(service, conn, at, &leaked)).unwrap();
+    let listed = app.get("/.well-known/jwks.json").body.to_string();
+    assert!(listed.contains(&kid(&first)) && !listed.contains(&kid(&second)));
+    let third = id_token();
+    assert_ne!(kid(&third), kid(&second));
+    let none = [("prompt", "none"), ("id_token_hint", second.as_str())];
+    assert_eq!(
+        error_of(&visitor.get(&request(&shop, &none))),
+        "invalid_request",
+        "somebody else may have made it"
+    );
+}
+
+fn of_two_logins_in_one_browser_the_other_leads_on(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::at(&app);
+    let first = visitor.get(&request(&shop, &[])).to;
+    let to = visitor.get(&first).between("name=\"to\" value=\"", "\"");
+    let mark = visitor.mark();
+    visitor.log_in("alice", &phone);
+    let typed = [("username", "alice"), ("password", PASSWORD), ("to", &to), ("mark", &mark)];
+    let page = visitor.send("/login", &typed, &[]).must_be(403);
+    let next = page.between("class=\"button\" href=\"", "\"");
+    assert_eq!(visitor.get(&next).must_be(303).to, to);
+    assert!(told(&visitor.get(&to)).contains_key("code"));
 }

@@ -181,7 +181,10 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
         Next::Ask(Question { user, powers, mark }) => {
             let form_mark = cookie.map(|cookie| form_mark(&state.service, &cookie)).unwrap_or_default();
             let page = AskPage {
-                frame: Frame::of(&state, &request, "", form_mark).in_language(user.language),
+                // Addresses in a request may stand there as they are, which the page's own address has not.
+                frame: Frame::of(&state, &request, "", form_mark)
+                    .in_language(user.language)
+                    .at(afterwards(&text, asks)),
                 application,
                 user: user.name,
                 powers,

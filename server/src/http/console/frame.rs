@@ -63,6 +63,12 @@ impl Frame {
         self
     }
 
+    /// For a page that can be looked at there, and better not at the address that was asked for.
+    pub(super) fn at(mut self, path: String) -> Self {
+        self.path = Some(path);
+        self
+    }
+
     /// For somebody who is logged in, in the language of the account.
     pub(super) fn for_visitor(mut self, visitor: &Visitor) -> Self {
         self = self.in_language(visitor.user.language);

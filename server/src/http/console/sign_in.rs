@@ -576,6 +576,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
     let to = way_back(form.text("to"));
     let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
         Ok((visitor, ())) => visitor,
+        Err(Stop::Refused(Refusal::InvalidToken)) => return visit.over(see_other(&with_to("/login", &to))),
         Err(stop) => return visit.stopped(&stop),
     };
     let shown = visit.token();

@@ -156,7 +156,13 @@ impl Browser {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(Instant::now() < deadline, "waited for {what:?} at {}:\n{}", self.url(), self.text());
+            assert!(
+                Instant::now() < deadline,
+                "waited for {what:?} at {}:\n{}\n{:#?}",
+                self.url(),
+                self.text(),
+                self.complaints()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

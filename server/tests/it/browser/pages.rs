@@ -3,9 +3,10 @@
 use countersign::app;
 use countersign::domain::user::{Role, UserName};
 
+use crate::actors::form_urlencoded;
 use crate::browser::chromium::Browser;
 use crate::browser::{log_in, person, server};
-use crate::{Backend, tests};
+use crate::{Backend, openid, tests};
 
 tests![
     pages_for_anybody_look_right,
@@ -15,15 +16,18 @@ tests![
     pages_of_an_administrator_look_right,
 ];
 
-/// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id.
+/// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id,
+/// `{request}` for what an application asks, and `{application}` for that as the way on from the login.
 const PAGES: &[(&str, Option<Role>)] = &[
     ("/login", None),
+    ("/login?to={application}", None),
     ("/console/account", Some(Role::User)),
     ("/console/account/sessions", Some(Role::User)),
     ("/console/account/activity", Some(Role::User)),
     ("/console/account/password", Some(Role::User)),
     ("/console/account/recovery-codes", Some(Role::User)),
     ("/login/again", Some(Role::User)),
+    ("/oauth/authorize?{request}", Some(Role::User)),
     ("/console/overview", Some(Role::Helpdesk)),
     ("/console/users", Some(Role::Helpdesk)),
     ("/console/users/{user}", Some(Role::Helpdesk)),
@@ -86,6 +90,11 @@ fn visit_all(on: Backend, role: Option<Role>) {
     }
     let name = UserName::parse("bob").unwrap();
     let user = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id.to_string();
+    // The application has no scope, not even `openid`.
+    let way = openid::request(&client, &[("scope", ""), ("prompt", "consent")]);
+    let (_, request) = way.split_once('?').unwrap();
+    let login = form_urlencoded(&[("to", &way)]);
+    let (_, application) = login.split_once('=').unwrap();
     browser.visit(&format!("{}/login", app.url));
     if let Some(role) = role {
         let phone = person(&app, "alice", role);
@@ -93,6 +102,7 @@ fn visit_all(on: Backend, role: Option<Role>) {
     }
     for (path, _) in PAGES.iter().filter(|(_, visitor)| *visitor == role) {
         let address = path.replace("{user}", &user).replace("{client}", &client.id);
+        let address = address.replace("{request}", request).replace("{application}", application);
         browser.go(&address);
         let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
         assert_eq!(browser.script(status, Vec::new()), 200, "{address}");
