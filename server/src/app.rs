@@ -15,6 +15,7 @@ pub mod console;
 pub mod context;
 pub mod directory;
 pub mod doctor;
+pub mod end_session;
 pub mod factor;
 pub mod health;
 pub mod introspect;

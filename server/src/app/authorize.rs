@@ -8,12 +8,11 @@
 
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{console_end, console_login, hold_console_login};
+use crate::app::bearer::{console_end, console_login, find_id_token, hold_console_login};
 use crate::app::client_auth::hold;
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::Extent;
 use crate::crypto::keyed_hash::Purpose;
-use crate::crypto::signing;
 use crate::db::authorization_code::AuthorizationCode;
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
@@ -25,7 +24,7 @@ use crate::domain::lockout::AUTHORIZATIONS_OF_USER;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::{OPENID, Scopes, is_management};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{ACR_CLASSES, KeyState, Login, acr, is_as_strong};
+use crate::domain::token::{ACR_CLASSES, Login, acr, is_as_strong};
 use crate::domain::user::User;
 use crate::error::Fault;
 
@@ -189,12 +188,10 @@ fn supposed_user(
     request: &AuthorizationRequest,
 ) -> Result<Option<UserId>, Stop> {
     let Some(hint) = &request.id_token_hint else { return Ok(None) };
-    let key = match signing::named_kid_of_id_token(hint) {
-        Some(kid) => db::id_token_key::find(conn, &kid)?.filter(|key| key.state != KeyState::Revoked),
-        None => None,
-    };
-    let user = key.and_then(|key| signing::verified_user(hint, &key.public_key, &service.issuer, &client.id));
-    Ok(Some(user.ok_or(Invalid::fixed("id_token_hint", "is no ID token of this application from here"))?))
+    let shown = find_id_token(service, conn, hint)?.filter(|shown| shown.client == client.id);
+    let shown =
+        shown.ok_or(Invalid::fixed("id_token_hint", "is no ID token of this application from here"))?;
+    Ok(Some(shown.user))
 }
 
 /// Step 4: the code.

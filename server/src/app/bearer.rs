@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::app::context::{Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
-use crate::crypto::signing;
+use crate::crypto::signing::{self, OwnIdToken};
 use crate::db::mfa_token::MfaToken;
 use crate::db::signing_key::StoredKey;
 use crate::db::token::Key;
@@ -89,6 +89,13 @@ pub fn hand_out_pass(
     let (token, hash) = service.new_token("csm_", Purpose::MfaToken);
     db::mfa_token::insert(tx.conn, &hash, pass)?;
     Ok(token)
+}
+
+/// An ID token from here that somebody shows, unless its key was revoked.
+pub fn find_id_token(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<OwnIdToken>, Fault> {
+    let Some(kid) = signing::named_kid_of_id_token(token) else { return Ok(None) };
+    let key = db::id_token_key::find(conn, &kid)?.filter(|key| key.state != KeyState::Revoked);
+    Ok(key.and_then(|key| signing::own_id_token(token, &key.public_key, &service.issuer)))
 }
 
 /// How long the console's session lasts without a page being looked at, in seconds. Its client says the same.

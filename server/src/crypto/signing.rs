@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::domain::id::{ClientId, UserId};
+use crate::domain::id::{ClientId, SessionId, UserId};
 use crate::domain::token::{AccessClaims, SigningAlgorithm};
 use crate::error::Fault;
 use crate::random;
@@ -201,20 +201,36 @@ fn named_kid_as(wanted: &str, token: &str) -> Option<String> {
     header.kid.filter(|kid| is_wanted && is_thumbprint(kid))
 }
 
-/// The user of an ID token that `public` signed for `issuer` and `client`, however long ago.
-pub fn verified_user(token: &str, public: &[u8], issuer: &str, client: &ClientId) -> Option<UserId> {
+/// What an ID token says that is shown here once more.
+pub struct OwnIdToken {
+    /// The application that it was made for.
+    pub client: ClientId,
+    /// Who logged in.
+    pub user: UserId,
+    /// The session there.
+    pub session: SessionId,
+}
+
+/// An ID token that `public` signed for `issuer`, however long ago.
+pub fn own_id_token(token: &str, public: &[u8], issuer: &str) -> Option<OwnIdToken> {
     #[derive(Deserialize)]
     struct Claims {
+        aud: String,
         sub: String,
+        sid: String,
     }
 
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
+    validation.validate_aud = false;
     validation.set_required_spec_claims(&["iss", "sub", "aud"]);
     validation.set_issuer(&[issuer]);
-    validation.set_audience(&[client.to_string()]);
     let claims = decode::<Claims>(token, &DecodingKey::from_rsa_der(public), &validation).ok()?.claims;
-    claims.sub.parse().ok()
+    Some(OwnIdToken {
+        client: claims.aud.parse().ok()?,
+        user: claims.sub.parse().ok()?,
+        session: claims.sid.parse().ok()?,
+    })
 }
 
 /// The claims of a token that `public` signed for `issuer`, by that key's own algorithm whatever the token says. Times are not checked

@@ -276,6 +276,13 @@ pub fn parse_redirect_uri(field: &'static str, text: &str) -> Result<String, Inv
     }
 }
 
+/// Whether `uri` could be a redirect URI, and is at the same scheme, host and port as `own`, which is one.
+pub fn is_own_address(own: &str, uri: &str) -> bool {
+    let origin =
+        |text: &str| url::Url::parse(text).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+    parse_redirect_uri("uri", uri).is_ok() && origin(own).is_some_and(|own| Some(own) == origin(uri))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,6 +335,29 @@ mod tests {
         ] {
             assert!(parse_redirect_uri("redirect_uri", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_own_address_is_at_the_same_host() {
+        let own = "https://shop.example:8443/callback?a=b";
+        for good in
+            ["https://shop.example:8443/", "https://shop.example:8443/bye?x=y", "https://SHOP.example:8443"]
+        {
+            assert!(is_own_address(own, good), "{good}");
+        }
+        for bad in [
+            "https://shop.example/",
+            "http://shop.example:8443/",
+            "https://shop.example:8443@evil.example/",
+            "https://evil.shop.example:8443/",
+            "https://shop.example:8443/#a",
+            "//shop.example:8443/",
+            "/bye",
+            "",
+        ] {
+            assert!(!is_own_address(own, bad), "{bad}");
+        }
+        assert!(!is_own_address("com.example.app:/callback", "com.example.app:/bye"));
     }
 
     #[test]

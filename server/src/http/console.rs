@@ -11,6 +11,7 @@ mod audit;
 mod authenticators;
 mod authorize;
 mod clients;
+mod end_session;
 mod frame;
 mod keys;
 mod outbox;
@@ -51,6 +52,9 @@ const HOME: &str = "/console";
 
 /// Where applications send browsers.
 const AUTHORIZE: &str = "/oauth/authorize";
+
+/// The longest request of an application by way of the browser, in bytes: it goes along in the addresses of the pages on the way.
+const LONGEST_REQUEST: usize = 4000;
 
 /// The longest address of a page here, in bytes: one that leads to the login leads back to a request of an application.
 const LONGEST_ADDRESS: usize = 16_000;
@@ -102,6 +106,12 @@ pub(super) fn pages(config: &mut ServiceConfig) {
                 .route(post().to(authorize::read_form)),
         )
         .service(on("/logout", "POST").route(post().to(sign_in::log_out)))
+        .service(
+            on("/oauth/logout", "GET, HEAD, POST")
+                .route(read().to(end_session::show))
+                .route(post().to(end_session::read_form)),
+        )
+        .service(on("/logout/application", "POST").route(post().to(end_session::log_out)))
         .service(on("/language", "POST").route(post().to(sign_in::language)))
         .service(
             on("/welcome/{token}", "GET, HEAD, POST")
@@ -340,6 +350,13 @@ fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
     render(status, &RefusedPage { frame, key, detail, next })
 }
 
+/// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.
+fn misled(frame: Frame, stop: &Stop) -> HttpResponse {
+    let Stop::Refused(Refusal::Invalid(invalid)) = stop else { return refused(frame, stop) };
+    let (key, detail) = ("refused-application".to_owned(), Some(invalid.to_string()));
+    render(StatusCode::BAD_REQUEST, &RefusedPage { frame, key, detail, next: HOME.to_owned() })
+}
+
 /// The fields of a form that one of our own pages sent from this browser.
 struct Form {
     fields: Fields,
@@ -486,7 +503,18 @@ fn with_to(path: &str, to: &str) -> String {
 /// On from a form. An application's request leads away from here in the end, and browsers let no form do that, not even by redirections: then a
 /// page lies between.
 fn go_on(frame: Frame, to: String) -> HttpResponse {
-    if is_authorization(&to) { render(StatusCode::OK, &GoingOnPage { frame, to }) } else { see_other(&to) }
+    if is_authorization(&to) { away(frame, "going-on", to) } else { see_other(&to) }
+}
+
+/// That page; `key` is the texts'.
+fn away(frame: Frame, key: &'static str, to: String) -> HttpResponse {
+    render(StatusCode::OK, &GoingOnPage { frame, key, to })
+}
+
+/// An address with more parameters than it had.
+fn with_query(uri: &str, query: &str) -> String {
+    let joint = if uri.contains('?') { '&' } else { '?' };
+    format!("{uri}{joint}{query}")
 }
 
 /// Whether this leads to an application.
@@ -499,6 +527,7 @@ fn is_authorization(to: &str) -> bool {
 #[template(path = "going_on.html")]
 struct GoingOnPage {
     frame: Frame,
+    key: &'static str,
     to: String,
 }
 

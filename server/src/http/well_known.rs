@@ -38,6 +38,7 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "token_endpoint": at("/oauth/token"),
         "token_endpoint_auth_methods_supported": client_authentication,
         "userinfo_endpoint": at("/oauth/userinfo"),
+        "end_session_endpoint": at("/oauth/logout"),
         "introspection_endpoint": at("/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported": client_authentication,
         "revocation_endpoint": at("/oauth/revoke"),

@@ -312,7 +312,7 @@ fn what_is_sealed_is_what_the_rotation_finds(on: Backend) {
             .map(|table| (table.name.as_str(), table.key.len()))
             .collect::<Vec<_>>()
     };
-    let expected = ["factor_phone", "factor_secret", "hash_key", "outbox", "signing_key"];
+    let expected = ["factor_phone", "factor_secret", "hash_key", "id_token_key", "outbox", "signing_key"];
     let mut found = with("sealed");
     found.sort_unstable();
     assert_eq!(found, expected.map(|name| (name, 1)), "each found by a key of one column");

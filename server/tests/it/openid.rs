@@ -60,6 +60,8 @@ tests![
     nobody_is_sent_to_applications_without_end,
     the_keys_of_id_tokens_are_listed_rotated_and_revoked,
     of_two_logins_in_one_browser_the_other_leads_on,
+    an_application_that_logs_somebody_out_leads_here_and_back,
+    nobody_is_logged_out_by_another_site_or_sent_to_one,
 ];
 
 /// What the application keeps for itself.
@@ -832,8 +834,7 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     // The page says what it is about; what a role does not have is no question.
     visitor
         .get(&request(&shop, &[("scope", "openid factors users")]))
-        .must_say("factors")
-        .must_not_say("users");
+        .must_say("<span class=\"mono\">factors</span>");
     code_for(&visitor, &shop, &[("scope", "openid users")]);
     // Another browser's yes is worth nothing.
     app.next_step();
@@ -1071,4 +1072,96 @@ fn of_two_logins_in_one_browser_the_other_leads_on(on: Backend) {
     let next = page.between("class=\"button\" href=\"", "\"");
     assert_eq!(visitor.get(&next).must_be(303).to, to);
     assert!(told(&visitor.get(&to)).contains_key("code"));
+}
+
+const BYE: &str = "https://shop.example/bye";
+
+fn logout(fields: &[(&str, &str)]) -> String {
+    format!("/oauth/logout?{}", form_urlencoded(fields))
+}
+
+fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let scope = [("scope", "openid offline_access")];
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &scope), VERIFIER);
+    let kept = shop.fetch(&code_for(&visitor, &shop, &scope), VERIFIER);
+    let hint = tokens.text("id_token");
+    let asked = [("id_token_hint", hint), ("post_logout_redirect_uri", BYE), ("state", "a state")];
+    let page = visitor.get(&logout(&asked)).must_be(200);
+    page.must_say("<strong>shop</strong>").must_say("<strong>alice</strong>");
+    // The session that the token tells of is over, whatever is answered; no other is.
+    assert!(!shop.is_active(&tokens.access_token()) && shop.is_active(&kept.access_token()));
+    shop.refresh(tokens.text("refresh_token")).must_be(400, "invalid_grant");
+    assert_eq!(page.between("class=\"button secondary\" href=\"", "\""), format!("{BYE}?state=a+state"));
+    code_for(&visitor, &shop, &[("prompt", "none")]);
+    // Yes.
+    let query = visitor.get(&logout(&asked)).between("name=\"query\" value=\"", "\"");
+    let page = visitor.post("/logout/application", &[("query", &query)]).must_be(200);
+    assert_eq!(page.between("content=\"0;url=", "\""), format!("{BYE}?state=a+state"));
+    assert_eq!(visitor.cookie("countersign"), None);
+    assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none")]))), "login_required");
+    assert!(shop.is_active(&kept.access_token()), "other logins stay");
+    // Whoever is not logged in is asked nothing.
+    visitor.get(&logout(&asked)).must_lead_to(&format!("{BYE}?state=a+state"));
+    visitor.get("/oauth/logout").must_lead_to("/login?said=logged-out");
+    let by_id = [("client_id", shop.id.as_str()), ("post_logout_redirect_uri", BYE)];
+    visitor.get(&logout(&by_id)).must_lead_to(BYE);
+    let form = visitor.send("/oauth/logout", &by_id, &[("sec-fetch-site", "cross-site")]);
+    form.must_lead_to(&logout(&by_id));
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 50)).unwrap();
+    let told = |why: &str| {
+        entries.iter().any(|entry| entry.detail.as_deref().is_some_and(|said| said.contains(why)))
+    };
+    assert!(told("why=application") && told("why=logout"));
+}
+
+fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let other = app.client_with(ClientSpec {
+        name: "other",
+        redirect_uris: vec!["https://other.example/callback".to_owned()],
+        ..ClientSpec::with_scopes("openid")
+    });
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let tokens = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    let (hint, token) = (tokens.text("id_token"), tokens.access_token());
+    for uri in [
+        "https://evil.example/",
+        "https://shop.example.evil.example/",
+        "https://shop.example@evil.example/",
+        "http://shop.example/bye",
+        "/bye",
+        "javascript:alert(1)",
+    ] {
+        for known in [("client_id", shop.id.as_str()), ("id_token_hint", hint)] {
+            let page = visitor.get(&logout(&[known, ("post_logout_redirect_uri", uri)]));
+            assert_eq!((page.status, page.to.as_str()), (400, ""), "{uri}");
+            page.must_say("post_logout_redirect_uri");
+        }
+    }
+    let bye = ("post_logout_redirect_uri", BYE);
+    visitor.get(&logout(&[bye])).must_be(400);
+    visitor.get(&logout(&[bye, ("client_id", &other.id)])).must_be(400);
+    visitor.get(&logout(&[bye, ("client_id", &other.id), ("id_token_hint", hint)])).must_be(400);
+    visitor.get(&logout(&[bye, ("id_token_hint", &token)])).must_be(400);
+    visitor.get(&logout(&[bye, ("client_id", "x")])).must_be(400);
+    assert!(shop.is_active(&token), "none of that was the application's word");
+    // Looking ends nothing here, and only a page of ours does.
+    visitor.get(&logout(&[("client_id", &shop.id)])).must_be(200);
+    visitor.send("/logout/application", &[("query", "")], &[]).must_be(403);
+    visitor
+        .send(
+            "/logout/application",
+            &[("query", ""), ("mark", &visitor.mark())],
+            &[("sec-fetch-site", "cross-site")],
+        )
+        .must_be(403);
+    let evil =
+        form_urlencoded(&[("client_id", &shop.id), ("post_logout_redirect_uri", "https://evil.example/")]);
+    visitor.get("/console/account").must_be(200);
+    visitor.post("/logout/application", &[("query", &evil)]).must_be(400);
+    visitor.get("/console/account").must_be(200).must_say("alice");
 }

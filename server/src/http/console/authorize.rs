@@ -14,22 +14,18 @@ use url::form_urlencoded::Serializer;
 use crate::app;
 use crate::app::authorize::{Decision, Destination, Next, Question};
 use crate::app::console::form_mark;
-use crate::app::context::Stop;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::{
     AuthorizationRequest, CodeChallenge, Declined, Prompt, parse_max_age, parse_nonce, parse_state,
 };
 use crate::domain::client::ClientName;
-use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
-use crate::http::console::frame::{Frame, RefusedPage};
-use crate::http::console::{AUTHORIZE, HOME, Jar, refused, render, see_other, with_to};
+use crate::http::console::frame::Frame;
+use crate::http::console::{AUTHORIZE, Jar, LONGEST_REQUEST, misled, render, see_other, with_query, with_to};
 use crate::http::extract::Fields;
 use crate::http::problem::{Style, description, unreadable};
 use crate::http::state::State;
-
-/// The longest request, in bytes: it goes along in the addresses of the pages on the way.
-const LONGEST: usize = 4000;
 
 /// Whether the one who is logged in wants to go on to an application.
 #[derive(Template)]
@@ -61,7 +57,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: &str) -> Result<Self, Invalid> {
-        if query.len() > LONGEST {
+        if query.len() > LONGEST_REQUEST {
             return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
         }
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
@@ -132,8 +128,7 @@ impl Asked {
             query.append_pair("state", state);
         }
         query.append_pair("iss", issuer);
-        let joint = if uri.contains('?') { '&' } else { '?' };
-        format!("{uri}{joint}{}", query.finish())
+        with_query(uri, &query.finish())
     }
 
     fn declined(&self, issuer: &str, declined: &Declined) -> String {
@@ -212,13 +207,6 @@ pub(super) async fn read_form(
         Ok(_) => see_other(&format!("{AUTHORIZE}?{query}")),
         Err(invalid) => misled(Frame::of(&state, &request, "", String::new()), &invalid.into()),
     }
-}
-
-/// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.
-fn misled(frame: Frame, stop: &Stop) -> HttpResponse {
-    let Stop::Refused(Refusal::Invalid(invalid)) = stop else { return refused(frame, stop) };
-    let (key, detail) = ("refused-application".to_owned(), Some(invalid.to_string()));
-    render(StatusCode::BAD_REQUEST, &RefusedPage { frame, key, detail, next: HOME.to_owned() })
 }
 
 /// The application that a page on the way to a login leads to.

@@ -609,16 +609,23 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
 
 /// `POST /logout`.
 pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
+    match log_out_here(&visit).await {
+        Ok(()) => logged_out(&visit, "logged-out", form.text("to")),
+        Err(answer) => answer,
+    }
+}
+
+/// Ends the browser's session, or answers that it is not over: whoever is told "logged out" must be.
+pub(super) async fn log_out_here(visit: &Visit) -> Result<(), HttpResponse> {
     let shown = visit.token();
     let ended = visit
         .state
         .run(&visit.request, move |service, conn, at| app::console::log_out(service, conn, at, &shown))
         .await;
-    if let Err(stop @ Stop::Broken(_)) = &ended {
-        // Whoever is told "logged out" must be.
-        return visit.stopped(stop);
+    match &ended {
+        Err(stop @ Stop::Broken(_)) => Err(visit.stopped(stop)),
+        _ => Ok(()),
     }
-    logged_out(&visit, "logged-out", form.text("to"))
 }
 
 /// The browser's session is over: its cookie goes, and whatever the browser kept of its pages.

@@ -1,0 +1,145 @@
+//! `/oauth/logout`: an application that has logged somebody out sends the browser here (OpenID Connect RP-Initiated Logout 1.0). Whoever is logged in is
+//! asked; then the browser goes back to the application.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use url::form_urlencoded::Serializer;
+
+use crate::app;
+use crate::app::console::form_mark;
+use crate::app::context::Stop;
+use crate::app::end_session::{Asked, Leaving};
+use crate::domain::authorization_request::parse_state;
+use crate::domain::client::ClientName;
+use crate::domain::refusal::Invalid;
+use crate::http::console::frame::Frame;
+use crate::http::console::sign_in::{log_out_here, logged_out};
+use crate::http::console::{HOME, Jar, LONGEST_REQUEST, Posted, away, misled, render, see_other, with_query};
+use crate::http::extract::Fields;
+use crate::http::problem::{Style, unreadable};
+use crate::http::state::State;
+
+/// Where applications send browsers.
+const END_SESSION: &str = "/oauth/logout";
+
+/// Whether the user wants to log out here, too.
+#[derive(Template)]
+#[template(path = "end_session.html")]
+struct AskPage {
+    frame: Frame,
+    application: Option<ClientName>,
+    user: String,
+    /// The request, for the form.
+    query: String,
+    /// Where "stay logged in" leads.
+    stay: String,
+}
+
+/// A request as far as it can be read, and the `state` that goes back.
+struct Request {
+    asked: Asked,
+    state: Option<String>,
+}
+
+impl Request {
+    fn read(query: &str) -> Result<Self, Invalid> {
+        if query.len() > LONGEST_REQUEST {
+            return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
+        }
+        let fields = Fields::from_query(query)?;
+        let text = |name| fields.optional(name).map(str::to_owned);
+        Ok(Self {
+            asked: Asked {
+                client_id: text("client_id"),
+                id_token_hint: text("id_token_hint"),
+                post_logout_redirect_uri: text("post_logout_redirect_uri"),
+            },
+            state: fields.optional("state").map(parse_state).transpose()?,
+        })
+    }
+
+    /// The application's address as the browser goes there.
+    fn back(&self, leaving: &Leaving) -> Option<String> {
+        let uri = leaving.back.as_ref()?;
+        let Some(state) = &self.state else { return Some(uri.clone()) };
+        Some(with_query(uri, &Serializer::new(String::new()).append_pair("state", state).finish()))
+    }
+
+    async fn leave(&self, state: &Arc<State>, request: &HttpRequest) -> Result<Leaving, Stop> {
+        let (cookie, asked) = (Jar::Session.read(state, request), self.asked.clone());
+        state
+            .run(request, move |service, conn, at| {
+                let cookie = cookie.as_ref().map(|cookie| cookie.as_str());
+                app::end_session::leave(service, conn, at, cookie, &asked)
+            })
+            .await
+    }
+}
+
+/// `GET /oauth/logout`.
+pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
+    let state = state.into_inner();
+    let nobodys = || Frame::of(&state, &request, "", String::new());
+    let query = request.query_string();
+    let read = match Request::read(query) {
+        Ok(read) => read,
+        Err(invalid) => return misled(nobodys(), &invalid.into()),
+    };
+    let leaving = match read.leave(&state, &request).await {
+        Ok(leaving) => leaving,
+        Err(stop) => return misled(nobodys(), &stop),
+    };
+    let back = read.back(&leaving);
+    let (Some(user), Some(cookie)) = (leaving.user, Jar::Session.read(&state, &request)) else {
+        return see_other(back.as_deref().unwrap_or("/login?said=logged-out"));
+    };
+    let mark = form_mark(&state.service, &cookie);
+    let page = AskPage {
+        frame: Frame::of(&state, &request, "", mark).in_language(user.language),
+        application: leaving.application,
+        user: user.name,
+        query: query.to_owned(),
+        stay: back.unwrap_or_else(|| HOME.to_owned()),
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// `POST /oauth/logout`: browsers send no cookie along with a form of another site, so it is asked once more.
+pub(super) async fn read_form(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let fields = match Fields::read(&request, &mut payload).await {
+        Ok(fields) => fields,
+        Err(why) => return unreadable(why, Style::OAuth),
+    };
+    let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
+    match Request::read(&query) {
+        Ok(_) => see_other(&format!("{END_SESSION}?{query}")),
+        Err(invalid) => misled(Frame::of(&state, &request, "", String::new()), &invalid.into()),
+    }
+}
+
+/// `POST /logout/application`: the answer is yes. The request is read anew, with all that it may ask for.
+pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
+    let frame = Frame::of(&visit.state, &visit.request, "", String::new());
+    let read = match Request::read(form.text("query")) {
+        Ok(read) => read,
+        Err(invalid) => return misled(frame, &invalid.into()),
+    };
+    let leaving = match read.leave(&visit.state, &visit.request).await {
+        Ok(leaving) => leaving,
+        Err(stop) => return misled(frame, &stop),
+    };
+    if let Err(answer) = log_out_here(&visit).await {
+        return answer;
+    }
+    match read.back(&leaving) {
+        Some(back) => visit.over(away(frame, "gone", back)),
+        None => logged_out(&visit, "logged-out", ""),
+    }
+}
