@@ -39,10 +39,10 @@ use zeroize::Zeroizing;
 
 use crate::app::console::{Visitor, form_mark, is_form_mark};
 use crate::app::context::Stop;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::{Frame, RefusedPage};
 use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES};
-use crate::http::problem::outcome;
+use crate::http::problem::{Style, outcome, unreadable};
 use crate::http::respond::IsPage;
 use crate::http::state::State;
 use crate::http::{on, read};
@@ -348,6 +348,33 @@ fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
     };
     let (key, next) = (format!("refused-{}", code.replace('_', "-")), HOME.to_owned());
     render(status, &RefusedPage { frame, key, detail, next })
+}
+
+/// Refuses a request of an application that would not fit into the addresses of the pages on the way.
+fn must_be_short(query: &str) -> Result<(), Invalid> {
+    if query.len() > LONGEST_REQUEST {
+        return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
+    }
+    Ok(())
+}
+
+/// For a request that an application has the browser send as a form: browsers send no cookie along with a form of another site, so it is asked once more, by GET.
+async fn once_more(
+    state: &State,
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    path: &str,
+    read: impl FnOnce(&str) -> Result<(), Invalid>,
+) -> HttpResponse {
+    let fields = match Fields::read(request, &mut payload).await {
+        Ok(fields) => fields,
+        Err(why) => return unreadable(why, Style::OAuth),
+    };
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
+    match read(&query) {
+        Ok(()) => see_other(&format!("{path}?{query}")),
+        Err(invalid) => misled(Frame::of(state, request, "", String::new()), &invalid.into()),
+    }
 }
 
 /// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.

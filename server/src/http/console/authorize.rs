@@ -22,9 +22,11 @@ use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
 use crate::http::console::frame::Frame;
-use crate::http::console::{AUTHORIZE, Jar, LONGEST_REQUEST, misled, render, see_other, with_query, with_to};
+use crate::http::console::{
+    AUTHORIZE, Jar, misled, must_be_short, once_more, render, see_other, with_query, with_to,
+};
 use crate::http::extract::Fields;
-use crate::http::problem::{Style, description, unreadable};
+use crate::http::problem::description;
 use crate::http::state::State;
 
 /// Whether the one who is logged in wants to go on to an application.
@@ -57,9 +59,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: &str) -> Result<Self, Invalid> {
-        if query.len() > LONGEST_REQUEST {
-            return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
-        }
+        must_be_short(query)?;
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         let only = |name: &'static str| {
             let mut values = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_ref());
@@ -192,21 +192,13 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     }
 }
 
-/// `POST /oauth/authorize`, as OpenID Connect wants it. Browsers send no cookie along with a form of another site, so it is asked once more.
+/// `POST /oauth/authorize`, as OpenID Connect wants it.
 pub(super) async fn read_form(
     state: web::Data<State>,
     request: HttpRequest,
-    mut payload: web::Payload,
+    payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match Fields::read(&request, &mut payload).await {
-        Ok(fields) => fields,
-        Err(why) => return unreadable(why, Style::OAuth),
-    };
-    let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
-    match Asked::read(&query) {
-        Ok(_) => see_other(&format!("{AUTHORIZE}?{query}")),
-        Err(invalid) => misled(Frame::of(&state, &request, "", String::new()), &invalid.into()),
-    }
+    once_more(&state, &request, payload, AUTHORIZE, |query| Asked::read(query).map(drop)).await
 }
 
 /// The application that a page on the way to a login leads to.

@@ -17,9 +17,10 @@ use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::{log_out_here, logged_out};
-use crate::http::console::{HOME, Jar, LONGEST_REQUEST, Posted, away, misled, render, see_other, with_query};
+use crate::http::console::{
+    HOME, Jar, Posted, away, misled, must_be_short, once_more, render, see_other, with_query,
+};
 use crate::http::extract::Fields;
-use crate::http::problem::{Style, unreadable};
 use crate::http::state::State;
 
 /// Where applications send browsers.
@@ -46,9 +47,7 @@ struct Request {
 
 impl Request {
     fn read(query: &str) -> Result<Self, Invalid> {
-        if query.len() > LONGEST_REQUEST {
-            return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
-        }
+        must_be_short(query)?;
         let fields = Fields::from_query(query)?;
         let text = |name| fields.optional(name).map(str::to_owned);
         Ok(Self {
@@ -107,21 +106,13 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     render(StatusCode::OK, &page)
 }
 
-/// `POST /oauth/logout`: browsers send no cookie along with a form of another site, so it is asked once more.
+/// `POST /oauth/logout`.
 pub(super) async fn read_form(
     state: web::Data<State>,
     request: HttpRequest,
-    mut payload: web::Payload,
+    payload: web::Payload,
 ) -> HttpResponse {
-    let fields = match Fields::read(&request, &mut payload).await {
-        Ok(fields) => fields,
-        Err(why) => return unreadable(why, Style::OAuth),
-    };
-    let query = Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
-    match Request::read(&query) {
-        Ok(_) => see_other(&format!("{END_SESSION}?{query}")),
-        Err(invalid) => misled(Frame::of(&state, &request, "", String::new()), &invalid.into()),
-    }
+    once_more(&state, &request, payload, END_SESSION, |query| Request::read(query).map(drop)).await
 }
 
 /// `POST /logout/application`: the answer is yes. The request is read anew, with all that it may ask for.

@@ -105,7 +105,7 @@ fn view(client: &Client, client_secret: Option<String>) -> ClientView {
 pub(super) struct ClientBody {
     /// Grant types; at least one.
     grants: Vec<String>,
-    /// Redirect URIs.
+    /// Redirect URIs, for the grant `authorization_code`: https, or http on localhost.
     redirect_uris: Option<Vec<String>>,
     /// Audiences beside the issuer.
     audiences: Option<Vec<String>>,
