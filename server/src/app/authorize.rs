@@ -8,7 +8,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::app::bearer::{console_end, console_login, find_id_token, hold_console_login};
+use crate::app::bearer::{console_end, find_id_token, hold_console_login, whoever_is_logged_in};
 use crate::app::client_auth::hold;
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::Extent;
@@ -135,9 +135,8 @@ fn decide(
     must_be_bound(&extent, request)?;
     let supposed = supposed_user(service, conn, client, request)?;
     let silent = request.prompt.none;
-    let Some((cookie, login)) = logged_in(service, conn, at, cookie)? else {
-        return Ok(Next::unless(silent, Next::LogIn));
-    };
+    let login = whoever_is_logged_in(service, conn, at.now, cookie)?;
+    let Some((cookie, login)) = cookie.zip(login) else { return Ok(Next::unless(silent, Next::LogIn)) };
     let is_other = supposed.is_some_and(|supposed| supposed != login.user);
     if silent && is_other {
         return Ok(Next::Decline(Declined::LoginRequired));
@@ -162,21 +161,6 @@ impl Next {
     /// What the user has to do, unless nobody may be asked.
     fn unless(silent: bool, next: Self) -> Self {
         if silent { Self::Decline(Declined::LoginRequired) } else { next }
-    }
-}
-
-/// The login of the browser with this cookie, if it is good.
-fn logged_in<'a>(
-    service: &Service,
-    conn: &mut Conn,
-    at: At,
-    cookie: Option<&'a str>,
-) -> Result<Option<(&'a str, Login)>, Stop> {
-    let Some(cookie) = cookie else { return Ok(None) };
-    match console_login(service, conn, at.now, cookie) {
-        Ok(login) => Ok(Some((cookie, login))),
-        Err(Stop::Refused(_)) => Ok(None),
-        Err(stop) => Err(stop),
     }
 }
 

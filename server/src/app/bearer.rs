@@ -112,6 +112,21 @@ pub fn console_login(service: &Service, conn: &mut Conn, now: Timestamp, token: 
     Ok(login.ok_or(Refusal::InvalidToken)?)
 }
 
+/// The same where a browser need not be anybody's: none without a good cookie.
+pub fn whoever_is_logged_in(
+    service: &Service,
+    conn: &mut Conn,
+    now: Timestamp,
+    cookie: Option<&str>,
+) -> Result<Option<Login>, Stop> {
+    let Some(cookie) = cookie else { return Ok(None) };
+    match console_login(service, conn, now, cookie) {
+        Ok(login) => Ok(Some(login)),
+        Err(Stop::Refused(_)) => Ok(None),
+        Err(stop) => Err(stop),
+    }
+}
+
 /// When such a session ends whose user is looking at something now; none where that is not worth writing.
 pub fn console_end(login: &Login, now: Timestamp) -> Option<Timestamp> {
     let ends_at = now.plus_seconds(CONSOLE_IDLE_S).min(login.limit_at);

@@ -4,7 +4,7 @@
 //! 2. Where the browser goes afterwards: to an address of the application, and nowhere else.
 //! 3. The browser's own session is its user's to end: a page asks.
 
-use crate::app::bearer::{console_login, find_id_token};
+use crate::app::bearer::{find_id_token, whoever_is_logged_in};
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::signing::OwnIdToken;
 use crate::db::session::Which;
@@ -62,11 +62,7 @@ pub fn leave(
     if let Some(shown) = shown {
         end(service, conn, at, &shown)?;
     }
-    let login = match cookie.map(|cookie| console_login(service, conn, at.now, cookie)) {
-        Some(Ok(login)) => Some(login),
-        Some(Err(Stop::Broken(fault))) => return Err(fault.into()),
-        Some(Err(Stop::Refused(_))) | None => None,
-    };
+    let login = whoever_is_logged_in(service, conn, at.now, cookie)?;
     let user = login.map(|login| db::user::find(conn, login.user)).transpose()?.flatten();
     Ok(Leaving { application: client.map(|client| client.name), back, user })
 }
