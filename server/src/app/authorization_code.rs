@@ -20,6 +20,7 @@ use crate::domain::authorization_request::CodeVerifier;
 use crate::domain::client::{Client, Grant};
 use crate::domain::id::SessionId;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::OPENID;
 use crate::random;
 
 /// What an application shows.
@@ -44,8 +45,11 @@ pub fn authorization_code(
     client.must_have(Grant::AuthorizationCode)?;
     let hash = service.hasher.hash(Purpose::AuthorizationCode, &[shown.code.as_bytes()]);
     // First without a transaction, so that whoever has no code never takes a writer's place.
-    let user = of_client(conn, &hash, &client)?.login.user;
-    ensure_for_id_tokens(service, conn, at)?;
+    let found = of_client(conn, &hash, &client)?;
+    if found.code.scope.split(' ').any(|scope| scope == OPENID) {
+        ensure_for_id_tokens(service, conn, at)?;
+    }
+    let user = found.login.user;
     let recorded = service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::AuthorizationCode)?;
         // Who resets or locks the user, or ends the login in the browser, has done so by now or does it after this.

@@ -17,8 +17,9 @@ use crate::db::authorization_code::AuthorizationCode;
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
+use crate::domain::authorization::Standing;
 use crate::domain::authorization_request::{AuthorizationRequest, CODE_TTL_S, Declined};
-use crate::domain::client::{Client, ClientName, ClientState, Grant, SecondFactor, parse_redirect_uri};
+use crate::domain::client::{Client, ClientName, ClientState, Grant, SecondFactor};
 use crate::domain::id::{ClientId, UserId};
 use crate::domain::lockout::AUTHORIZATIONS_OF_USER;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -113,9 +114,7 @@ fn known(conn: &mut Conn, destination: &Destination) -> Result<Client, Stop> {
     };
     let active = found.filter(|client| client.state == ClientState::Active);
     let client = active.ok_or(NO_APPLICATION)?;
-    let uri = &destination.redirect_uri;
-    // Some were registered when nothing was sent there yet, and anything was taken.
-    if !client.redirect_uris.contains(uri) || parse_redirect_uri("redirect_uri", uri).is_err() {
+    if !client.has_redirect_uri(&destination.redirect_uri) {
         return Err(Invalid::fixed("redirect_uri", "is not registered for this application").into());
     }
     Ok(client)
@@ -135,10 +134,12 @@ fn decide(
     must_be_bound(&extent, request)?;
     let supposed = supposed_user(service, conn, client, request)?;
     let silent = request.prompt.none;
+    // An ID token that is not from here, or not any more, tells nothing: a page does, or nobody.
+    let is_unclear = request.id_token_hint.is_some() && supposed.is_none();
     let login = whoever_is_logged_in(service, conn, at.now, cookie)?;
     let Some((cookie, login)) = cookie.zip(login) else { return Ok(Next::unless(silent, Next::LogIn)) };
     let is_other = supposed.is_some_and(|supposed| supposed != login.user);
-    if silent && is_other {
+    if silent && (is_other || is_unclear) {
         return Ok(Next::Decline(Declined::LoginRequired));
     }
     let suffices = suffices(client, request, &login, at.now) && rules_let_in(conn, &extent, &login, at.now)?;
@@ -148,9 +149,11 @@ fn decide(
     let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
     let powers = powers(service, &extent, &user);
     if request.prompt.ask || is_other || !powers.is_empty() {
-        let question = Question { mark: service.mark(&[cookie, &request.text]), user, powers };
-        if !request.agreed.as_ref().is_some_and(|shown| service.is_mark(&[cookie, &request.text], shown)) {
-            let ask = Next::Ask(question);
+        // To what: this request, with what the application may do by it as things stand now.
+        let named = powers.to_string();
+        let question = [cookie, request.text.as_str(), &named];
+        if !request.agreed.as_ref().is_some_and(|shown| service.is_mark(&question, shown)) {
+            let ask = Next::Ask(Question { mark: service.mark(&question), user, powers });
             return Ok(if silent { Next::Decline(Declined::InteractionRequired) } else { ask });
         }
     }
@@ -173,9 +176,7 @@ fn supposed_user(
 ) -> Result<Option<UserId>, Stop> {
     let Some(hint) = &request.id_token_hint else { return Ok(None) };
     let shown = find_id_token(service, conn, hint)?.filter(|shown| shown.client == client.id);
-    let shown =
-        shown.ok_or(Invalid::fixed("id_token_hint", "is no ID token of this application from here"))?;
-    Ok(Some(shown.user))
+    Ok(shown.map(|shown| shown.user))
 }
 
 /// Step 4: the code.
@@ -193,7 +194,8 @@ fn send(
     service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::AuthorizationCode)?;
         let login = hold_console_login(service, tx, cookie)?;
-        let bucket = service.hasher.hash(Purpose::AuthorizationBucket, &[login.user.bytes()]);
+        let bucket =
+            service.hasher.hash(Purpose::AuthorizationBucket, &[login.user.bytes(), client.id.bytes()]);
         if db::lockout::pour(tx.conn, &bucket, AUTHORIZATIONS_OF_USER, tx.now)? != Gate::Open {
             return Ok(Next::Decline(Declined::TooMany));
         }
@@ -265,9 +267,15 @@ fn suffices(client: &Client, request: &AuthorizationRequest, login: &Login, now:
 
 /// Whether no rule of a scope wants a code that this login has not given, or not lately. The application does not know the rules.
 fn rules_let_in(conn: &mut Conn, extent: &Extent, login: &Login, now: Timestamp) -> Result<bool, Fault> {
-    let rules = db::scope_rule::list(conn)?;
-    let mut asked = rules.iter().filter(|rule| extent.scope.contains(&rule.name));
-    Ok(!asked.any(|rule| rule.wants_a_code(acr(&login.amr), login.fresh_at, now)))
+    let mut rules = db::scope_rule::list(conn)?;
+    rules.retain(|rule| extent.scope.contains(&rule.name));
+    let held = if rules.iter().any(|rule| rule.by_grant) {
+        db::grant::held(conn, login.user, now)?
+    } else {
+        Vec::new()
+    };
+    let standing = Standing { acr: acr(&login.amr), authenticated_at: login.fresh_at, held: &held };
+    Ok(!rules.iter().any(|rule| rule.wants_a_code(&extent.audience, standing, now)))
 }
 
 /// What the application could do here with the token, and the user can give.

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::app::context::{At, Change, Service, Stop, Tx};
+use crate::app::key::ensure_for_id_tokens;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -12,7 +13,7 @@ use crate::domain::client::{
 };
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{OPENID, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::RevocationKind;
 use crate::error::Fault;
@@ -51,6 +52,7 @@ pub struct Registered {
 /// Registers a client.
 pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Result<Registered, Stop> {
     new.normalise()?;
+    prepare(service, conn, at, &new)?;
     service.write(conn, at, |tx| {
         if db::client::find_by_name(tx.conn, new.name.as_str())?.is_some() {
             return Err(Refusal::AlreadyExists { what: "client" }.into());
@@ -67,6 +69,7 @@ pub fn put(
     mut new: NewClient,
 ) -> Result<(Client, Option<Zeroizing<String>>), Stop> {
     new.normalise()?;
+    prepare(service, conn, at, &new)?;
     service.write_by_name(conn, at, |tx| {
         let Some(known) = db::client::find_by_name(tx.conn, new.name.as_str())? else {
             return register(service, tx, &new).map(|added| (added.client, Some(added.secret)));
@@ -85,6 +88,7 @@ pub fn change(
     is_as_seen: impl FnOnce(&Client) -> bool,
 ) -> Result<Change<Client>, Stop> {
     new.normalise()?;
+    prepare(service, conn, at, &new)?;
     service.write(conn, at, |tx| {
         // Held before it is read: of two who saw the same, one comes later and is told.
         db::client::hold_changes(tx.conn, id)?;
@@ -96,6 +100,14 @@ pub fn change(
         change_in(tx, &known, &new)?;
         Ok(Change::Done)
     })
+}
+
+/// Whoever logs people in by the browser looks for the key of ID tokens, before there is one.
+fn prepare(service: &Service, conn: &mut Conn, at: At, new: &NewClient) -> Result<(), Stop> {
+    if new.grants.contains(&Grant::AuthorizationCode) && new.scopes.contains(OPENID) {
+        ensure_for_id_tokens(service, conn, at)?;
+    }
+    Ok(())
 }
 
 fn change_in(tx: &mut Tx<'_>, known: &Client, new: &NewClient) -> Result<Client, Stop> {

@@ -1,7 +1,7 @@
 //! Logging out at an application, and here as well (OpenID Connect RP-Initiated Logout 1.0).
 //!
 //! 1. Which application: by its id, or by an ID token that it got from here. The session that the token tells of ends: who has the token is the application or its user.
-//! 2. Where the browser goes afterwards: to an address of the application, and nowhere else.
+//! 2. Where the browser goes afterwards: to an address that is registered for the application, and nowhere else. Where that is another one it stays here, and is asked all the same.
 //! 3. The browser's own session is its user's to end: a page asks.
 
 use crate::app::bearer::{find_id_token, whoever_is_logged_in};
@@ -10,7 +10,7 @@ use crate::crypto::signing::OwnIdToken;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::client::{Client, ClientName, ClientState, is_own_address};
+use crate::domain::client::{Client, ClientName, ClientState};
 use crate::domain::id::ClientId;
 use crate::domain::refusal::Invalid;
 use crate::domain::user::User;
@@ -30,13 +30,13 @@ pub struct Asked {
 pub struct Leaving {
     /// What the application is called, where that is known.
     pub application: Option<ClientName>,
-    /// Where the browser may go.
-    pub back: Option<String>,
+    /// Where the browser may go, or why not where it shall.
+    pub back: Result<Option<String>, Invalid>,
     /// Who is logged in here.
     pub user: Option<User>,
 }
 
-/// Steps 1 and 2, and who is to be asked. Refused is an address that is not the application's.
+/// Steps 1 and 2, and who is to be asked.
 pub fn leave(
     service: &Service,
     conn: &mut Conn,
@@ -44,21 +44,20 @@ pub fn leave(
     cookie: Option<&str>,
     asked: &Asked,
 ) -> Result<Leaving, Stop> {
-    let named = asked.client_id.as_deref().map(str::parse::<ClientId>).transpose();
-    let named = named.map_err(|_| Invalid::fixed("client_id", "is not that of an application here"))?;
+    let named = asked.client_id.as_deref().map(|id| id.parse::<ClientId>().ok());
     let shown = match &asked.id_token_hint {
         // One that is not from here tells nothing, and nothing is done on its word.
         Some(hint) => find_id_token(service, conn, hint)?
-            .filter(|shown| named.is_none_or(|named| named == shown.client)),
+            .filter(|shown| named.is_none_or(|named| named == Some(shown.client))),
         None => None,
     };
-    let client = match named.or(shown.as_ref().map(|shown| shown.client)) {
+    let client = match named.unwrap_or(shown.as_ref().map(|shown| shown.client)) {
         Some(id) => db::client::find_with_secret(conn, id)?.map(|(client, _)| client),
         None => None,
     };
     let client =
         client.filter(|client| client.state == ClientState::Active && client.id != ClientId::CONSOLE);
-    let back = back(client.as_ref(), asked)?;
+    let back = back(client.as_ref(), asked);
     if let Some(shown) = shown {
         end(service, conn, at, &shown)?;
     }
@@ -73,13 +72,10 @@ fn back(client: Option<&Client>, asked: &Asked) -> Result<Option<String>, Invali
         let why = "needs the client_id of an application here, or its id_token_hint";
         return Err(Invalid::fixed("post_logout_redirect_uri", why));
     };
-    if client.redirect_uris.iter().any(|own| is_own_address(own, uri)) {
+    if client.has_redirect_uri(uri) {
         Ok(Some(uri.clone()))
     } else {
-        Err(Invalid::fixed(
-            "post_logout_redirect_uri",
-            "is not at the host of a redirect URI of this application",
-        ))
+        Err(Invalid::fixed("post_logout_redirect_uri", "is not among the redirect URIs of this application"))
     }
 }
 

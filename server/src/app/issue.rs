@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app::client_auth::Held;
 use crate::app::context::{Service, Stop, Tx};
+use crate::app::key::of_id_tokens;
 use crate::app::outbox::queue;
 use crate::app::profile::profile;
 use crate::crypto::keyed_hash::Purpose;
@@ -107,15 +109,23 @@ impl Recorded {
             Writ::Opaque(token) => token,
             Writ::Jwt(claims, key) => Zeroizing::new(key.sign(&claims)?),
         };
-        let at_hash = || signing::access_token_hash(&access_token);
-        let id_token = self
-            .identity
-            .map(|(claims, key)| key.sign_as(ID_TOKEN_TYPE, &IdClaims { at_hash: at_hash(), ..*claims }));
+        let id_token = self.identity.map(|(claims, key)| {
+            let at_hash = signing::access_token_hash(&access_token);
+            key.sign_as(ID_TOKEN_TYPE, &IdToken { claims: &claims, at_hash })
+        });
         let id_token = id_token.transpose()?;
         let Self { expires_in, refresh_token, scope, details, .. } = self;
         let id_token = id_token.map(Zeroizing::new);
         Ok(Issued { access_token, id_token, expires_in, refresh_token, scope, details })
     }
+}
+
+/// The claims of an ID token, and of which access token it is the companion (OpenID Connect Core s3.1.3.6).
+#[derive(Serialize)]
+struct IdToken<'a> {
+    #[serde(flatten)]
+    claims: &'a IdClaims,
+    at_hash: String,
 }
 
 /// A token for the reply.
@@ -202,7 +212,7 @@ pub fn issue(
     let identity = match standing.as_ref().and_then(|standing| Some((standing, standing.through.as_ref()?))) {
         Some((standing, through)) if reach.scope.contains(OPENID) => {
             // One was there a moment ago.
-            let key = db::id_token_key::current(tx.conn)?.ok_or(Fault::Busy("the keys are being changed"))?;
+            let key = of_id_tokens(tx.conn, tx.now)?.ok_or(Fault::Busy("the keys are being changed"))?;
             let nonce = through.nonce().map(str::to_owned);
             let claims = id_claims(service, tx, client, standing, &reach.scope, nonce)?;
             Some((Box::new(claims), service.signing_key(&key)?))
@@ -449,8 +459,6 @@ fn id_claims(
         exp: tx.now.plus_seconds(ID_TOKEN_TTL_S).unix_seconds(),
         auth_time: standing.authenticated_at.unix_seconds(),
         nonce,
-        // Once the access token is written out.
-        at_hash: String::new(),
         acr: acr(&standing.amr).to_owned(),
         amr: standing.amr.split(' ').map(str::to_owned).collect(),
         sid: standing.session.to_string(),

@@ -6,7 +6,7 @@ use jsonwebtoken::jwk::JwkSet;
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::seal::Place;
-use crate::crypto::signing;
+use crate::crypto::signing::{self, NewKey};
 pub use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
@@ -44,7 +44,7 @@ pub fn ensure(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
     })
 }
 
-/// Makes sure that there is a key to sign ID tokens with. To make one takes tens of milliseconds, so it is done before the transaction that needs it.
+/// Makes sure that there is a key to sign ID tokens with. To make one takes tens of milliseconds, so it is done before the transaction.
 pub fn ensure_for_id_tokens(service: &Service, conn: &mut Conn, at: At) -> Result<(), Stop> {
     if db::id_token_key::current(conn)?.is_some() {
         return Ok(());
@@ -54,12 +54,28 @@ pub fn ensure_for_id_tokens(service: &Service, conn: &mut Conn, at: At) -> Resul
         db::signing_key::lock(tx.conn)?;
         // Once more behind the lock: another one may have been faster.
         if db::id_token_key::current(tx.conn)?.is_none() {
-            let sealed = tx.seal(service, Place::id_token_key(&new.kid), &new.private)?;
-            db::id_token_key::insert(tx.conn, &new.kid, &sealed, &new.public, tx.now)?;
-            let subject = Subject::SigningKey(new.kid.clone());
-            tx.note(Event::done(Actor::System, Action::SigningKeyMade, subject).with("for=id_tokens"));
+            add_for_id_tokens(service, tx, Actor::System, new)?;
         }
         Ok(())
+    })
+}
+
+fn add_for_id_tokens(service: &Service, tx: &mut Tx<'_>, actor: Actor, new: NewKey) -> Result<(), Fault> {
+    let sealed = tx.seal(service, Place::id_token_key(&new.kid), &new.private)?;
+    db::id_token_key::insert(tx.conn, &new.kid, &sealed, &new.public, tx.now)?;
+    tx.note(Event::done(actor, Action::SigningKeyMade, Subject::SigningKey(new.kid)).with("for=id_tokens"));
+    Ok(())
+}
+
+/// The key that signs ID tokens: the youngest that everybody has had the time to learn of, or else the oldest.
+pub fn of_id_tokens(conn: &mut Conn, now: Timestamp) -> Result<Option<StoredKey>, Fault> {
+    let mut keys = db::id_token_key::list(conn)?;
+    keys.retain(|key| is_published(key, now));
+    keys.sort_by(|one, other| order(one).cmp(&order(other)));
+    let is_known = |key: &StoredKey| key.created_at.plus_seconds(PUBLISHED_BEFORE_USE_S) <= now;
+    Ok(match keys.iter().position(is_known) {
+        Some(which) => Some(keys.swap_remove(which)),
+        None => keys.pop(),
     })
 }
 
@@ -124,16 +140,35 @@ pub fn rotate(
     at: At,
     algorithm: Option<SigningAlgorithm>,
 ) -> Result<String, Stop> {
+    let for_id_tokens = successor_for_id_tokens(conn)?;
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
+        renew_for_id_tokens(service, tx, tx.origin.manager, for_id_tokens)?;
         advance(service, tx, tx.origin.manager, algorithm)
     })
+}
+
+/// The key that shall sign ID tokens after the one that does, where one does.
+fn successor_for_id_tokens(conn: &mut Conn) -> Result<Option<NewKey>, Fault> {
+    let current = db::id_token_key::current(conn)?;
+    current.map(|_| signing::generate(SigningAlgorithm::Rs256)).transpose()
+}
+
+fn renew_for_id_tokens(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    new: Option<NewKey>,
+) -> Result<(), Fault> {
+    let Some(new) = new else { return Ok(()) };
+    db::id_token_key::retire(tx.conn, tx.now)?;
+    add_for_id_tokens(service, tx, actor, new)
 }
 
 /// Which keys somebody else may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Leaked {
-    /// The one that signs access tokens.
+    /// Those that sign: one for access tokens, one for ID tokens.
     Current,
     /// Those of these names, in whatever state.
     These(Vec<String>),
@@ -144,7 +179,7 @@ pub enum Leaked {
 impl Leaked {
     fn has(&self, key: &StoredKey) -> bool {
         match self {
-            Self::Current => key.state == KeyState::Current && key.algorithm != SigningAlgorithm::Rs256,
+            Self::Current => key.state == KeyState::Current,
             Self::These(kids) => kids.contains(&key.kid),
             Self::All => true,
         }
@@ -216,10 +251,12 @@ pub fn rotate_if_due(service: &Service, conn: &mut Conn, at: At) -> Result<(), S
     if !due(conn)? {
         return Ok(());
     }
+    let for_id_tokens = successor_for_id_tokens(conn)?;
     service.write(conn, at, |tx| {
         db::signing_key::lock(tx.conn)?;
         // Once more behind the lock: another server may have been faster.
         if due(tx.conn)? {
+            renew_for_id_tokens(service, tx, Actor::System, for_id_tokens)?;
             advance(service, tx, Actor::System, None)?;
         }
         Ok(())
@@ -235,8 +272,6 @@ fn advance(
     let before = db::signing_key::find_in_state(tx.conn, KeyState::Next)?.map(|key| key.algorithm);
     let algorithm = algorithm.or(before).unwrap_or(SigningAlgorithm::EdDsa);
     db::signing_key::advance(tx.conn, tx.now)?;
-    // The next ID token makes another: an application that meets a key for the first time looks it up.
-    db::id_token_key::retire(tx.conn, tx.now)?;
     let next = add(service, tx, KeyState::Next, algorithm)?;
     let current = match db::signing_key::find_in_state(tx.conn, KeyState::Current)? {
         Some(key) => key.kid,

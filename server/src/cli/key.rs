@@ -22,7 +22,7 @@ pub(super) enum Command {
         /// How the new next key shall sign [default: as the one before it]
         #[arg(long, value_parser = SigningAlgorithm::OF_ACCESS_TOKENS.map(SigningAlgorithm::as_str))]
         algorithm: Option<String>,
-        /// In an emergency: the current key and everything that it signed is good no more
+        /// In an emergency: the current keys, that of ID tokens too, and everything that they signed are good no more
         #[arg(long, conflicts_with = "algorithm")]
         revoke: bool,
     },
@@ -51,6 +51,7 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
                 json!({
                     "kid": key.kid,
                     "alg": key.algorithm.as_str(),
+                    "signs": key.algorithm.signs(),
                     "state": key.state.as_str(),
                     "created_at": key.created_at.to_string(),
                     "activated_at": text(key.activated_at),
@@ -62,13 +63,17 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
                     [
                         key.kid.clone(),
                         key.algorithm.to_string(),
+                        key.algorithm.signs().replace('_', " "),
                         key.state.to_string(),
                         key.created_at.to_string(),
                         text(key.activated_at).unwrap_or_default(),
                         text(key.retired_at).unwrap_or_default(),
                     ]
                 };
-                table(["KEY", "ALGORITHM", "STATE", "MADE", "SIGNS SINCE", "RETIRED"], keys.iter().map(row))
+                table(
+                    ["KEY", "ALGORITHM", "FOR", "STATE", "MADE", "SIGNS SINCE", "RETIRED"],
+                    keys.iter().map(row),
+                )
             });
         }
         Command::Rotate { revoke: true, .. } => revoke(&opened, &mut conn, &Leaked::Current, output)?,

@@ -32,7 +32,7 @@ pub enum Purpose {
     ClientBucket,
     /// A bucket of one user's enrolments.
     EnrolmentBucket,
-    /// A bucket of one user's codes for applications.
+    /// A bucket of one user's codes for one application.
     AuthorizationBucket,
     /// A one-time link.
     Invitation,

@@ -181,12 +181,6 @@ pub fn named_kid(token: &str) -> Option<String> {
     named_kid_as(ACCESS_TOKEN_TYPE, token)
 }
 
-/// The `at_hash` of an access token, for an ID token (OpenID Connect Core s3.1.3.6).
-pub fn access_token_hash(access_token: &str) -> String {
-    let hash = Sha256::digest(access_token);
-    URL_SAFE_NO_PAD.encode(hash.iter().take(16).copied().collect::<Vec<u8>>())
-}
-
 /// The same of a JWT that is an ID token.
 pub fn named_kid_of_id_token(token: &str) -> Option<String> {
     named_kid_as(ID_TOKEN_TYPE, token)
@@ -199,6 +193,12 @@ fn named_kid_as(wanted: &str, token: &str) -> Option<String> {
         kid.len() == 43 && kid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     header.kid.filter(|kid| is_wanted && is_thumbprint(kid))
+}
+
+/// The `at_hash` of an access token, for an ID token (OpenID Connect Core s3.1.3.6).
+pub fn access_token_hash(access_token: &str) -> String {
+    let hash = Sha256::digest(access_token);
+    URL_SAFE_NO_PAD.encode(hash.iter().take(16).copied().collect::<Vec<u8>>())
 }
 
 /// What an ID token says that is shown here once more.

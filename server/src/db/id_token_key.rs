@@ -1,4 +1,4 @@
-//! The keys that sign ID tokens: current, retired.
+//! The keys that sign ID tokens: current, retired, revoked.
 
 use diesel::prelude::*;
 

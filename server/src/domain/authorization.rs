@@ -207,6 +207,9 @@ pub struct ScopeRule {
     pub by_grant: bool,
 }
 
+/// How long it may take from a code on the way to an application until the application has its token, in seconds.
+const CODE_ON_THE_WAY_S: i64 = 30;
+
 /// The longest description of a scope, in bytes.
 const MAX_DESCRIPTION_BYTES: usize = 1000;
 
@@ -306,11 +309,13 @@ pub fn still_held(
 }
 
 impl ScopeRule {
-    /// Whether a code given now would do where this login does not.
-    pub fn wants_a_code(&self, acr: &str, authenticated_at: Timestamp, now: Timestamp) -> bool {
-        let is_weak = self.acr.as_deref().is_some_and(|wanted| !is_as_strong(acr, wanted));
-        let is_old = |max_age_s| now.plus_seconds(1) > authenticated_at.plus_seconds(max_age_s);
-        is_weak || self.max_age_s.is_some_and(is_old)
+    /// Whether a code given now would let in a login that is not let in, and for long enough to get there.
+    pub fn wants_a_code(&self, audience: &str, standing: Standing<'_>, now: Timestamp) -> bool {
+        let [.., strongest] = ACR_CLASSES;
+        let fresh = Standing { acr: strongest, authenticated_at: now, ..standing };
+        let in_a_while = now.plus_seconds(CODE_ON_THE_WAY_S);
+        self.lets_in(audience, Some(standing), now).is_none()
+            && self.lets_in(audience, Some(fresh), in_a_while).is_some()
     }
 
     /// When a token with this scope must end; none where the scope is not for this login or audience.

@@ -43,8 +43,6 @@ pub struct IdClaims {
     /// As it stood in the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// The left half of the access token's hash: the two belong together.
-    pub at_hash: String,
     /// The class of the authentication, as [`acr`](crate::domain::token::acr).
     pub acr: String,
     /// How the user was authenticated (RFC 8176).

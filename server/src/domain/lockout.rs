@@ -79,7 +79,7 @@ pub const PASSWORDS_OF_ADDRESS: Leak = Leak { burst: 100, every_s: 1 };
 /// Enrolments that one user begins.
 pub const ENROLMENTS_OF_USER: Leak = Leak { burst: 10, every_s: 360 };
 
-/// Codes by which one user is sent to applications.
+/// Codes by which one user is sent to one application.
 pub const AUTHORIZATIONS_OF_USER: Leak = Leak { burst: 100, every_s: 5 };
 
 /// Log entries about wrong secrets of one client, which anybody can cause.

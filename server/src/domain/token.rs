@@ -360,6 +360,14 @@ impl SigningAlgorithm {
     /// Those that an operator may choose for access tokens.
     pub const OF_ACCESS_TOKENS: [Self; 2] = [Self::EdDsa, Self::Es256];
 
+    /// What its keys sign, as lists say it.
+    pub const fn signs(self) -> &'static str {
+        match self {
+            Self::EdDsa | Self::Es256 => "access_tokens",
+            Self::Rs256 => "id_tokens",
+        }
+    }
+
     /// Reads one of those.
     pub fn of_access_tokens(word: &str) -> Result<Self, Invalid> {
         let found = Self::OF_ACCESS_TOKENS.into_iter().find(|algorithm| algorithm.as_str() == word);

@@ -41,7 +41,7 @@ use crate::app::console::{Visitor, form_mark, is_form_mark};
 use crate::app::context::Stop;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::{Frame, RefusedPage};
-use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES};
+use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Unreadable};
 use crate::http::problem::{Style, outcome, unreadable};
 use crate::http::respond::IsPage;
 use crate::http::state::State;
@@ -53,7 +53,7 @@ const HOME: &str = "/console";
 /// Where applications send browsers.
 const AUTHORIZE: &str = "/oauth/authorize";
 
-/// The longest request of an application by way of the browser, in bytes: it goes along in the addresses of the pages on the way.
+/// The longest request of an application for a login, in bytes: it goes along in the addresses of the pages on the way.
 const LONGEST_REQUEST: usize = 4000;
 
 /// The longest address of a page here, in bytes: one that leads to the login leads back to a request of an application.
@@ -107,8 +107,9 @@ pub(super) fn pages(config: &mut ServiceConfig) {
         )
         .service(on("/logout", "POST").route(post().to(sign_in::log_out)))
         .service(
-            on("/oauth/logout", "GET, HEAD, POST")
-                .route(read().to(end_session::show))
+            // Nor here: an ID token ends a session.
+            on("/oauth/logout", "GET, POST")
+                .route(get().to(end_session::show))
                 .route(post().to(end_session::read_form)),
         )
         .service(on("/logout/application", "POST").route(post().to(end_session::log_out)))
@@ -350,10 +351,10 @@ fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
     render(status, &RefusedPage { frame, key, detail, next })
 }
 
-/// Refuses a request of an application that would not fit into the addresses of the pages on the way.
-fn must_be_short(query: &str) -> Result<(), Invalid> {
-    if query.len() > LONGEST_REQUEST {
-        return Err(Invalid::fixed("query", "is longer than 4,000 bytes"));
+/// Refuses a request of an application that is longer than so many bytes.
+fn must_be_short(query: &str, longest: usize) -> Result<(), Invalid> {
+    if query.len() > longest {
+        return Err(Invalid::new("query", format!("is longer than {longest} bytes")));
     }
     Ok(())
 }
@@ -368,6 +369,9 @@ async fn once_more(
 ) -> HttpResponse {
     let fields = match Fields::read(request, &mut payload).await {
         Ok(fields) => fields,
+        Err(Unreadable::Malformed(invalid)) => {
+            return misled(Frame::of(state, request, "", String::new()), &invalid.into());
+        }
         Err(why) => return unreadable(why, Style::OAuth),
     };
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
@@ -439,8 +443,8 @@ impl Form {
             return Ok(Self { jar: *jar, fields });
         }
         // Of two logins in one browser the first ends the other, whose page leads on from here to where it was going.
-        let to = fields.optional("to").filter(|_| jars.contains(&Jar::Login));
-        let next = to.map_or_else(|| HOME.to_owned(), |to| with_to("/login", &way_back(to)));
+        let to = fields.optional("to").map(way_back).filter(|to| to != HOME);
+        let next = to.map_or_else(|| HOME.to_owned(), |to| with_to("/login", &to));
         Err(page(StatusCode::FORBIDDEN, next))
     }
 

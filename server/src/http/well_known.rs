@@ -56,7 +56,7 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "acr_values_supported": ACR_CLASSES,
         "claims_supported": [
             "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "acr", "amr", "sid",
-            "preferred_username", "locale", "email", "groups",
+            "preferred_username", "name", "locale", "email", "groups",
         ],
         "claims_parameter_supported": false,
         "request_parameter_supported": false,

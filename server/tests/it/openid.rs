@@ -59,6 +59,7 @@ tests![
     one_use_tokens_and_details_come_by_this_way_too,
     nobody_is_sent_to_applications_without_end,
     the_keys_of_id_tokens_are_listed_rotated_and_revoked,
+    two_servers_make_one_key_of_id_tokens,
     of_two_logins_in_one_browser_the_other_leads_on,
     an_application_that_logs_somebody_out_leads_here_and_back,
     nobody_is_logged_out_by_another_site_or_sent_to_one,
@@ -80,7 +81,8 @@ fn alice(app: &App) -> Phone {
 const ALL_SCOPES: &str = "documents:read email groups offline_access openid profile";
 
 fn shop(app: &App) -> Client<'_> {
-    app.client_with(ClientSpec::with_scopes(ALL_SCOPES))
+    let redirect_uris = vec![CALLBACK.to_owned(), BYE.to_owned()];
+    app.client_with(ClientSpec { redirect_uris, ..ClientSpec::with_scopes(ALL_SCOPES) })
 }
 
 /// A request with `changes` to a good one: another value, or without it where that is empty.
@@ -450,7 +452,14 @@ fn nobody_is_sent_to_an_address_that_is_not_registered(on: Backend) {
     }
     let doubled = format!("{}&redirect_uri=https%3A%2F%2Fevil.example", request(&shop, &[]));
     visitor.get(&doubled).must_be(400).must_say("redirect_uri is given more than once");
-    visitor.get(&request(&shop, &[("state", &"s".repeat(4000))])).must_be(400).must_say("4,000");
+    visitor.get(&request(&shop, &[("state", &"s".repeat(2001))])).must_be(400).must_say("state must be");
+    visitor
+        .get(&request(&shop, &[("login_hint", &"s".repeat(16_000))]))
+        .must_be(400)
+        .must_say("query is longer");
+    // Where it is known whom to tell, that one is told.
+    let long = visitor.get(&request(&shop, &[("login_hint", &"s".repeat(4000))]));
+    assert_eq!(error_of(&long), "invalid_request");
     visitor.get(&request(&shop, &[("state", "a\r\nLocation: https://evil.example")])).must_be(400);
     assert_eq!(count_rows(&app.place, "authorization_code"), 0);
     // Nor by way of the login: what it leads to is looked at once more.
@@ -897,7 +906,10 @@ fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backe
     let app =
         first.with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
     let phone = alice(&app);
-    let spec = |second_factor| ClientSpec { second_factor, ..ClientSpec::with_scopes("openid pay sign") };
+    let spec = |second_factor| ClientSpec {
+        second_factor,
+        ..ClientSpec::with_scopes("bank blink given openid pay sign")
+    };
     let shop = app.client_with(spec(SecondFactor::Optional));
     let rule = |name: &str, max_age_s, acr: Option<&str>| ScopeRule {
         name: name.to_owned(),
@@ -909,7 +921,15 @@ fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backe
         one_use: false,
         by_grant: false,
     };
-    for rule in [rule("pay", Some(300), None), rule("sign", None, Some("urn:countersign:acr:otp"))] {
+    let bank = Some("https://bank.example".to_owned());
+    for rule in [
+        rule("pay", Some(300), None),
+        rule("sign", None, Some("urn:countersign:acr:otp")),
+        // No code is quick enough for this one, and none is for those.
+        rule("blink", Some(5), None),
+        ScopeRule { audience: bank, ..rule("bank", Some(300), None) },
+        ScopeRule { by_grant: true, ..rule("given", Some(300), None) },
+    ] {
         app.operate(|service, conn, at| app::access::put_scope(service, conn, at, &rule)).unwrap();
     }
     let visitor = Visitor::at(&app);
@@ -917,6 +937,8 @@ fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backe
     visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_lead_to("/console");
     code_for(&visitor, &shop, &[("scope", "openid pay sign")]);
     app.pass(300);
+    let asked = [("scope", "openid bank blink given")];
+    assert_eq!(shop.fetch(&code_for(&visitor, &shop, &asked), VERIFIER).text("scope"), "openid");
     assert_eq!(
         error_of(&visitor.get(&request(&shop, &[("scope", "openid pay"), ("prompt", "none")]))),
         "login_required"
@@ -958,13 +980,12 @@ fn whoever_the_application_supposes_is_not_taken_for_somebody_else(on: Backend) 
     page.must_say("Log in as somebody else");
     let others = other.fetch(&code_for(&visitor, &other, &[]), VERIFIER);
     let access_token = tokens.access_token();
-    for bad in ["x", "", &access_token, others.text("id_token"), &hint[..hint.len() - 4]] {
-        let page = visitor.get(&none(bad));
-        match bad {
-            "" => assert!(told(&page).contains_key("code")),
-            _ => assert_eq!(error_of(&page), "invalid_request", "{bad}"),
-        }
+    for bad in ["x", &access_token, others.text("id_token"), &hint[..hint.len() - 4]] {
+        // Nobody may be taken for somebody on its word; with a page there is nobody to be taken for.
+        assert_eq!(error_of(&visitor.get(&none(bad))), "login_required", "{bad}");
+        assert!(told(&visitor.get(&request(&shop, &[("id_token_hint", bad)]))).contains_key("code"));
     }
+    assert!(told(&visitor.get(&none(""))).contains_key("code"));
 }
 
 fn a_code_ends_with_the_factor_and_with_a_new_password(on: Backend) {
@@ -1037,9 +1058,20 @@ fn the_keys_of_id_tokens_are_listed_rotated_and_revoked(on: Backend) {
     assert_eq!(keys.iter().filter(|key| key.algorithm == SigningAlgorithm::Rs256).count(), 1);
     // Access tokens go on as they were, and nobody chooses this for them.
     let rotated = app.operate(|service, conn, at| app::key::rotate(service, conn, at, None)).unwrap();
+    let listed = || app.get("/.well-known/jwks.json").body.to_string();
+    let next = {
+        let keys = app.operate(|_, conn, _| app::key::list(conn)).unwrap();
+        let is_next =
+            |key: &&app::key::StoredKey| key.algorithm == SigningAlgorithm::Rs256 && key.kid != kid(&first);
+        keys.iter().find(is_next).unwrap().kid.clone()
+    };
+    // Listed at once, and used when everybody's copy of the list is younger.
+    assert!(listed().contains(&next) && next != rotated);
+    app.pass(599);
+    assert_eq!(kid(&id_token()), kid(&first));
+    app.pass(1);
     let second = id_token();
-    assert_ne!(kid(&second), kid(&first));
-    assert_ne!(kid(&second), rotated);
+    assert_eq!(kid(&second), next);
     assert_eq!(
         id_claims(&app, &shop, &first)["sub"],
         id_claims(&app, &shop, &second)["sub"],
@@ -1047,16 +1079,31 @@ fn the_keys_of_id_tokens_are_listed_rotated_and_revoked(on: Backend) {
     );
     let leaked = app::key::Leaked::These(vec![kid(&second)]);
     app.operate(|service, conn, at| app::key::revoke(service, conn, at, &leaked)).unwrap();
-    let listed = app.get("/.well-known/jwks.json").body.to_string();
-    assert!(listed.contains(&kid(&first)) && !listed.contains(&kid(&second)));
-    let third = id_token();
-    assert_ne!(kid(&third), kid(&second));
+    assert!(listed().contains(&kid(&first)) && !listed().contains(&kid(&second)));
     let none = [("prompt", "none"), ("id_token_hint", second.as_str())];
     assert_eq!(
         error_of(&visitor.get(&request(&shop, &none))),
-        "invalid_request",
+        "login_required",
         "somebody else may have made it"
     );
+    id_token();
+    // In an emergency both that sign go.
+    let current = app::key::Leaked::Current;
+    let (_, revoked) =
+        app.operate(|service, conn, at| app::key::revoke(service, conn, at, &current)).unwrap();
+    assert_eq!(revoked.len(), 2);
+    assert!(!revoked.iter().any(|kid| listed().contains(kid)));
+    id_token();
+}
+
+fn two_servers_make_one_key_of_id_tokens(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    at_once(6, |index| {
+        let at = if index % 2 == 0 { &app } else { &other };
+        at.operate(app::key::ensure_for_id_tokens).unwrap();
+    });
+    assert_eq!(count_rows(&app.place, "id_token_key"), 1);
 }
 
 fn of_two_logins_in_one_browser_the_other_leads_on(on: Backend) {
@@ -1101,6 +1148,7 @@ fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
     let page = visitor.post("/logout/application", &[("query", &query)]).must_be(200);
     assert_eq!(page.between("content=\"0;url=", "\""), format!("{BYE}?state=a+state"));
     assert_eq!(visitor.cookie("countersign"), None);
+    assert_eq!(page.header("clear-site-data"), Some("\"cache\""));
     assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none")]))), "login_required");
     assert!(shop.is_active(&kept.access_token()), "other logins stay");
     // Whoever is not logged in is asked nothing.
@@ -1110,6 +1158,9 @@ fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
     visitor.get(&logout(&by_id)).must_lead_to(BYE);
     let form = visitor.send("/oauth/logout", &by_id, &[("sec-fetch-site", "cross-site")]);
     form.must_lead_to(&logout(&by_id));
+    let long = [("id_token_hint", "x".repeat(9000)), ("client_id", shop.id.clone())];
+    let long: Vec<(&str, &str)> = long.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    visitor.get(&logout(&long)).must_lead_to("/login?said=logged-out");
     let entries = app.operate(|_, conn, _| app::audit::last(conn, 50)).unwrap();
     let told = |why: &str| {
         entries.iter().any(|entry| entry.detail.as_deref().is_some_and(|said| said.contains(why)))
@@ -1128,40 +1179,57 @@ fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
     let visitor = Visitor::logged_in(&app, "alice", &phone);
     let tokens = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
     let (hint, token) = (tokens.text("id_token"), tokens.access_token());
+    let nobody = Visitor::at(&app);
     for uri in [
         "https://evil.example/",
-        "https://shop.example.evil.example/",
-        "https://shop.example@evil.example/",
+        "https://shop.example/",
+        "https://shop.example/bye/",
+        "https://shop.example@evil.example/bye",
         "http://shop.example/bye",
         "/bye",
         "javascript:alert(1)",
     ] {
         for known in [("client_id", shop.id.as_str()), ("id_token_hint", hint)] {
-            let page = visitor.get(&logout(&[known, ("post_logout_redirect_uri", uri)]));
-            assert_eq!((page.status, page.to.as_str()), (400, ""), "{uri}");
-            page.must_say("post_logout_redirect_uri");
+            let asked = logout(&[known, ("post_logout_redirect_uri", uri)]);
+            let page = nobody.get(&asked).must_be(400).must_say("post_logout_redirect_uri");
+            assert_eq!(page.to, "", "{uri}");
         }
     }
     let bye = ("post_logout_redirect_uri", BYE);
-    visitor.get(&logout(&[bye])).must_be(400);
-    visitor.get(&logout(&[bye, ("client_id", &other.id)])).must_be(400);
-    visitor.get(&logout(&[bye, ("client_id", &other.id), ("id_token_hint", hint)])).must_be(400);
-    visitor.get(&logout(&[bye, ("id_token_hint", &token)])).must_be(400);
-    visitor.get(&logout(&[bye, ("client_id", "x")])).must_be(400);
-    assert!(shop.is_active(&token), "none of that was the application's word");
+    let console = app_console();
+    for asked in [
+        &[bye][..],
+        &[bye, ("client_id", &other.id)],
+        &[bye, ("client_id", &other.id), ("id_token_hint", hint)],
+        &[bye, ("id_token_hint", &token)],
+        &[bye, ("client_id", "x")],
+        &[bye, ("client_id", &console)],
+    ] {
+        nobody.get(&logout(asked)).must_be(400).must_say("post_logout_redirect_uri");
+        // Whoever is logged in may log out all the same, and stays here.
+        let page = visitor.get(&logout(asked)).must_be(200).must_say("You will not be sent back");
+        assert_eq!(page.between("class=\"button secondary\" href=\"", "\""), "/console");
+    }
+    let again = shop.fetch(&code_for(&visitor, &shop, &[]), VERIFIER);
+    let not_its_own = [("client_id", other.id.as_str()), ("id_token_hint", again.text("id_token"))];
+    visitor.get(&logout(&not_its_own)).must_be(200);
+    assert!(shop.is_active(&again.access_token()), "that was not the application's word");
     // Looking ends nothing here, and only a page of ours does.
     visitor.get(&logout(&[("client_id", &shop.id)])).must_be(200);
+    assert_eq!(app.head("/oauth/logout").status, 405);
     visitor.send("/logout/application", &[("query", "")], &[]).must_be(403);
-    visitor
-        .send(
-            "/logout/application",
-            &[("query", ""), ("mark", &visitor.mark())],
-            &[("sec-fetch-site", "cross-site")],
-        )
-        .must_be(403);
+    let mark = visitor.mark();
+    let form = [("query", ""), ("mark", mark.as_str())];
+    visitor.send("/logout/application", &form, &[("sec-fetch-site", "cross-site")]).must_be(403);
+    visitor.get("/console/account").must_be(200).must_say("alice");
+    // What stands in the address as it is goes along to another language.
+    let asked = format!("/oauth/logout?client_id={}&post_logout_redirect_uri={BYE}", shop.id);
+    let page = visitor.get(&asked).must_be(200);
+    assert!(!page.between("name=\"to\" value=\"", "\"").contains("//"), "{page:?}");
+    // Nor is anybody sent to another site by saying yes.
     let evil =
         form_urlencoded(&[("client_id", &shop.id), ("post_logout_redirect_uri", "https://evil.example/")]);
     visitor.get("/console/account").must_be(200);
-    visitor.post("/logout/application", &[("query", &evil)]).must_be(400);
-    visitor.get("/console/account").must_be(200).must_say("alice");
+    visitor.post("/logout/application", &[("query", &evil)]).must_lead_to("/login?said=logged-out");
+    visitor.get("/console/account").must_be(303);
 }

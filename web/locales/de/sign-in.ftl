@@ -28,6 +28,7 @@ end-session-title = Auch hier abmelden?
 end-session-application = Sie kommen von
 end-session-user = Hier angemeldet als
 end-session-others = Solange Sie hier angemeldet sind, melden Anwendungen Sie ohne Code an. Andere Anwendungen, an denen Sie angemeldet sind, bleiben es.
+end-session-no-way-back = Sie werden nicht zur Anwendung zurückgeschickt:
 end-session-stay = Angemeldet bleiben
 authorize-title = Weiter zur Anwendung?
 authorize-application = Sie sind auf dem Weg zu

@@ -28,6 +28,7 @@ end-session-title = Log out here, too?
 end-session-application = You come from
 end-session-user = Logged in here as
 end-session-others = As long as you are logged in here, applications log you in without a code. Other applications where you are logged in stay so.
+end-session-no-way-back = You will not be sent back to the application:
 end-session-stay = Stay logged in
 authorize-title = Go on to the application?
 authorize-application = You are on your way to

@@ -23,7 +23,8 @@ use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
 use crate::http::console::frame::Frame;
 use crate::http::console::{
-    AUTHORIZE, Jar, misled, must_be_short, once_more, render, see_other, with_query, with_to,
+    AUTHORIZE, Jar, LONGEST_ADDRESS, LONGEST_REQUEST, misled, must_be_short, once_more, render, see_other,
+    with_query, with_to,
 };
 use crate::http::extract::Fields;
 use crate::http::problem::description;
@@ -59,7 +60,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: &str) -> Result<Self, Invalid> {
-        must_be_short(query)?;
+        must_be_short(query, LONGEST_ADDRESS)?;
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         let only = |name: &'static str| {
             let mut values = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_ref());
@@ -104,6 +105,8 @@ impl Asked {
         let details = fields.optional("authorization_details").map(Details::parse).transpose()?;
         let acr_values = fields.optional("acr_values").unwrap_or_default();
         let kept = fields.pairs().filter(|(name, _)| !ASKED_ONCE.contains(name));
+        let text = Serializer::new(String::new()).extend_pairs(kept).finish();
+        must_be_short(&text, LONGEST_REQUEST)?;
         Ok(AuthorizationRequest {
             scope: fields.optional("scope").map(Scopes::parse).transpose()?,
             audience: fields.optional("audience").map(str::to_owned),
@@ -114,7 +117,7 @@ impl Asked {
             max_age_s: fields.optional("max_age").map(parse_max_age).transpose()?,
             id_token_hint: fields.optional("id_token_hint").map(str::to_owned),
             acr_values: acr_values.split_whitespace().map(str::to_owned).collect(),
-            text: Serializer::new(String::new()).extend_pairs(kept).finish(),
+            text,
             agreed: fields.optional("agreed").map(str::to_owned),
         })
     }

@@ -16,9 +16,9 @@ use crate::domain::authorization_request::parse_state;
 use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::{log_out_here, logged_out};
+use crate::http::console::sign_in::{log_out_here, logged_out, without_session};
 use crate::http::console::{
-    HOME, Jar, Posted, away, misled, must_be_short, once_more, render, see_other, with_query,
+    HOME, Jar, LONGEST_ADDRESS, Posted, away, misled, must_be_short, once_more, render, see_other, with_query,
 };
 use crate::http::extract::Fields;
 use crate::http::state::State;
@@ -35,6 +35,8 @@ struct AskPage {
     user: String,
     /// The request, for the form.
     query: String,
+    /// Why nobody is sent back to the application.
+    error: Option<String>,
     /// Where "stay logged in" leads.
     stay: String,
 }
@@ -43,11 +45,13 @@ struct AskPage {
 struct Request {
     asked: Asked,
     state: Option<String>,
+    /// The whole, as it is written in an address.
+    text: String,
 }
 
 impl Request {
     fn read(query: &str) -> Result<Self, Invalid> {
-        must_be_short(query)?;
+        must_be_short(query, LONGEST_ADDRESS)?;
         let fields = Fields::from_query(query)?;
         let text = |name| fields.optional(name).map(str::to_owned);
         Ok(Self {
@@ -57,12 +61,13 @@ impl Request {
                 post_logout_redirect_uri: text("post_logout_redirect_uri"),
             },
             state: fields.optional("state").map(parse_state).transpose()?,
+            text: Serializer::new(String::new()).extend_pairs(fields.pairs()).finish(),
         })
     }
 
     /// The application's address as the browser goes there.
     fn back(&self, leaving: &Leaving) -> Option<String> {
-        let uri = leaving.back.as_ref()?;
+        let uri = leaving.back.as_ref().ok()?.as_ref()?;
         let Some(state) = &self.state else { return Some(uri.clone()) };
         Some(with_query(uri, &Serializer::new(String::new()).append_pair("state", state).finish()))
     }
@@ -82,8 +87,7 @@ impl Request {
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
     let nobodys = || Frame::of(&state, &request, "", String::new());
-    let query = request.query_string();
-    let read = match Request::read(query) {
+    let read = match Request::read(request.query_string()) {
         Ok(read) => read,
         Err(invalid) => return misled(nobodys(), &invalid.into()),
     };
@@ -91,16 +95,23 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
         Ok(leaving) => leaving,
         Err(stop) => return misled(nobodys(), &stop),
     };
-    let back = read.back(&leaving);
+    let (back, error) = (read.back(&leaving), leaving.back.err());
     let (Some(user), Some(cookie)) = (leaving.user, Jar::Session.read(&state, &request)) else {
-        return see_other(back.as_deref().unwrap_or("/login?said=logged-out"));
+        return match error {
+            Some(invalid) => misled(nobodys(), &invalid.into()),
+            None => see_other(back.as_deref().unwrap_or("/login?said=logged-out")),
+        };
     };
     let mark = form_mark(&state.service, &cookie);
     let page = AskPage {
-        frame: Frame::of(&state, &request, "", mark).in_language(user.language),
+        // What stands unescaped in the page's own address would not do as a page of ours.
+        frame: Frame::of(&state, &request, "", mark)
+            .in_language(user.language)
+            .at(format!("{END_SESSION}?{}", read.text)),
         application: leaving.application,
         user: user.name,
-        query: query.to_owned(),
+        query: read.text,
+        error: error.map(|invalid| invalid.to_string()),
         stay: back.unwrap_or_else(|| HOME.to_owned()),
     };
     render(StatusCode::OK, &page)
@@ -130,7 +141,10 @@ pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
         return answer;
     }
     match read.back(&leaving) {
-        Some(back) => visit.over(away(frame, "gone", back)),
+        Some(back) => {
+            let language = leaving.user.and_then(|user| user.language);
+            without_session(&visit, away(frame.in_language(language), "gone", back))
+        }
         None => logged_out(&visit, "logged-out", ""),
     }
 }

@@ -628,10 +628,13 @@ pub(super) async fn log_out_here(visit: &Visit) -> Result<(), HttpResponse> {
     }
 }
 
-/// The browser's session is over: its cookie goes, and whatever the browser kept of its pages.
-/// The next login leads to the page `to`.
+/// The browser's session is over. The next login leads to the page `to`.
 pub(super) fn logged_out(visit: &Visit, said: &str, to: &str) -> HttpResponse {
-    let mut answer = see_other(&login_saying(said, &way_back(to)));
+    without_session(visit, see_other(&login_saying(said, &way_back(to))))
+}
+
+/// An answer by which the session's cookie goes, and whatever the browser kept of its pages.
+pub(super) fn without_session(visit: &Visit, mut answer: HttpResponse) -> HttpResponse {
     let _ = answer.add_cookie(&Jar::Session.empty(&visit.state));
     answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     answer

@@ -19,14 +19,16 @@ use crate::http::v1::{
 /// A signing key, without its private half.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
-    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "state": "current",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "signs": "access_tokens", "state": "current",
     "created_at": "2026-12-01T08:00:00Z", "activated_at": "2026-12-01T08:00:00Z", "retired_at": null
 }))]
 pub(super) struct KeyView {
     /// The thumbprint.
     kid: String,
-    /// `EdDSA` or `ES256`.
+    /// `EdDSA` or `ES256`; `RS256` for ID tokens.
     alg: &'static str,
+    /// `access_tokens` or `id_tokens`: there is a current key for each.
+    signs: &'static str,
     /// `next`, `current`, `retired` or `revoked`.
     state: &'static str,
     /// RFC 3339.
@@ -57,6 +59,7 @@ pub(super) async fn keys(call: Call) -> HttpResponse {
         let view = |row: &app::key::StoredKey| KeyView {
             kid: row.kid.clone(),
             alg: row.algorithm.as_str(),
+            signs: row.algorithm.signs(),
             state: row.state.as_str(),
             created_at: row.created_at.to_string(),
             activated_at: row.activated_at.map(|at| at.to_string()),
@@ -74,7 +77,7 @@ pub(super) async fn keys(call: Call) -> HttpResponse {
 pub(super) struct RotateBody {
     /// How the new next key signs; as the one before it when left out.
     algorithm: Option<String>,
-    /// In an emergency: the current key and all that it signed is good no more.
+    /// In an emergency: the current keys, that of ID tokens too, and all that they signed are good no more.
     revoke: Option<bool>,
 }
 
