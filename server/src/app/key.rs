@@ -71,7 +71,8 @@ fn add_for_id_tokens(service: &Service, tx: &mut Tx<'_>, actor: Actor, new: NewK
 pub fn of_id_tokens(conn: &mut Conn, now: Timestamp) -> Result<Option<StoredKey>, Fault> {
     let mut keys = db::id_token_key::list(conn)?;
     keys.retain(|key| is_published(key, now));
-    keys.sort_by(|one, other| order(one).cmp(&order(other)));
+    // Of two of one moment the one that was retired is the older one.
+    keys.sort_by_key(|key| (Reverse(key.created_at.millis()), key.retired_at.is_some()));
     let is_known = |key: &StoredKey| key.created_at.plus_seconds(PUBLISHED_BEFORE_USE_S) <= now;
     Ok(match keys.iter().position(is_known) {
         Some(which) => Some(keys.swap_remove(which)),
