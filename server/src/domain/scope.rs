@@ -67,6 +67,11 @@ impl Scopes {
         self.contains(needed) || needed.strip_suffix(":read").is_some_and(|whole| self.contains(whole))
     }
 
+    /// One by one, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -423,12 +423,13 @@ impl Form {
         jars: &[Jar],
         max_bytes: usize,
     ) -> Result<Self, HttpResponse> {
-        let page = |status, next: String| {
+        let page = |status, key: &str, next: String| {
             let frame = Frame::of(state, request, "", String::new());
-            render(status, &RefusedPage { key: "refused-form".to_owned(), detail: None, next, frame })
+            render(status, &RefusedPage { key: key.to_owned(), detail: None, next, frame })
         };
+        let foreign = |status| page(status, "refused-form", HOME.to_owned());
         if !comes_from_here(state, request) {
-            return Err(page(StatusCode::FORBIDDEN, HOME.to_owned()));
+            return Err(foreign(StatusCode::FORBIDDEN));
         }
         let cookies: Vec<_> = jars.iter().filter_map(|jar| Some((*jar, jar.read(state, request)?))).collect();
         if cookies.is_empty() && jars == [Jar::Session] {
@@ -436,16 +437,18 @@ impl Form {
         }
         let fields = Fields::read_up_to(request, payload, max_bytes)
             .await
-            .map_err(|_| page(StatusCode::BAD_REQUEST, HOME.to_owned()))?;
+            .map_err(|_| foreign(StatusCode::BAD_REQUEST))?;
         let mark = fields.optional("mark").unwrap_or_default();
         if let Some((jar, _)) = cookies.iter().find(|(_, cookie)| is_form_mark(&state.service, cookie, mark))
         {
             return Ok(Self { jar: *jar, fields });
         }
         // Of two logins in one browser the first ends the other, whose page leads on from here to where it was going.
-        let to = fields.optional("to").map(way_back).filter(|to| to != HOME);
-        let next = to.map_or_else(|| HOME.to_owned(), |to| with_to("/login", &to));
-        Err(page(StatusCode::FORBIDDEN, next))
+        let to = fields.optional("to").map(|to| way_back(&beyond_login(to)));
+        match to.filter(|to| to != HOME || jars.contains(&Jar::Login)) {
+            Some(to) => Err(page(StatusCode::FORBIDDEN, "refused-login-page", with_to("/login", &to))),
+            None => Err(foreign(StatusCode::FORBIDDEN)),
+        }
     }
 
     /// A field's text without blanks at either end; empty where it is missing.
@@ -519,10 +522,13 @@ fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
         referer.and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or("console")
     };
     let back = format!("/{}", back.trim_start_matches('/'));
-    // From the page for one more code to where that leads.
-    let after = back.strip_prefix("/login/again?").and_then(|query| in_query(query, "to"));
-    let back = way_back(&after.unwrap_or(back));
-    see_other(&with_to(door, &back))
+    see_other(&with_to(door, &way_back(&beyond_login(&back))))
+}
+
+/// From a page on the way to a login, or to one more code, to where that leads; every other page is what it is.
+fn beyond_login(page: &str) -> String {
+    let path_and_query = page.split_once('?').filter(|(path, _)| path.starts_with("/login"));
+    path_and_query.and_then(|(_, query)| in_query(query, "to")).unwrap_or_else(|| page.to_owned())
 }
 
 /// A page of this server, and which page comes after it.

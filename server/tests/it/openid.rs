@@ -63,6 +63,7 @@ tests![
     of_two_logins_in_one_browser_the_other_leads_on,
     an_application_that_logs_somebody_out_leads_here_and_back,
     nobody_is_logged_out_by_another_site_or_sent_to_one,
+    a_logout_speaks_the_language_of_the_account,
 ];
 
 /// What the application keeps for itself.
@@ -843,7 +844,7 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     // The page says what it is about; what a role does not have is no question.
     visitor
         .get(&request(&shop, &[("scope", "openid factors users")]))
-        .must_say("<span class=\"mono\">factors</span>");
+        .must_say("<li>see, add and remove your authenticators</li>");
     code_for(&visitor, &shop, &[("scope", "openid users")]);
     // Another browser's yes is worth nothing.
     app.next_step();
@@ -853,7 +854,10 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     // An administrator is asked about the management, too.
     let root = crate::console_system::user(&app, "root", Role::Admin);
     let manager = Visitor::logged_in(&app, "root", &root);
-    let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200).must_say("users");
+    let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200);
+    page.must_say("<li>manage users and what they have access to</li>");
+    let asked = request(&shop, &[("scope", "openid factors")]);
+    manager.get(&asked).must_say("<li>manage the authenticators of all users</li>");
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
@@ -1118,6 +1122,10 @@ fn of_two_logins_in_one_browser_the_other_leads_on(on: Backend) {
     let page = visitor.send("/login", &typed, &[]).must_be(403);
     let next = page.between("class=\"button\" href=\"", "\"");
     assert_eq!(visitor.get(&next).must_be(303).to, to);
+    // Another language is no way to lose it, either.
+    let here = format!("/login?{}", form_urlencoded(&[("to", &to)]));
+    let page = visitor.send("/language", &[("language", "de"), ("to", &here), ("mark", &mark)], &[]);
+    assert_eq!(page.must_be(403).between("class=\"button\" href=\"", "\""), next);
     assert!(told(&visitor.get(&to)).contains_key("code"));
 }
 
@@ -1150,6 +1158,9 @@ fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
     assert_eq!(visitor.cookie("countersign"), None);
     assert_eq!(page.header("clear-site-data"), Some("\"cache\""));
     assert_eq!(error_of(&visitor.get(&request(&shop, &[("prompt", "none")]))), "login_required");
+    // Of two tabs that ask, the other leads back, too.
+    let page = visitor.post("/logout/application", &[("query", &query)]).must_be(200);
+    assert_eq!(page.between("content=\"0;url=", "\""), format!("{BYE}?state=a+state"));
     assert!(shop.is_active(&kept.access_token()), "other logins stay");
     // Whoever is not logged in is asked nothing.
     visitor.get(&logout(&asked)).must_lead_to(&format!("{BYE}?state=a+state"));
@@ -1232,4 +1243,19 @@ fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
     visitor.get("/console/account").must_be(200);
     visitor.post("/logout/application", &[("query", &evil)]).must_lead_to("/login?said=logged-out");
     visitor.get("/console/account").must_be(303);
+}
+
+fn a_logout_speaks_the_language_of_the_account(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    visitor.post("/language", &[("language", "de"), ("to", "/console")]).must_be(303);
+    app.next_step();
+    let elsewhere = Visitor::at(&app);
+    elsewhere.give_password("alice");
+    elsewhere.post("/login/code", &[("otp", &phone.code())]).must_lead_to("/console");
+    let asked = logout(&[("client_id", shop.id.as_str()), ("post_logout_redirect_uri", BYE)]);
+    let page = elsewhere.get(&asked).must_be(200).must_say("Auch hier abmelden?");
+    let query = page.between("name=\"query\" value=\"", "\"");
+    elsewhere.post("/logout/application", &[("query", &query)]).must_be(200).must_say("Sie sind abgemeldet");
 }

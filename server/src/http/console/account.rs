@@ -114,7 +114,7 @@ pub(super) async fn end(Posted { visit, .. }: Posted, path: web::Path<String>) -
         })
         .await;
     match ended {
-        Ok((visitor, ())) if visitor.login.session == session => logged_out(&visit, "logged-out", ""),
+        Ok((visitor, ())) if visitor.login.session == session => logged_out(&visit.state, "logged-out", ""),
         _ => visit.done(ended, "/console/account/sessions?said=session-ended"),
     }
 }
@@ -127,7 +127,7 @@ pub(super) async fn end_all(Posted { visit, .. }: Posted) -> HttpResponse {
         .run(&visit.request, move |service, conn, at| app::session::end_all_own(service, conn, at, &token))
         .await;
     match ended {
-        Ok(()) => logged_out(&visit, "logged-out-everywhere", ""),
+        Ok(()) => logged_out(&visit.state, "logged-out-everywhere", ""),
         Err(stop) => visit.stopped(&stop),
     }
 }

@@ -20,7 +20,8 @@ use crate::domain::authorization_request::{
 };
 use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{FACTORS, Scopes};
+use crate::domain::user::Role;
 use crate::http::console::frame::Frame;
 use crate::http::console::{
     AUTHORIZE, Jar, LONGEST_ADDRESS, LONGEST_REQUEST, misled, must_be_short, once_more, render, see_other,
@@ -37,8 +38,8 @@ struct AskPage {
     frame: Frame,
     application: ClientName,
     user: String,
-    /// What the application may do here in the user's place: the scopes.
-    powers: Scopes,
+    /// What the application may do here in the user's place: the words of the scopes' texts.
+    powers: Vec<String>,
     /// Where "go on" leads.
     go_on: String,
     /// Back to the application.
@@ -147,6 +148,12 @@ fn afterwards(text: &str, more: Option<(&str, &str)>) -> String {
     format!("{AUTHORIZE}?{text}{more}")
 }
 
+/// The text for a scope: a manager's token is for everybody's authenticators.
+fn power_of(scope: &str, role: Role) -> String {
+    let of_all = if scope == FACTORS && role.may_hold(scope) { "-all" } else { "" };
+    format!("{}{of_all}", scope.replace(':', "-"))
+}
+
 /// `GET /oauth/authorize`.
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
@@ -184,11 +191,11 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
                     .in_language(user.language)
                     .at(afterwards(&text, asks)),
                 application,
-                user: user.name,
-                powers,
+                powers: powers.iter().map(|power| power_of(power, user.role)).collect(),
                 go_on: afterwards(&text, Some(("agreed", &mark))),
                 back: asked.declined(issuer, &Declined::AccessDenied),
                 to: afterwards(&text, None),
+                user: user.name,
             };
             render(StatusCode::OK, &page)
         }

@@ -16,11 +16,13 @@ use crate::domain::authorization_request::parse_state;
 use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::{log_out_here, logged_out, without_session};
+use crate::http::console::sign_in::{forgetting, log_out_here, logged_out};
 use crate::http::console::{
-    HOME, Jar, LONGEST_ADDRESS, Posted, away, misled, must_be_short, once_more, render, see_other, with_query,
+    Form, HOME, Jar, LONGEST_ADDRESS, Visit, away, misled, must_be_short, once_more, render, see_other,
+    with_query,
 };
 use crate::http::extract::Fields;
+use crate::http::problem::{Style, unreadable};
 use crate::http::state::State;
 
 /// Where applications send browsers.
@@ -45,7 +47,7 @@ struct AskPage {
 struct Request {
     asked: Asked,
     state: Option<String>,
-    /// The whole, as it is written in an address.
+    /// All of it as it goes along in pages: addresses may stand in a request as they are, which they may not in our own.
     text: String,
 }
 
@@ -104,7 +106,6 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
     };
     let mark = form_mark(&state.service, &cookie);
     let page = AskPage {
-        // What stands unescaped in the page's own address would not do as a page of ours.
         frame: Frame::of(&state, &request, "", mark)
             .in_language(user.language)
             .at(format!("{END_SESSION}?{}", read.text)),
@@ -127,24 +128,45 @@ pub(super) async fn read_form(
 }
 
 /// `POST /logout/application`: the answer is yes. The request is read anew, with all that it may ask for.
-pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
-    let frame = Frame::of(&visit.state, &visit.request, "", String::new());
-    let read = match Request::read(form.text("query")) {
+pub(super) async fn log_out(
+    state: web::Data<State>,
+    request: HttpRequest,
+    mut payload: web::Payload,
+) -> HttpResponse {
+    let state = state.into_inner();
+    let visit = Visit::begin(&state, &request).ok();
+    let query = match &visit {
+        Some(_) => Form::read(&state, &request, &mut payload, &[Jar::Session])
+            .await
+            .map(|form| form.text("query").to_owned()),
+        // Another tab was faster. Nothing is left to end, and it is as if the application had sent the browser just now.
+        None => Fields::read(&request, &mut payload)
+            .await
+            .map(|fields| fields.optional("query").unwrap_or_default().to_owned())
+            .map_err(|why| unreadable(why, Style::OAuth)),
+    };
+    let query = match query {
+        Ok(query) => query,
+        Err(answer) => return answer,
+    };
+    let frame = Frame::of(&state, &request, "", String::new());
+    let read = match Request::read(&query) {
         Ok(read) => read,
         Err(invalid) => return misled(frame, &invalid.into()),
     };
-    let leaving = match read.leave(&visit.state, &visit.request).await {
+    let leaving = match read.leave(&state, &request).await {
         Ok(leaving) => leaving,
         Err(stop) => return misled(frame, &stop),
     };
-    if let Err(answer) = log_out_here(&visit).await {
+    if let Some(visit) = &visit
+        && let Err(answer) = log_out_here(visit).await
+    {
         return answer;
     }
-    match read.back(&leaving) {
-        Some(back) => {
-            let language = leaving.user.and_then(|user| user.language);
-            without_session(&visit, away(frame.in_language(language), "gone", back))
-        }
-        None => logged_out(&visit, "logged-out", ""),
+    let back = read.back(&leaving);
+    let frame = frame.in_language(leaving.user.and_then(|user| user.language));
+    match back {
+        Some(back) => forgetting(&state, away(frame, "gone", back)),
+        None => logged_out(&state, "logged-out", ""),
     }
 }

@@ -36,6 +36,8 @@ pub(super) fn pages(config: &mut ServiceConfig) {
 struct KeysPage {
     frame: Frame,
     keys: Vec<KeyRow>,
+    /// Whether one of them is for ID tokens.
+    signs_id_tokens: bool,
     may_change: bool,
     algorithms: [SigningAlgorithm; SigningAlgorithm::OF_ACCESS_TOKENS.len()],
 }
@@ -74,8 +76,9 @@ async fn show(visit: Visit) -> HttpResponse {
             },
         )
         .await;
-    visit.page(found, "keys", |frame, _, (keys, may_change)| KeysPage {
+    visit.page(found, "keys", |frame, _, (keys, may_change): (Vec<KeyRow>, bool)| KeysPage {
         frame,
+        signs_id_tokens: keys.iter().any(|key| key.algorithm == SigningAlgorithm::Rs256),
         keys,
         may_change,
         algorithms: SigningAlgorithm::OF_ACCESS_TOKENS,

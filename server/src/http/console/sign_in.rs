@@ -610,7 +610,7 @@ pub(super) async fn again(Posted { visit, form }: Posted) -> HttpResponse {
 /// `POST /logout`.
 pub(super) async fn log_out(Posted { visit, form }: Posted) -> HttpResponse {
     match log_out_here(&visit).await {
-        Ok(()) => logged_out(&visit, "logged-out", form.text("to")),
+        Ok(()) => logged_out(&visit.state, "logged-out", form.text("to")),
         Err(answer) => answer,
     }
 }
@@ -629,13 +629,13 @@ pub(super) async fn log_out_here(visit: &Visit) -> Result<(), HttpResponse> {
 }
 
 /// The browser's session is over. The next login leads to the page `to`.
-pub(super) fn logged_out(visit: &Visit, said: &str, to: &str) -> HttpResponse {
-    without_session(visit, see_other(&login_saying(said, &way_back(to))))
+pub(super) fn logged_out(state: &State, said: &str, to: &str) -> HttpResponse {
+    forgetting(state, see_other(&login_saying(said, &way_back(to))))
 }
 
-/// An answer by which the session's cookie goes, and whatever the browser kept of its pages.
-pub(super) fn without_session(visit: &Visit, mut answer: HttpResponse) -> HttpResponse {
-    let _ = answer.add_cookie(&Jar::Session.empty(&visit.state));
+/// The same with another answer: the session's cookie goes, and whatever the browser kept of its pages.
+pub(super) fn forgetting(state: &State, mut answer: HttpResponse) -> HttpResponse {
+    let _ = answer.add_cookie(&Jar::Session.empty(state));
     answer.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     answer
 }

@@ -16,7 +16,7 @@ use countersign::app;
 use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
 
-use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, Reply, form_urlencoded};
 use crate::browser::chromium::Browser;
 use crate::browser::{give_code, log_in, person, server};
 use crate::openid::{VERIFIER, id_claims, request};
@@ -34,6 +34,13 @@ tests![
     an_application_wants_a_code_once_more,
     a_phone_is_connected_on_the_way_to_an_application,
     a_recovery_code_leads_on_to_an_application,
+    a_person_logs_out_at_an_application_and_here,
+    a_logout_at_an_application_needs_no_scripts,
+    whoever_stays_logged_in_goes_back_and_stays,
+    a_logout_leads_back_though_another_tab_was_first,
+    people_are_asked_about_power_over_their_account,
+    of_two_tabs_at_a_login_the_other_leads_on,
+    a_request_that_leads_nowhere_is_not_the_readers_fault,
 ];
 
 /// A web application at `http://localhost`, and how it is registered here.
@@ -54,30 +61,43 @@ impl Drop for Shop<'_> {
 
 impl<'a> Shop<'a> {
     fn open(app: &'a App) -> Self {
-        Self::called("shop", app)
+        Self::called("shop", "openid profile", app)
     }
 
-    fn called(name: &'static str, app: &'a App) -> Self {
+    /// One that is registered for these scopes, and asks for all of them.
+    fn called(name: &'static str, scopes: &'static str, app: &'a App) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let client = app.client_with(ClientSpec {
             name,
             redirect_uris: vec![format!("{url}/callback")],
-            ..ClientSpec::with_scopes("openid profile")
+            ..ClientSpec::with_scopes(scopes)
         });
+        let callback = format!("{url}/callback");
         let asked =
-            format!("{}{}", app.url, request(&client, &[("redirect_uri", &format!("{url}/callback"))]));
+            format!("{}{}", app.url, request(&client, &[("redirect_uri", &callback), ("scope", scopes)]));
+        let leaving = [
+            ("client_id", client.id.as_str()),
+            ("post_logout_redirect_uri", &format!("{url}/bye")),
+            ("state", "the state"),
+        ];
+        let leaving = format!("{}/oauth/logout?{}", app.url, form_urlencoded(&leaving));
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let pages = move || {
-                    let asked = asked.clone();
-                    let door =
-                        move |request: HttpRequest| std::future::ready(door(&asked, request.query_string()));
-                    actix_web::App::new().route("/", web::get().to(door)).route(
-                        "/callback",
-                        web::get().to(|request: HttpRequest| std::future::ready(back(&request))),
-                    )
+                    let show = |words: &'static str, asked: &str| {
+                        let asked = asked.to_owned();
+                        web::get().to(move |request: HttpRequest| {
+                            std::future::ready(door(words, &asked, request.query_string()))
+                        })
+                    };
+                    let back = |request: HttpRequest| std::future::ready(back(&request));
+                    actix_web::App::new()
+                        .route("/", show("Log in", &asked))
+                        .route("/leave", show("Log out", &leaving))
+                        .route("/callback", web::get().to(back))
+                        .route("/bye", web::get().to(back))
                 };
                 let server =
                     HttpServer::new(pages).workers(1).disable_signals().listen(listener).unwrap().run();
@@ -96,22 +116,43 @@ impl<'a> Shop<'a> {
         browser.press("Log in");
     }
 
-    /// What the browser brings back.
+    /// A person logs out at the application, which sends the browser here by its link or by its form.
     #[track_caller]
-    fn must_be_told(&self, browser: &Browser) -> BTreeMap<String, String> {
+    fn leave(&self, browser: &Browser, more: &str, by: &str) {
+        browser.visit(&format!("{}/leave?{more}", self.url));
+        browser.press(by);
+    }
+
+    /// What the browser brings back, to this page of the application.
+    #[track_caller]
+    fn must_be_back(&self, browser: &Browser, path: &str) -> BTreeMap<String, String> {
         browser.must_say("Back at the shop");
         browser.must_say("You began here.");
         browser.must_be_quiet();
         let url = url::Url::parse(&browser.url()).unwrap();
-        assert_eq!(url[..url::Position::AfterPath], format!("{}/callback", self.url));
+        assert_eq!(url[..url::Position::AfterPath], format!("{}{path}", self.url));
         let told: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
-        assert_eq!((&told["state"], &told["iss"]), (&"the state".to_owned(), &self.app.url));
+        assert_eq!(told["state"], "the state");
         told
     }
 
-    /// The browser has brought a code, which is good for the tokens of this user. What the ID token says.
+    /// The same after a login, or what should have been one.
     #[track_caller]
-    fn must_know(&self, browser: &Browser, user: &str) -> Value {
+    fn must_be_told(&self, browser: &Browser) -> BTreeMap<String, String> {
+        let told = self.must_be_back(browser, "/callback");
+        assert_eq!(told["iss"], self.app.url);
+        told
+    }
+
+    /// The same after a logout.
+    #[track_caller]
+    fn must_be_left(&self, browser: &Browser) {
+        assert_eq!(self.must_be_back(browser, "/bye").len(), 1);
+    }
+
+    /// The browser has brought a code: the tokens that it is good for.
+    #[track_caller]
+    fn must_get_tokens(&self, browser: &Browser) -> Reply {
         let told = self.must_be_told(browser);
         let fields = [
             ("grant_type", "authorization_code"),
@@ -121,6 +162,13 @@ impl<'a> Shop<'a> {
         ];
         let tokens = self.client.token(&fields);
         tokens.access_token();
+        tokens
+    }
+
+    /// The same, and they are of this user. What the ID token says.
+    #[track_caller]
+    fn must_know(&self, browser: &Browser, user: &str) -> Value {
+        let tokens = self.must_get_tokens(browser);
         let claims = id_claims(self.app, &self.client, tokens.text("id_token"));
         let name = UserName::parse(user).unwrap();
         let id =
@@ -130,8 +178,8 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// The application's own page: a link to the login, and the same as a form. What the page's own address asks goes along.
-fn door(asked: &str, more: &str) -> HttpResponse {
+/// The application's own page: a link to the login or the logout here, and the same as a form. What the page's own address asks goes along.
+fn door(words: &str, asked: &str, more: &str) -> HttpResponse {
     let asked = if more.is_empty() { asked.to_owned() } else { format!("{asked}&{more}") };
     let url = url::Url::parse(&asked).unwrap();
     let field = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
@@ -141,8 +189,8 @@ fn door(asked: &str, more: &str) -> HttpResponse {
     let link = asked.replace('&', "&amp;");
     let form = &url[..url::Position::AfterPath];
     let text = format!(
-        "<h1>The shop</h1><p><a href=\"{link}\">Log in</a></p>\
-         <form method=\"post\" action=\"{form}\">{fields}<button>Log in by a form</button></form>"
+        "<h1>The shop</h1><p><a href=\"{link}\">{words}</a></p>\
+         <form method=\"post\" action=\"{form}\">{fields}<button>{words} by a form</button></form>"
     );
     let mut answer = HttpResponse::Ok();
     answer.insert_header(("set-cookie", "shop=began; Path=/; HttpOnly; SameSite=Lax"));
@@ -257,11 +305,11 @@ fn a_wrong_password_and_a_wrong_code_lose_no_application(on: Backend) {
     shop.must_know(&browser, "alice");
 }
 
-/// Sends the form with the code and shows the page that answers, but for its leading on by itself. The page's own rules let no script make
+/// Sends a form, with a code if one is given, and shows the page that answers, but for its leading on by itself. The page's own rules let no script make
 /// markup from a text, which this does not.
-const HOLD: &str = "const [code] = arguments, form = document.querySelector('form[data-submit-at]'), asked = new XMLHttpRequest(); \
+const HOLD: &str = "const [place, code] = arguments, form = document.querySelector(place), asked = new XMLHttpRequest(); \
      const fields = new URLSearchParams(new FormData(form)); \
-     fields.set('otp', code); \
+     if (code) fields.set('otp', code); \
      asked.open('POST', form.action); \
      asked.responseType = 'document'; \
      return new Promise(done => { \
@@ -285,7 +333,8 @@ fn a_page_lies_between_the_code_and_the_application(on: Backend) {
             give_password(&browser, "alice", PASSWORD);
         }
         app.next_step();
-        let refresh = browser.script(HOLD, vec![Value::from(phone.code())]);
+        let refresh =
+            browser.script(HOLD, vec![Value::from("form[data-submit-at]"), Value::from(phone.code())]);
         assert!(refresh.as_str().unwrap().starts_with("0;url=/oauth/authorize?"), "{refresh}");
         browser.must_say("You are logged in");
         browser.must_look_right(name);
@@ -329,7 +378,7 @@ fn long_names_fit_on_the_way_to_an_application(on: Backend) {
     const LONG: &str = "a_name_that_somebody_had_made_by_a_program_and_nobody_looked_at";
     let app = server(on);
     let phone = person(&app, LONG, Role::User);
-    let shop = Shop::called(LONG, &app);
+    let shop = Shop::called(LONG, "openid profile", &app);
     let browser = Browser::open();
     shop.send(&browser, "prompt=consent");
     browser.must_look_right("login-for-application-long");
@@ -412,4 +461,177 @@ fn a_recovery_code_leads_on_to_an_application(on: Backend) {
     browser.must_say("A fresh recovery code");
     browser.press("I have kept them");
     shop.must_know(&browser, "alice");
+}
+
+fn a_person_logs_out_at_an_application_and_here(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::open(&app);
+    let browser = Browser::open();
+    for is_held in [false, true] {
+        log_in(&app, &browser, "alice", &phone);
+        shop.send(&browser, "");
+        let tokens = shop.must_get_tokens(&browser);
+        shop.leave(&browser, &form_urlencoded(&[("id_token_hint", tokens.text("id_token"))]), "Log out");
+        browser.must_say("Log out here, too?");
+        browser.must_say("You come from shop");
+        browser.must_say("Logged in here as alice");
+        assert!(!shop.client.is_active(&tokens.access_token()), "at the application it is over already");
+        if is_held {
+            let refresh = browser.script(HOLD, vec![Value::from("form[action='/logout/application']")]);
+            assert!(refresh.as_str().unwrap().starts_with(&format!("0;url={}/bye?", shop.url)), "{refresh}");
+            browser.must_say("You are logged out");
+            browser.must_look_right("gone");
+            // By hand, for a browser that does not.
+            browser.press("Continue");
+        } else {
+            browser.must_look_right("end-session");
+            browser.press("Deutsch");
+            browser.must_say("Auch hier abmelden?");
+            browser.must_look_right("end-session-german");
+            browser.press("English");
+            // However the application writes its request: RFC 3986 lets these stand in a query.
+            browser.go(&browser.path().replace("%3A", ":").replace("%2F", "/"));
+            browser.press("Deutsch");
+            browser.must_say("Auch hier abmelden?");
+            browser.press("English");
+            browser.press("Log out");
+        }
+        shop.must_be_left(&browser);
+        browser.visit(&format!("{}/console/account", app.url));
+        browser.must_be_at("/login?to=%2Fconsole%2Faccount");
+        // Whoever is not logged in is asked nothing.
+        shop.leave(&browser, "", "Log out");
+        shop.must_be_left(&browser);
+    }
+}
+
+fn a_logout_at_an_application_needs_no_scripts(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::open(&app);
+    let browser = Browser::without_scripts();
+    shop.send(&browser, "");
+    give_password(&browser, "alice", PASSWORD);
+    give_code_by_hand(&app, &browser, &phone, "Log in");
+    shop.must_know(&browser, "alice");
+    // A form of another site brings no cookie along; the redirection that answers it does.
+    shop.leave(&browser, "", "Log out by a form");
+    browser.must_say("Logged in here as alice");
+    browser.press("Log out");
+    shop.must_be_left(&browser);
+    shop.send(&browser, "prompt=none");
+    assert_eq!(shop.must_be_told(&browser)["error"], "login_required");
+}
+
+fn whoever_stays_logged_in_goes_back_and_stays(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::open(&app);
+    let browser = Browser::open();
+    log_in(&app, &browser, "alice", &phone);
+    shop.leave(&browser, "", "Log out");
+    browser.press("Stay logged in");
+    shop.must_be_left(&browser);
+    shop.send(&browser, "prompt=none");
+    shop.must_know(&browser, "alice");
+    browser.visit(&format!("{}/console/account", app.url));
+    browser.must_say("alice");
+}
+
+fn a_logout_leads_back_though_another_tab_was_first(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::open(&app);
+    let browser = Browser::open();
+    log_in(&app, &browser, "alice", &phone);
+    let (first, second) = (browser.window(), browser.new_window());
+    for window in [&first, &second] {
+        browser.show_window(window);
+        shop.leave(&browser, "", "Log out");
+        browser.must_say("Log out here, too?");
+    }
+    for window in [&first, &second] {
+        browser.show_window(window);
+        browser.press("Log out");
+        shop.must_be_left(&browser);
+    }
+}
+
+fn people_are_asked_about_power_over_their_account(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::called("shop", "factors openid profile sessions", &app);
+    let browser = Browser::open();
+    shop.send(&browser, "");
+    give_password(&browser, "alice", PASSWORD);
+    give_code(&app, &browser, &phone);
+    browser.must_say("Go on to the application?");
+    browser.must_say("see, add and remove your authenticators");
+    browser.must_say("see and end your sessions");
+    browser.must_look_right("authorize-with-power");
+    browser.press("Deutsch");
+    browser.must_say("Weiter zur Anwendung?");
+    browser.must_look_right("authorize-with-power-german");
+    browser.press("English");
+    browser.press("Continue");
+    let tokens = shop.must_get_tokens(&browser);
+    assert_eq!(tokens.text("scope"), "factors openid profile sessions");
+    // Each time anew, and never unseen.
+    shop.send(&browser, "");
+    browser.press("Back to the application");
+    assert_eq!(shop.must_be_told(&browser)["error"], "access_denied");
+    shop.send(&browser, "prompt=none");
+    assert_eq!(shop.must_be_told(&browser)["error"], "interaction_required");
+    let plain = Browser::without_scripts();
+    shop.send(&plain, "");
+    give_password(&plain, "alice", PASSWORD);
+    give_code_by_hand(&app, &plain, &phone, "Log in");
+    plain.press("Continue");
+    shop.must_know(&plain, "alice");
+}
+
+fn of_two_tabs_at_a_login_the_other_leads_on(on: Backend) {
+    let app = server(on);
+    let phone = person(&app, "alice", Role::User);
+    let shop = Shop::open(&app);
+    for at_the_code in [false, true] {
+        let browser = Browser::open();
+        let first = browser.window();
+        shop.send(&browser, "");
+        if at_the_code {
+            give_password(&browser, "alice", PASSWORD);
+        }
+        let second = browser.new_window();
+        log_in(&app, &browser, "alice", &phone);
+        browser.show_window(&first);
+        if at_the_code {
+            give_code(&app, &browser, &phone);
+        } else {
+            give_password(&browser, "alice", PASSWORD);
+        }
+        browser.must_say("This page is no longer good.");
+        browser.must_look_right("login-overtaken");
+        browser.press("Log in again");
+        shop.must_know(&browser, "alice");
+        // The other is still logged in.
+        browser.show_window(&second);
+        browser.go("/console/account");
+        browser.must_say("alice");
+    }
+}
+
+fn a_request_that_leads_nowhere_is_not_the_readers_fault(on: Backend) {
+    let app = server(on);
+    let shop = Shop::open(&app);
+    let browser = Browser::open();
+    // An address that is not the application's, on the way in and on the way out.
+    browser.visit(&format!("{}{}", app.url, request(&shop.client, &[])));
+    browser.must_say("An application sent you here");
+    browser.must_look_right("refused-application");
+    let elsewhere = [("client_id", shop.client.id.as_str()), ("post_logout_redirect_uri", &app.url)];
+    browser.go(&format!("/oauth/logout?{}", form_urlencoded(&elsewhere)));
+    browser.must_say("An application sent you here");
+    browser.press("To the start page");
+    browser.must_be_at("/login");
 }

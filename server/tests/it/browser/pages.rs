@@ -3,7 +3,7 @@
 use countersign::app;
 use countersign::domain::user::{Role, UserName};
 
-use crate::actors::form_urlencoded;
+use crate::actors::{Client, ClientSpec, form_urlencoded};
 use crate::browser::chromium::Browser;
 use crate::browser::{log_in, person, server};
 use crate::{Backend, openid, tests};
@@ -17,17 +17,22 @@ tests![
 ];
 
 /// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id,
-/// `{request}` for what an application asks, and `{application}` for that as the way on from the login.
+/// `{request}` for what an application asks, `{application}` for that as the way on from the login, `{powers}` for what one asks that wants
+/// to act in the user's place, `{refused}` for what none may ask, and `{leaving}` for what one asks that has logged somebody out.
 const PAGES: &[(&str, Option<Role>)] = &[
     ("/login", None),
     ("/login?to={application}", None),
+    ("/oauth/authorize?{refused}", None),
     ("/console/account", Some(Role::User)),
     ("/console/account/sessions", Some(Role::User)),
     ("/console/account/activity", Some(Role::User)),
     ("/console/account/password", Some(Role::User)),
     ("/console/account/recovery-codes", Some(Role::User)),
     ("/login/again", Some(Role::User)),
+    ("/login/again?to={application}", Some(Role::User)),
     ("/oauth/authorize?{request}", Some(Role::User)),
+    ("/oauth/authorize?{powers}", Some(Role::User)),
+    ("/oauth/logout?{leaving}", Some(Role::User)),
     ("/console/overview", Some(Role::Helpdesk)),
     ("/console/users", Some(Role::Helpdesk)),
     ("/console/users/{user}", Some(Role::Helpdesk)),
@@ -90,22 +95,37 @@ fn visit_all(on: Backend, role: Option<Role>) {
     }
     let name = UserName::parse("bob").unwrap();
     let user = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id.to_string();
+    app.operate(app::key::ensure_for_id_tokens).unwrap();
+    let powerful =
+        app.client_with(ClientSpec { name: "butler", ..ClientSpec::with_scopes("factors sessions users") });
+    let asked = |client: &Client<'_>, changes: &[(&str, &str)]| {
+        let way = openid::request(client, changes);
+        way.split_once('?').unwrap().1.to_owned()
+    };
     // The application has no scope, not even `openid`.
-    let way = openid::request(&client, &[("scope", ""), ("prompt", "consent")]);
-    let (_, request) = way.split_once('?').unwrap();
-    let login = form_urlencoded(&[("to", &way)]);
-    let (_, application) = login.split_once('=').unwrap();
+    let request = asked(&client, &[("scope", ""), ("prompt", "consent")]);
+    let login = form_urlencoded(&[("to", &format!("/oauth/authorize?{request}"))]);
+    let told = [
+        ("{user}", user.as_str()),
+        ("{client}", &client.id),
+        ("{request}", &request),
+        ("{application}", login.strip_prefix("to=").unwrap()),
+        ("{powers}", &asked(&powerful, &[("scope", "")])),
+        ("{refused}", &asked(&client, &[("redirect_uri", "https://elsewhere.example/")])),
+        ("{leaving}", &form_urlencoded(&[("client_id", &client.id)])),
+    ];
     browser.visit(&format!("{}/login", app.url));
     if let Some(role) = role {
         let phone = person(&app, "alice", role);
         log_in(&app, &browser, "alice", &phone);
     }
     for (path, _) in PAGES.iter().filter(|(_, visitor)| *visitor == role) {
-        let address = path.replace("{user}", &user).replace("{client}", &client.id);
-        let address = address.replace("{request}", request).replace("{application}", application);
+        let address =
+            told.iter().fold((*path).to_owned(), |address, (name, told)| address.replace(name, told));
         browser.go(&address);
         let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
-        assert_eq!(browser.script(status, Vec::new()), 200, "{address}");
+        let expected = if path.contains("{refused}") { 400 } else { 200 };
+        assert_eq!(browser.script(status, Vec::new()), expected, "{address}");
         assert_eq!(browser.path(), address);
         let who = role.map_or_else(|| "anybody".to_owned(), |role| role.to_string());
         let page = path.trim_matches('/').replace(['/', '?', '='], "-").replace(['{', '}'], "");
