@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, Recorded, issue};
-use crate::app::key::ensure_for_id_tokens;
+use crate::app::key::ensure_for_id_tokens_of;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::pkce;
 use crate::db::authorization_code::{self, Found};
@@ -20,7 +20,6 @@ use crate::domain::authorization_request::CodeVerifier;
 use crate::domain::client::{Client, Grant};
 use crate::domain::id::SessionId;
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::OPENID;
 use crate::random;
 
 /// What an application shows.
@@ -46,9 +45,7 @@ pub fn authorization_code(
     let hash = service.hasher.hash(Purpose::AuthorizationCode, &[shown.code.as_bytes()]);
     // First without a transaction, so that whoever has no code never takes a writer's place.
     let found = of_client(conn, &hash, &client)?;
-    if found.code.scope.split(' ').any(|scope| scope == OPENID) {
-        ensure_for_id_tokens(service, conn, at)?;
-    }
+    ensure_for_id_tokens_of(service, conn, at, &found.code.scope)?;
     let user = found.login.user;
     let recorded = service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::AuthorizationCode)?;

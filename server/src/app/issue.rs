@@ -21,7 +21,7 @@ use crate::db::session::Rotated;
 use crate::db::token::Kind;
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{self, Details, Reach, ScopeRule, reach};
-use crate::domain::client::{Client, TokenFormat};
+use crate::domain::client::{Client, Grant, TokenFormat};
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::id_token::{ID_TOKEN_TTL_S, IdClaims};
 use crate::domain::notice::Notice;
@@ -178,6 +178,8 @@ pub fn issue(
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,
     };
+    // A login in the browser that goes on tells once more who it is (OpenID Connect Core s12.2).
+    let goes_on = matches!(ground, Ground::Refreshed(_)) && client.has(Grant::AuthorizationCode);
     let mut logged_in = |arrival| log_in(service, tx, client, extent, arrival).map(Some);
     let by_code = |spent: &Spent, amr| Arrival::of(spent.user(), Some(spent.factor()), amr);
     let standing = match ground {
@@ -209,12 +211,11 @@ pub fn issue(
             (Writ::Opaque(token), Some(hash))
         }
     };
-    let identity = match standing.as_ref().and_then(|standing| Some((standing, standing.through.as_ref()?))) {
-        Some((standing, through)) if reach.scope.contains(OPENID) => {
+    let identity = match &standing {
+        Some(standing) if reach.scope.contains(OPENID) && (standing.through.is_some() || goes_on) => {
             // One was there a moment ago.
             let key = of_id_tokens(tx.conn, tx.now)?.ok_or(Fault::Busy("the keys are being changed"))?;
-            let nonce = through.nonce().map(str::to_owned);
-            let claims = id_claims(service, tx, client, standing, &reach.scope, nonce)?;
+            let claims = id_claims(service, tx, client, standing, &reach.scope)?;
             Some((Box::new(claims), service.signing_key(&key)?))
         }
         _ => None,
@@ -448,7 +449,6 @@ fn id_claims(
     client: &Client,
     standing: &Standing,
     scope: &Scopes,
-    nonce: Option<String>,
 ) -> Result<IdClaims, Fault> {
     let profile = profile(tx.conn, standing.user, scope)?;
     Ok(IdClaims {
@@ -458,7 +458,7 @@ fn id_claims(
         iat: tx.now.unix_seconds(),
         exp: tx.now.plus_seconds(ID_TOKEN_TTL_S).unix_seconds(),
         auth_time: standing.authenticated_at.unix_seconds(),
-        nonce,
+        nonce: standing.through.as_ref().and_then(Authorized::nonce).map(str::to_owned),
         acr: acr(&standing.amr).to_owned(),
         amr: standing.amr.split(' ').map(str::to_owned).collect(),
         sid: standing.session.to_string(),

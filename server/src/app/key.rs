@@ -12,6 +12,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::MAX_TOKEN_TTL_S;
 use crate::domain::refusal::Refusal;
+use crate::domain::scope::OPENID;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, RevocationKind, SigningAlgorithm};
 use crate::error::Fault;
@@ -58,6 +59,14 @@ pub fn ensure_for_id_tokens(service: &Service, conn: &mut Conn, at: At) -> Resul
         }
         Ok(())
     })
+}
+
+/// The same where these scopes bring an ID token.
+pub fn ensure_for_id_tokens_of(service: &Service, conn: &mut Conn, at: At, scope: &str) -> Result<(), Stop> {
+    if scope.split(' ').any(|scope| scope == OPENID) {
+        ensure_for_id_tokens(service, conn, at)?;
+    }
+    Ok(())
 }
 
 fn add_for_id_tokens(service: &Service, tx: &mut Tx<'_>, actor: Actor, new: NewKey) -> Result<(), Fault> {

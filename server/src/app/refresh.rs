@@ -7,6 +7,7 @@
 use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, session_end};
+use crate::app::key::ensure_for_id_tokens_of;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -34,7 +35,11 @@ pub fn refresh(
     client.must_have(Grant::RefreshToken)?;
     let hash = service.hasher.hash(Purpose::RefreshToken, &[refresh_token.as_bytes()]);
     // First without a transaction, so that whoever has no token never takes a writer's place.
-    let session = of_client(conn, &hash, &client)?.login.session;
+    let shown = of_client(conn, &hash, &client)?;
+    if client.has(Grant::AuthorizationCode) {
+        ensure_for_id_tokens_of(service, conn, at, &shown.scope)?;
+    }
+    let session = shown.login.session;
     let recorded = service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::RefreshToken)?;
         db::session::hold(tx.conn, session)?;

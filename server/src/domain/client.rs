@@ -204,7 +204,12 @@ pub struct Client {
 impl Client {
     /// Refuses a grant that the client was not registered for.
     pub fn must_have(&self, grant: Grant) -> Result<(), Refusal> {
-        if self.grants.contains(&grant) { Ok(()) } else { Err(Refusal::UnauthorizedClient) }
+        if self.has(grant) { Ok(()) } else { Err(Refusal::UnauthorizedClient) }
+    }
+
+    /// Whether it was registered for this grant.
+    pub fn has(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
     }
 
     /// Whether browsers may be sent to this address. Some were registered when nothing was sent there yet, and anything was taken.

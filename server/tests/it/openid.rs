@@ -673,6 +673,21 @@ fn a_refresh_keeps_the_time_of_the_login(on: Backend) {
     let refreshed = shop.refresh(tokens.text("refresh_token"));
     assert_eq!(shop.introspect(&refreshed.access_token()).body["auth_time"], login_at);
     assert_eq!(app.get_as("/oauth/userinfo", &refreshed.access_token()).status, 200);
+    // An ID token comes along, of the same login and the new access token (OpenID Connect Core s12.2).
+    let first = id_claims(&app, &shop, tokens.text("id_token"));
+    let second = id_claims(&app, &shop, refreshed.text("id_token"));
+    for same in ["iss", "sub", "aud", "auth_time", "sid", "acr", "amr"] {
+        assert_eq!(first[same], second[same], "{same}");
+    }
+    assert_eq!(second["iat"], login_at + 600);
+    assert!(first["at_hash"] != second["at_hash"] && second.get("nonce").is_none());
+    let narrow = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refreshed.text("refresh_token")),
+        ("scope", "offline_access"),
+    ];
+    let refreshed = shop.token(&narrow);
+    assert!(refreshed.body.get("id_token").is_none(), "without the scope");
     // The browser may be closed meanwhile.
     visitor.get("/console/account");
     visitor.post("/logout", &[]);
@@ -1167,6 +1182,8 @@ fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
     visitor.get("/oauth/logout").must_lead_to("/login?said=logged-out");
     let by_id = [("client_id", shop.id.as_str()), ("post_logout_redirect_uri", BYE)];
     visitor.get(&logout(&by_id)).must_lead_to(BYE);
+    let odd_state = [("client_id", shop.id.as_str()), ("post_logout_redirect_uri", BYE), ("state", "ä")];
+    visitor.get(&logout(&odd_state)).must_lead_to(BYE);
     let form = visitor.send("/oauth/logout", &by_id, &[("sec-fetch-site", "cross-site")]);
     form.must_lead_to(&logout(&by_id));
     let long = [("id_token_hint", "x".repeat(9000)), ("client_id", shop.id.clone())];

@@ -62,7 +62,8 @@ impl Request {
                 id_token_hint: text("id_token_hint"),
                 post_logout_redirect_uri: text("post_logout_redirect_uri"),
             },
-            state: fields.optional("state").map(parse_state).transpose()?,
+            // Without one that cannot be sent back the user is logged out all the same.
+            state: fields.optional("state").and_then(|state| parse_state(state).ok()),
             text: Serializer::new(String::new()).extend_pairs(fields.pairs()).finish(),
         })
     }

@@ -70,7 +70,7 @@ impl<'a> Shop<'a> {
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let client = app.client_with(ClientSpec {
             name,
-            redirect_uris: vec![format!("{url}/callback")],
+            redirect_uris: vec![format!("{url}/callback"), format!("{url}/bye")],
             ..ClientSpec::with_scopes(scopes)
         });
         let callback = format!("{url}/callback");
