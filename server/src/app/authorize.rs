@@ -225,8 +225,8 @@ fn send(
 /// What is asked for, within what the application is registered for.
 fn extent(service: &Service, client: &Client, request: &AuthorizationRequest) -> Result<Extent, Refusal> {
     request.details.must_be_of(&client.detail_types)?;
-    // What it is not registered for it does not get, and the reply says so; libraries ask for more than they need (OpenID Connect Core s3.1.2.1). But what it wants to be is
-    // no login without an ID token.
+    // What it is not registered for is left out, and the reply says so: libraries ask for more than they need (OpenID Connect Core s3.1.2.1). But
+    // one that wants to know who logged in is told that it cannot, before it misses the ID token.
     let scope = match &request.scope {
         None => client.scopes.clone(),
         Some(asked) if asked.contains(OPENID) && !client.scopes.contains(OPENID) => {
