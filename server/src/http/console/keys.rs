@@ -130,6 +130,9 @@ impl Revoking {
             Self::One(key) => {
                 let title = frame.with("revoke-key-title", "key", &key.kid);
                 let replaced = match key.state {
+                    KeyState::Current if key.algorithm == SigningAlgorithm::Rs256 => {
+                        Some("revoke-id-token-key-next")
+                    }
                     KeyState::Current => Some("revoke-key-next"),
                     KeyState::Next => Some("revoke-next-key-next"),
                     KeyState::Retired | KeyState::Revoked => None,
