@@ -252,6 +252,8 @@ pub fn verified_claims(
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::EncodingKey;
+
     use super::*;
 
     #[test]
@@ -299,5 +301,55 @@ mod tests {
                 }
             }
         }
+    }
+    #[test]
+    fn an_id_token_is_taken_for_one_of_this_issuers_key_only() {
+        const ISSUER: &str = "https://issuer.example";
+        let id = "0190a5d2-7c4e-7000-8000-00000000000";
+        let claims = serde_json::json!({
+            "iss": ISSUER, "sub": format!("{id}1"), "aud": format!("{id}2"), "sid": format!("{id}3"), "exp": 1,
+        });
+        let without = |name: &str| {
+            let mut claims = claims.clone();
+            claims.as_object_mut().expect("an object").remove(name);
+            claims
+        };
+        let of = |new: &NewKey| SigningKey::new(&new.kid, new.algorithm, &new.private).expect("a key");
+        let new = generate(SigningAlgorithm::Rs256).expect("a key");
+        let key = of(&new);
+        let is_own = |token: &str| own_id_token(token, &new.public, ISSUER).is_some();
+
+        let token = key.sign_as(ID_TOKEN_TYPE, &claims).expect("signed");
+        let shown = own_id_token(&token, &new.public, ISSUER).expect("its own, though it ended long ago");
+        assert_eq!(shown.user.to_string(), format!("{id}1"));
+        assert_eq!(shown.client.to_string(), format!("{id}2"));
+        assert_eq!(shown.session.to_string(), format!("{id}3"));
+
+        // Somebody else's issuer, or with a claim too few.
+        assert!(own_id_token(&token, &new.public, "https://other.example").is_none());
+        for name in ["iss", "sub", "aud", "sid"] {
+            assert!(!is_own(&key.sign_as(ID_TOKEN_TYPE, &without(name)).expect("signed")), "{name}");
+        }
+        // Another key, of whatever algorithm, under the name of this one.
+        for algorithm in SigningAlgorithm::ALL {
+            let other = NewKey { kid: new.kid.clone(), ..generate(algorithm).expect("a key") };
+            assert!(!is_own(&of(&other).sign_as(ID_TOKEN_TYPE, &claims).expect("signed")), "{algorithm:?}");
+        }
+        // The public key taken for a shared secret, and no signature at all.
+        let header = Header::new(Algorithm::HS256);
+        for secret in [new.public.as_slice(), new.kid.as_bytes()] {
+            let forged = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret));
+            assert!(!is_own(&forged.expect("signed")));
+        }
+        let unsigned = serde_json::json!({"alg": "none", "typ": ID_TOKEN_TYPE, "kid": new.kid});
+        let body = json_in_base64url(&claims).expect("json");
+        assert!(!is_own(&format!("{}.{body}.", json_in_base64url(&unsigned).expect("json"))));
+        let (signed, _) = token.rsplit_once('.').expect("a signature");
+        assert!(!is_own(&format!("{signed}.")));
+
+        // An access token is no ID token, nor the other way round: by their types, before any key is looked up.
+        let access = key.sign_as(ACCESS_TOKEN_TYPE, &claims).expect("signed");
+        assert_eq!((named_kid_of_id_token(&access), named_kid(&access)), (None, Some(new.kid.clone())));
+        assert_eq!((named_kid_of_id_token(&token), named_kid(&token)), (Some(new.kid), None));
     }
 }
