@@ -9,7 +9,7 @@
 use zeroize::Zeroizing;
 
 use crate::app::bearer::{console_end, find_id_token, hold_console_login, whoever_is_logged_in};
-use crate::app::client_auth::hold;
+use crate::app::client_auth::{find_application, hold};
 use crate::app::context::{At, Service, Stop};
 use crate::app::issue::Extent;
 use crate::crypto::keyed_hash::Purpose;
@@ -19,8 +19,8 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::Standing;
 use crate::domain::authorization_request::{AuthorizationRequest, CODE_TTL_S, Declined};
-use crate::domain::client::{Client, ClientName, ClientState, Grant, SecondFactor};
-use crate::domain::id::{ClientId, UserId};
+use crate::domain::client::{Client, ClientName, Grant, SecondFactor};
+use crate::domain::id::UserId;
 use crate::domain::lockout::AUTHORIZATIONS_OF_USER;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::{OPENID, Scopes, is_management};
@@ -107,13 +107,8 @@ pub fn application(conn: &mut Conn, destination: &Destination) -> Result<Option<
 }
 
 fn known(conn: &mut Conn, destination: &Destination) -> Result<Client, Stop> {
-    let id = destination.client_id.parse::<ClientId>().ok().filter(|id| *id != ClientId::CONSOLE);
-    let found = match id {
-        Some(id) => db::client::find_with_secret(conn, id)?.map(|(client, _)| client),
-        None => None,
-    };
-    let active = found.filter(|client| client.state == ClientState::Active);
-    let client = active.ok_or(NO_APPLICATION)?;
+    let id = destination.client_id.parse().map_err(|_| NO_APPLICATION)?;
+    let client = find_application(conn, id)?.ok_or(NO_APPLICATION)?;
     if !client.has_redirect_uri(&destination.redirect_uri) {
         return Err(Invalid::fixed("redirect_uri", "is not registered for this application").into());
     }
@@ -224,21 +219,16 @@ fn send(
 
 /// What is asked for, within what the application is registered for.
 fn extent(service: &Service, client: &Client, request: &AuthorizationRequest) -> Result<Extent, Refusal> {
-    request.details.must_be_of(&client.detail_types)?;
     // What it is not registered for is left out, and the reply says so: libraries ask for more than they need (OpenID Connect Core s3.1.2.1). But
     // one that wants to know who logged in is told that it cannot, before it misses the ID token.
     let scope = match &request.scope {
-        None => client.scopes.clone(),
+        None => Ok(client.scopes.clone()),
         Some(asked) if asked.contains(OPENID) && !client.scopes.contains(OPENID) => {
-            return Err(Refusal::InvalidScope);
+            Err(Refusal::InvalidScope)
         }
-        Some(asked) => asked.kept_by(&client.scopes),
+        Some(asked) => Ok(asked.kept_by(&client.scopes)),
     };
-    Ok(Extent {
-        scope,
-        details: request.details.clone(),
-        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-    })
+    Extent::asked(client, &service.issuer, &request.details, scope, request.audience.as_deref())
 }
 
 /// A code that somebody slips to another browser must be worth nothing: either only the sender of the request can use it, or the ID token tells

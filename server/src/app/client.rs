@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::app::context::{At, Change, Service, Stop, Tx};
-use crate::app::key::ensure_for_id_tokens;
+use crate::app::key::ensure_for_id_tokens_of;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -13,7 +13,7 @@ use crate::domain::client::{
 };
 use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
-use crate::domain::scope::{OPENID, Scopes};
+use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::RevocationKind;
 use crate::error::Fault;
@@ -51,8 +51,7 @@ pub struct Registered {
 
 /// Registers a client.
 pub fn add(service: &Service, conn: &mut Conn, at: At, mut new: NewClient) -> Result<Registered, Stop> {
-    new.normalise()?;
-    prepare(service, conn, at, &new)?;
+    prepare(service, conn, at, &mut new)?;
     service.write(conn, at, |tx| {
         if db::client::find_by_name(tx.conn, new.name.as_str())?.is_some() {
             return Err(Refusal::AlreadyExists { what: "client" }.into());
@@ -68,8 +67,7 @@ pub fn put(
     at: At,
     mut new: NewClient,
 ) -> Result<(Client, Option<Zeroizing<String>>), Stop> {
-    new.normalise()?;
-    prepare(service, conn, at, &new)?;
+    prepare(service, conn, at, &mut new)?;
     service.write_by_name(conn, at, |tx| {
         let Some(known) = db::client::find_by_name(tx.conn, new.name.as_str())? else {
             return register(service, tx, &new).map(|added| (added.client, Some(added.secret)));
@@ -87,8 +85,7 @@ pub fn change(
     mut new: NewClient,
     is_as_seen: impl FnOnce(&Client) -> bool,
 ) -> Result<Change<Client>, Stop> {
-    new.normalise()?;
-    prepare(service, conn, at, &new)?;
+    prepare(service, conn, at, &mut new)?;
     service.write(conn, at, |tx| {
         // Held before it is read: of two who saw the same, one comes later and is told.
         db::client::hold_changes(tx.conn, id)?;
@@ -102,10 +99,11 @@ pub fn change(
     })
 }
 
-/// Whoever logs people in by the browser looks for the key of ID tokens, before there is one.
-fn prepare(service: &Service, conn: &mut Conn, at: At, new: &NewClient) -> Result<(), Stop> {
-    if new.grants.contains(&Grant::AuthorizationCode) && new.scopes.contains(OPENID) {
-        ensure_for_id_tokens(service, conn, at)?;
+fn prepare(service: &Service, conn: &mut Conn, at: At, new: &mut NewClient) -> Result<(), Stop> {
+    new.normalise()?;
+    // Whoever logs people in by the browser looks for the key of ID tokens, before there is one.
+    if new.grants.contains(&Grant::AuthorizationCode) {
+        ensure_for_id_tokens_of(service, conn, at, &new.scopes.to_string())?;
     }
     Ok(())
 }

@@ -45,6 +45,16 @@ pub fn require_asker(service: &Service, conn: &mut Conn, at: At, asker: Asker<'_
     }
 }
 
+/// The application with this id that a browser may be sent to: not a disabled one, nor the console. Nothing is shown of it but its id, which
+/// is no secret.
+pub fn find_application(conn: &mut Conn, id: ClientId) -> Result<Option<Client>, Fault> {
+    if id == ClientId::CONSOLE {
+        return Ok(None);
+    }
+    let found = db::client::find_with_secret(conn, id)?.map(|(client, _)| client);
+    Ok(found.filter(|client| client.state == ClientState::Active))
+}
+
 /// What credentials are.
 #[derive(Clone)]
 pub enum Shown {

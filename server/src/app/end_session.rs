@@ -5,12 +5,13 @@
 //! 3. The browser's own session is its user's to end: a page asks.
 
 use crate::app::bearer::{find_id_token, whoever_is_logged_in};
+use crate::app::client_auth::find_application;
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::signing::OwnIdToken;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::client::{Client, ClientName, ClientState};
+use crate::domain::client::{Client, ClientName};
 use crate::domain::id::ClientId;
 use crate::domain::refusal::Invalid;
 use crate::domain::user::User;
@@ -52,11 +53,9 @@ pub fn leave(
         None => None,
     };
     let client = match named.unwrap_or(shown.as_ref().map(|shown| shown.client)) {
-        Some(id) => db::client::find_with_secret(conn, id)?.map(|(client, _)| client),
+        Some(id) => find_application(conn, id)?,
         None => None,
     };
-    let client =
-        client.filter(|client| client.state == ClientState::Active && client.id != ClientId::CONSOLE);
     let back = back(client.as_ref(), asked);
     if let Some(shown) = shown {
         end(service, conn, at, &shown)?;

@@ -69,6 +69,18 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// What is asked for now, if all of it is what the client is registered for. What becomes of the scope is the caller's rule.
+    pub fn asked(
+        client: &Client,
+        issuer: &str,
+        details: &Details,
+        scope: Result<Scopes, Refusal>,
+        audience: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        details.must_be_of(&client.detail_types)?;
+        Ok(Self { scope: scope?, details: details.clone(), audience: client.audience(audience, issuer)? })
+    }
+
     /// What was stored of one.
     pub fn stored(scope: &str, details: Details, audience: String) -> Result<Self, Fault> {
         let scope = Scopes::parse(scope).map_err(|_| Fault::Corrupt { what: "scope" })?;

@@ -87,12 +87,9 @@ fn begin(
     client: Client,
     request: &PasswordRequest,
 ) -> Result<Attempt, Stop> {
-    request.details.must_be_of(&client.detail_types)?;
-    let extent = Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?,
-        details: request.details.clone(),
-        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-    };
+    let scope = client.scopes.for_user(request.scope.as_ref());
+    let audience = request.audience.as_deref();
+    let extent = Extent::asked(&client, &service.issuer, &request.details, scope, audience)?;
     service.write(conn, at, |tx| {
         let buckets = Buckets::of(service, &request.username, &at.origin);
         let now = tx.now;

@@ -164,10 +164,6 @@ fn check_and_issue(
 
 /// What a request asks for, within what its client is registered for now.
 fn extent(service: &Service, client: &Client, request: &OtpRequest) -> Result<Extent, Refusal> {
-    request.details.must_be_of(&client.detail_types)?;
-    Ok(Extent {
-        scope: client.scopes.for_user(request.scope.as_ref())?,
-        details: request.details.clone(),
-        audience: client.audience(request.audience.as_deref(), &service.issuer)?,
-    })
+    let scope = client.scopes.for_user(request.scope.as_ref());
+    Extent::asked(client, &service.issuer, &request.details, scope, request.audience.as_deref())
 }
