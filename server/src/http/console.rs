@@ -367,22 +367,32 @@ async fn once_more(
     path: &str,
     read: impl FnOnce(&str) -> Result<(), Invalid>,
 ) -> HttpResponse {
-    let fields = match Fields::read(request, &mut payload).await {
+    let fields = match read_sent(state, request, &mut payload).await {
         Ok(fields) => fields,
-        Err(Unreadable::Malformed(invalid)) => {
-            return misled(Frame::of(state, request, "", String::new()), &invalid.into());
-        }
-        Err(why) => return unreadable(why, Style::OAuth),
+        Err(answer) => return answer,
     };
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.pairs()).finish();
     match read(&query) {
         Ok(()) => see_other(&format!("{path}?{query}")),
-        Err(invalid) => misled(Frame::of(state, request, "", String::new()), &invalid.into()),
+        Err(invalid) => misled(state, request, &invalid.into()),
     }
 }
 
+/// The fields of a form that nobody's page sent, or nobody's any more.
+async fn read_sent(
+    state: &State,
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+) -> Result<Fields, HttpResponse> {
+    Fields::read(request, payload).await.map_err(|why| match why {
+        Unreadable::Malformed(invalid) => misled(state, request, &invalid.into()),
+        why => unreadable(why, Style::OAuth),
+    })
+}
+
 /// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.
-fn misled(frame: Frame, stop: &Stop) -> HttpResponse {
+fn misled(state: &State, request: &HttpRequest, stop: &Stop) -> HttpResponse {
+    let frame = Frame::of(state, request, "", String::new());
     let Stop::Refused(Refusal::Invalid(invalid)) = stop else { return refused(frame, stop) };
     let (key, detail) = ("refused-application".to_owned(), Some(invalid.to_string()));
     render(StatusCode::BAD_REQUEST, &RefusedPage { frame, key, detail, next: HOME.to_owned() })

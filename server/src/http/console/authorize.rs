@@ -157,10 +157,9 @@ fn power_of(scope: &str, role: Role) -> String {
 /// `GET /oauth/authorize`.
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
-    let nobodys = || Frame::of(&state, &request, "", String::new());
     let asked = match Asked::read(request.query_string()) {
         Ok(asked) => asked,
-        Err(invalid) => return misled(nobodys(), &invalid.into()),
+        Err(invalid) => return misled(&state, &request, &invalid.into()),
     };
     let cookie = Jar::Session.read(&state, &request);
     let (shown, wanted) = (cookie.clone(), asked.request());
@@ -175,7 +174,7 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
         .await;
     let Decision { application, next } = match decided {
         Ok(decision) => decision,
-        Err(stop) => return misled(nobodys(), &stop),
+        Err(stop) => return misled(&state, &request, &stop),
     };
     let issuer = &state.service.issuer;
     match next {

@@ -18,11 +18,10 @@ use crate::domain::refusal::Invalid;
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::{forgetting, log_out_here, logged_out};
 use crate::http::console::{
-    Form, HOME, Jar, LONGEST_ADDRESS, Visit, away, misled, must_be_short, once_more, render, see_other,
-    with_query,
+    Form, HOME, Jar, LONGEST_ADDRESS, Visit, away, misled, must_be_short, once_more, read_sent, render,
+    see_other, with_query,
 };
 use crate::http::extract::Fields;
-use crate::http::problem::{Style, unreadable};
 use crate::http::state::State;
 
 /// Where applications send browsers.
@@ -75,33 +74,31 @@ impl Request {
         Some(with_query(uri, &Serializer::new(String::new()).append_pair("state", state).finish()))
     }
 
-    async fn leave(&self, state: &Arc<State>, request: &HttpRequest) -> Result<Leaving, Stop> {
-        let (cookie, asked) = (Jar::Session.read(state, request), self.asked.clone());
-        state
+    /// Reads one, and does what it asks for without its user.
+    async fn follow(state: &Arc<State>, request: &HttpRequest, query: &str) -> Result<(Self, Leaving), Stop> {
+        let read = Self::read(query)?;
+        let (cookie, asked) = (Jar::Session.read(state, request), read.asked.clone());
+        let leaving = state
             .run(request, move |service, conn, at| {
                 let cookie = cookie.as_ref().map(|cookie| cookie.as_str());
                 app::end_session::leave(service, conn, at, cookie, &asked)
             })
-            .await
+            .await?;
+        Ok((read, leaving))
     }
 }
 
 /// `GET /oauth/logout`.
 pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
     let state = state.into_inner();
-    let nobodys = || Frame::of(&state, &request, "", String::new());
-    let read = match Request::read(request.query_string()) {
-        Ok(read) => read,
-        Err(invalid) => return misled(nobodys(), &invalid.into()),
-    };
-    let leaving = match read.leave(&state, &request).await {
-        Ok(leaving) => leaving,
-        Err(stop) => return misled(nobodys(), &stop),
+    let (read, leaving) = match Request::follow(&state, &request, request.query_string()).await {
+        Ok(followed) => followed,
+        Err(stop) => return misled(&state, &request, &stop),
     };
     let (back, error) = (read.back(&leaving), leaving.back.err());
     let (Some(user), Some(cookie)) = (leaving.user, Jar::Session.read(&state, &request)) else {
         return match error {
-            Some(invalid) => misled(nobodys(), &invalid.into()),
+            Some(invalid) => misled(&state, &request, &invalid.into()),
             None => see_other(back.as_deref().unwrap_or("/login?said=logged-out")),
         };
     };
@@ -141,23 +138,17 @@ pub(super) async fn log_out(
             .await
             .map(|form| form.text("query").to_owned()),
         // Another tab was faster. Nothing is left to end, and it is as if the application had sent the browser just now.
-        None => Fields::read(&request, &mut payload)
+        None => read_sent(&state, &request, &mut payload)
             .await
-            .map(|fields| fields.optional("query").unwrap_or_default().to_owned())
-            .map_err(|why| unreadable(why, Style::OAuth)),
+            .map(|fields| fields.optional("query").unwrap_or_default().to_owned()),
     };
     let query = match query {
         Ok(query) => query,
         Err(answer) => return answer,
     };
-    let frame = Frame::of(&state, &request, "", String::new());
-    let read = match Request::read(&query) {
-        Ok(read) => read,
-        Err(invalid) => return misled(frame, &invalid.into()),
-    };
-    let leaving = match read.leave(&state, &request).await {
-        Ok(leaving) => leaving,
-        Err(stop) => return misled(frame, &stop),
+    let (read, leaving) = match Request::follow(&state, &request, &query).await {
+        Ok(followed) => followed,
+        Err(stop) => return misled(&state, &request, &stop),
     };
     if let Some(visit) = &visit
         && let Err(answer) = log_out_here(visit).await
@@ -165,9 +156,12 @@ pub(super) async fn log_out(
         return answer;
     }
     let back = read.back(&leaving);
-    let frame = frame.in_language(leaving.user.and_then(|user| user.language));
     match back {
-        Some(back) => forgetting(&state, away(frame, "gone", back)),
+        Some(back) => {
+            let language = leaving.user.and_then(|user| user.language);
+            let frame = Frame::of(&state, &request, "", String::new()).in_language(language);
+            forgetting(&state, away(frame, "gone", back))
+        }
         None => logged_out(&state, "logged-out", ""),
     }
 }
