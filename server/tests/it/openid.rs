@@ -63,6 +63,7 @@ tests![
     of_two_logins_in_one_browser_the_other_leads_on,
     an_application_that_logs_somebody_out_leads_here_and_back,
     nobody_is_logged_out_by_another_site_or_sent_to_one,
+    a_form_that_cannot_be_read_gets_a_page,
     a_logout_speaks_the_language_of_the_account,
 ];
 
@@ -1260,6 +1261,14 @@ fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
     visitor.get("/console/account").must_be(200);
     visitor.post("/logout/application", &[("query", &evil)]).must_lead_to("/login?said=logged-out");
     visitor.get("/console/account").must_be(303);
+}
+
+fn a_form_that_cannot_be_read_gets_a_page(on: Backend) {
+    let app = App::start(on);
+    for path in ["/oauth/authorize", "/oauth/logout", "/logout/application"] {
+        let page = Visitor::at(&app).send(path, &[("query", "a"), ("query", "b")], &[]).must_be(400);
+        page.must_say("An application sent you here").must_say("query is given more than once");
+    }
 }
 
 fn a_logout_speaks_the_language_of_the_account(on: Backend) {
