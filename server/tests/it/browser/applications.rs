@@ -223,11 +223,14 @@ fn give_code_by_hand(app: &App, browser: &Browser, phone: &Phone, button: &str) 
     browser.press(button);
 }
 
+/// Alice with her phone, a shop, and her browser, which nobody is logged in with.
+fn alice(app: &App) -> (Phone, Shop<'_>, Browser) {
+    (person(app, "alice", Role::User), Shop::open(app), Browser::open())
+}
+
 fn a_person_logs_in_at_an_application(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     shop.send(&browser, "login_hint=alice");
     browser.must_say("to go on to shop");
     assert_eq!(browser.attribute("#username", "value"), "alice");
@@ -261,9 +264,7 @@ fn a_login_at_an_application_needs_no_scripts(on: Backend) {
 
 fn whoever_is_logged_in_comes_straight_back(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     log_in(&app, &browser, "alice", &phone);
     shop.send(&browser, "");
     let first = shop.must_know(&browser, "alice");
@@ -282,9 +283,7 @@ fn whoever_is_logged_in_comes_straight_back(on: Backend) {
 
 fn a_wrong_password_and_a_wrong_code_lose_no_application(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     shop.send(&browser, "");
     give_password(&browser, "alice", "not the password");
     browser.must_say("User name or password is wrong.");
@@ -324,9 +323,7 @@ const HOLD: &str = "const [place, code] = arguments, form = document.querySelect
 
 fn a_page_lies_between_the_code_and_the_application(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     for (more, name) in [("", "going-on"), ("prompt=login", "going-on-again")] {
         shop.send(&browser, more);
         if more.is_empty() {
@@ -346,9 +343,7 @@ fn a_page_lies_between_the_code_and_the_application(on: Backend) {
 
 fn people_are_asked_where_the_application_wants_that(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     // Not yet logged in: the login first, then the question.
     shop.send(&browser, "prompt=consent");
     give_password(&browser, "alice", PASSWORD);
@@ -410,9 +405,7 @@ fn somebody_else_logs_in_on_the_way(on: Backend) {
 
 fn an_application_wants_a_code_once_more(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     log_in(&app, &browser, "alice", &phone);
     for more in ["prompt=login", "max_age=0"] {
         app.pass(60);
@@ -465,9 +458,7 @@ fn a_recovery_code_leads_on_to_an_application(on: Backend) {
 
 fn a_person_logs_out_at_an_application_and_here(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     for is_held in [false, true] {
         log_in(&app, &browser, "alice", &phone);
         shop.send(&browser, "");
@@ -526,9 +517,7 @@ fn a_logout_at_an_application_needs_no_scripts(on: Backend) {
 
 fn whoever_stays_logged_in_goes_back_and_stays(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     log_in(&app, &browser, "alice", &phone);
     shop.leave(&browser, "", "Log out");
     browser.press("Stay logged in");
@@ -541,9 +530,7 @@ fn whoever_stays_logged_in_goes_back_and_stays(on: Backend) {
 
 fn a_logout_leads_back_though_another_tab_was_first(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
-    let shop = Shop::open(&app);
-    let browser = Browser::open();
+    let (phone, shop, browser) = alice(&app);
     log_in(&app, &browser, "alice", &phone);
     let (first, second) = (browser.window(), browser.new_window());
     for window in [&first, &second] {
