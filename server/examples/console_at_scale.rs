@@ -1,7 +1,8 @@
 //! How long the console's user pages take with many users: `cargo run --release --example console_at_scale -- [USERS]`.
 //!
 //! Seeds a temporary SQLite database by SQL in one transaction (a million users when not told otherwise, half of them with an
-//! authenticator), serves it on loopback in this process, and prints time and size of each page, the best and the worst of ten.
+//! authenticator, each with one live session and one entry in the audit log), serves it on loopback in this process, and prints time and
+//! size of each page, the best and the worst of ten.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -57,7 +58,15 @@ fn main() {
          INSERT INTO factor (id, user_id, kind, label, algorithm, digits, period_s, state, created_at, confirmed_at)
          SELECT id, id, 'totp', 'TOTP', 'SHA1', 6, 30, 'active', 0, 0 FROM \"user\" WHERE rowid % 2 = 0;
          INSERT INTO factor_step (factor_id, last_step) SELECT id, 0 FROM factor;
-         COMMIT;"
+         INSERT INTO session (id, user_id, client_id, amr, started_at, used_at, ends_at, limit_at, segment)
+         SELECT id, id, (SELECT id FROM client), 'otp', {now}, {now}, {later}, {later}, rowid / 1024 FROM \"user\";
+         INSERT INTO audit (seq, at, actor, action, subject, outcome, hash)
+         SELECT (SELECT seq FROM audit_head) + rowid, {now}, 'operator', 'user.added',
+                'user:00000000-0000-7000-a000-' || printf('%012x', rowid), 'done', zeroblob(32) FROM \"user\";
+         UPDATE audit_head SET seq = (SELECT max(seq) FROM audit);
+         COMMIT;",
+        now = now.millis(),
+        later = now.plus_seconds(86_400).millis(),
     ))
     .unwrap();
     println!("{users} users seeded in {:.1} s", began.elapsed().as_secs_f64());
@@ -99,6 +108,8 @@ fn main() {
         "/console/overview",
         "/console/audit",
         "/console/account",
+        "/console/account/activity",
+        "/console/account/sessions",
     ] {
         let mut times = Vec::new();
         let mut bytes = 0;

@@ -30,6 +30,7 @@ pub mod revocation;
 pub mod rows;
 pub mod schema;
 pub mod scope_rule;
+pub mod segment;
 pub mod session;
 pub mod signing_key;
 mod statement;

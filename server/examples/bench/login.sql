@@ -16,8 +16,9 @@ WITH who AS (
     substring(int8send(who.now) FROM 3) || substring(uuid_send(gen_random_uuid()) FROM 7) AS session,
     substring(int8send(who.now) FROM 3) || substring(uuid_send(gen_random_uuid()) FROM 7) AS token
 ), login AS (
-    INSERT INTO session (id, user_id, client_id, factor_id, amr, address, started_at, used_at, ends_at, limit_at)
-    SELECT session, id, decode(:client, 'hex'), factor_id, 'otp', '127.0.0.1', now, now, now + 604800000, now + 604800000 FROM spent
+    INSERT INTO session (id, user_id, client_id, factor_id, amr, address, started_at, used_at, ends_at, limit_at, segment)
+    SELECT session, spent.id, decode(:client, 'hex'), factor_id, 'otp', '127.0.0.1', now, now, now + 604800000, now + 604800000, seq / 1024
+    FROM spent, audit_head
 ), issued AS (
     INSERT INTO token (id, session_id, client_id, kind, audience, scope, issued_at, expires_at, one_use)
     SELECT token, session, decode(:client, 'hex'), 'access', 'http://127.0.0.1', '', now, now + 900000, false FROM spent

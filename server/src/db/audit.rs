@@ -7,14 +7,20 @@ use diesel::prelude::*;
 use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
-use crate::db::Conn;
 use crate::db::schema::{audit, audit_head, audit_tail};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
+use crate::db::{Conn, segment};
 use crate::domain::audit::{Action, Entry, Noted, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
+
+/// How many segments are looked through first for what is about somebody.
+const SEGMENTS_AT_FIRST: i64 = 16;
+
+/// How many entries are looked at in one go.
+const NUMBERS_AT_ONCE: i64 = 1000;
 
 /// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
 /// number of the last one.
@@ -166,15 +172,7 @@ impl From<Row> for Entry {
 
 /// The last `limit` entries whose actor or subject this is, the youngest first.
 pub fn of_user(conn: &mut Conn, user: &str, limit: i64) -> Result<Vec<Entry>, Fault> {
-    let last = || audit::table.order(audit::seq.desc()).limit(limit).select(Row::as_select());
-    // Two queries that an index each serves; `OR` would walk the whole log.
-    let mut rows: Vec<Row> = last().filter(audit::subject.eq(user)).load(conn)?;
-    let acted: Vec<Row> = last().filter(audit::actor.eq(user)).load(conn)?;
-    rows.extend(acted);
-    rows.sort_by_key(|row| std::cmp::Reverse(row.seq));
-    rows.dedup_by_key(|row| row.seq);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(rows.into_iter().map(Entry::from).collect())
+    page_back(conn, i64::MAX, &Filter { of: Some(user.to_owned()), ..Filter::default() }, limit)
 }
 
 /// What entries to look for.
@@ -196,41 +194,78 @@ pub struct Filter {
 
 /// Up to `limit` entries before number `before`, the youngest first.
 pub fn page_back(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Fault> {
-    let older = || {
-        let mut query = audit::table
-            .filter(audit::seq.lt(before))
-            .filter(audit::seq.gt(filter.after))
-            .order(audit::seq.desc())
-            .limit(limit)
-            .select(Row::as_select())
-            .into_boxed();
-        if let Some(action) = &filter.action {
-            query = query.filter(audit::action.eq(action));
-        }
-        if let Some(subject) = &filter.subject {
-            query = query.filter(audit::subject.eq(subject));
-        }
-        if let Some(actor) = &filter.actor {
-            query = query.filter(audit::actor.eq(actor));
-        }
-        match filter.refused {
-            Some(true) => query.filter(refused()),
-            Some(false) => query.filter(audit::outcome.eq("done")),
-            None => query,
-        }
-    };
     let Some(of) = &filter.of else {
-        let rows: Vec<Row> = older().load(conn)?;
+        let rows = look_back(conn, before, filter, limit)?;
         return Ok(rows.into_iter().map(Entry::from).collect());
     };
     // Two queries that an index each serves; `OR` would walk the whole log.
-    let mut rows: Vec<Row> = older().filter(audit::subject.eq(of)).load(conn)?;
-    let acted: Vec<Row> = older().filter(audit::actor.eq(of)).load(conn)?;
-    rows.extend(acted);
+    let mut rows = Vec::new();
+    if filter.subject.as_ref().is_none_or(|subject| subject == of) {
+        let about = Filter { of: None, subject: Some(of.clone()), ..filter.clone() };
+        rows.extend(look_back(conn, before, &about, limit)?);
+    }
+    if filter.actor.as_ref().is_none_or(|actor| actor == of) {
+        let by = Filter { of: None, actor: Some(of.clone()), ..filter.clone() };
+        rows.extend(look_back(conn, before, &by, limit)?);
+    }
     rows.sort_by_key(|row| std::cmp::Reverse(row.seq));
     rows.dedup_by_key(|row| row.seq);
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(rows.into_iter().map(Entry::from).collect())
+}
+
+/// The same for one index. What is about somebody is looked for segment by segment, from the log's end on: in a few at first, since most have
+/// done something lately, then in four times as many.
+fn look_back(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Row>, Fault> {
+    let Some(subject) = &filter.subject else { return matching(conn, None, before, filter, limit) };
+    let lowest = filter.after.max(tail(conn)?.seq);
+    let mut before = before.min(head(conn)?.0 + 1);
+    let mut width = SEGMENTS_AT_FIRST * segment::ENTRIES;
+    let mut rows = Vec::new();
+    loop {
+        let wanted = limit - i64::try_from(rows.len()).unwrap_or(limit);
+        if before <= lowest + 1 || wanted <= 0 {
+            return Ok(rows);
+        }
+        let floor = lowest.max(before.saturating_sub(width));
+        let numbers = segment::entries_about(conn, subject, floor, before, NUMBERS_AT_ONCE)?;
+        let is_full = i64::try_from(numbers.len()).is_ok_and(|count| count >= NUMBERS_AT_ONCE);
+        let reached = numbers.last().copied().filter(|_| is_full).unwrap_or(floor + 1);
+        rows.extend(matching(conn, Some(numbers), before, filter, wanted)?);
+        (before, width) = (reached, width.saturating_mul(4));
+    }
+}
+
+/// Those that fit a filter, if they are among `numbers`.
+fn matching(
+    conn: &mut Conn,
+    numbers: Option<Vec<i64>>,
+    before: i64,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<Row>, Fault> {
+    let mut query = audit::table
+        .filter(audit::seq.lt(before))
+        .filter(audit::seq.gt(filter.after))
+        .order(audit::seq.desc())
+        .limit(limit)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(numbers) = numbers {
+        query = query.filter(audit::seq.eq_any(numbers));
+    }
+    if let Some(action) = &filter.action {
+        query = query.filter(audit::action.eq(action));
+    }
+    if let Some(actor) = &filter.actor {
+        query = query.filter(audit::actor.eq(actor));
+    }
+    query = match filter.refused {
+        Some(true) => query.filter(refused()),
+        Some(false) => query.filter(audit::outcome.eq("done")),
+        None => query,
+    };
+    Ok(query.load(conn)?)
 }
 
 /// Written as the index `audit_refused` has it: with a parameter in it neither database would see that it fits.

@@ -103,6 +103,7 @@ table! {
         revoked_at -> Nullable<BigInt>,
         fresh_at -> Nullable<BigInt>,
         device -> Nullable<Text>,
+        segment -> BigInt,
     }
 }
 

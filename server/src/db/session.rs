@@ -8,11 +8,11 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::db::schema::{client, session};
+use crate::db::schema::{audit_head, client, session};
 use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::{Conn, id, time};
+use crate::db::{Conn, id, segment, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::time::Timestamp;
@@ -79,16 +79,19 @@ impl Row {
     }
 }
 
+/// Most sessions that one statement is told: SQLite takes only so many values.
+const TOGETHER: usize = 10_000;
+
 /// Records many logins in one statement.
 #[cfg(feature = "postgres")]
 pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
     Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id) \
-         SELECT id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, started_at, fresh_at, ends_at, limit_at, refresh_id \
+         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) \
+         SELECT login.id, user_id, client_id, factor_id, amr, address, device, \
+         started_at, started_at, fresh_at, ends_at, limit_at, refresh_id, head.seq / 1024 \
          FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
-         address, device, started_at, fresh_at, ends_at, limit_at, refresh_id)",
+         address, device, started_at, fresh_at, ends_at, limit_at, refresh_id), audit_head AS head WHERE head.id = 1",
     )
     .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
     .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
@@ -104,12 +107,20 @@ pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
     .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
 }
 
-/// Records a login.
-pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
+/// Records logins, one statement each.
+pub(super) fn insert_all(conn: &mut SqliteConnection, logins: &[New]) -> Result<(), Fault> {
+    if logins.is_empty() {
+        return Ok(());
+    }
+    let head: i64 = audit_head::table.find(1).select(audit_head::seq).first(conn)?;
+    logins.iter().try_for_each(|login| insert(conn, login, head / segment::ENTRIES))
+}
+
+fn insert(conn: &mut SqliteConnection, new: &New, segment: i64) -> Result<(), Fault> {
     Statement::new(
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind::<Binary, _>(new.id.bytes())
     .bind::<Binary, _>(new.user.bytes())
@@ -124,6 +135,7 @@ pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault
     .bind::<BigInt, _>(new.ends_at.millis())
     .bind::<BigInt, _>(new.limit_at.millis())
     .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))
+    .bind::<BigInt, _>(segment)
     .execute(conn)?;
     Ok(())
 }
@@ -247,31 +259,53 @@ pub enum Which {
 /// Ends sessions; returns those that were live, or that somebody with a clock a little behind could still take for it: a request that waited
 /// for this one has the time at which it came.
 pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
+    let since = now.plus_seconds(-LEEWAY_S);
     let live = || {
         diesel::update(session::table)
             .filter(session::revoked_at.is_null())
-            .filter(session::ends_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
+            .filter(session::ends_at.gt(since.millis()))
             .set(session::revoked_at.eq(now.millis()))
             .returning(session::id)
     };
-    let ended: Vec<Vec<u8>> = match which {
-        Which::OfUser(user) => live().filter(session::user_id.eq(user.bytes())).get_results(conn)?,
-        Which::OfUserBut(user, kept) => live()
-            .filter(session::user_id.eq(user.bytes()))
-            .filter(session::id.ne(kept.bytes()))
-            .get_results(conn)?,
-        Which::OfFactor(user, factor) => live()
-            .filter(session::user_id.eq(user.bytes()))
-            .filter(session::factor_id.eq(factor.bytes()))
-            .get_results(conn)?,
-        Which::OfClient(client) => live().filter(session::client_id.eq(client.bytes())).get_results(conn)?,
-        Which::One(one) => live().filter(session::id.eq(one.bytes())).get_results(conn)?,
-        Which::OneOf(user, one) => live()
-            .filter(session::user_id.eq(user.bytes()))
-            .filter(session::id.eq(one.bytes()))
-            .get_results(conn)?,
+    let ids = match which {
+        Which::OfUser(user) | Which::OfFactor(user, _) => segment::live_sessions(conn, user, since)?,
+        Which::OfUserBut(user, kept) => {
+            let mut ids = segment::live_sessions(conn, user, since)?;
+            ids.retain(|id| id != kept.bytes());
+            ids
+        }
+        Which::One(one) | Which::OneOf(_, one) => vec![one.bytes().to_vec()],
+        Which::OfClient(client) => {
+            let ended: Vec<Vec<u8>> =
+                live().filter(session::client_id.eq(client.bytes())).get_results(conn)?;
+            return read_ids(&ended);
+        }
     };
-    ended.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
+    let mut ended = Vec::new();
+    for some in ids.chunks(TOGETHER) {
+        let found = live().filter(session::id.eq_any(some));
+        let now_ended: Vec<Vec<u8>> = match which {
+            Which::OfFactor(_, factor) => {
+                found.filter(session::factor_id.eq(factor.bytes())).get_results(conn)?
+            }
+            Which::OneOf(user, _) => found.filter(session::user_id.eq(user.bytes())).get_results(conn)?,
+            _ => found.get_results(conn)?,
+        };
+        ended.extend(now_ended);
+    }
+    read_ids(&ended)
+}
+
+fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {
+    ids.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
+}
+
+/// Deletes the sessions of a user who is removed, and with them their tokens.
+pub(super) fn delete_of(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
+    for some in segment::all_sessions(conn, user)?.chunks(TOGETHER) {
+        diesel::delete(session::table.filter(session::id.eq_any(some))).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Ends everybody's sessions everywhere; returns how many of them had not ended by themselves. Whoever checks JWTs alone learns nothing of it: then
@@ -293,14 +327,16 @@ pub fn page(
     limit: i64,
 ) -> Result<Vec<SessionSummary>, Fault> {
     type Row = (Vec<u8>, String, String, Option<String>, Option<String>, i64, i64, i64);
+    let mut ids = segment::live_sessions(conn, user, now)?;
+    ids.retain(|id| id.as_slice() < before.bytes());
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let rows: Vec<Row> = session::table
         .inner_join(client::table)
-        .filter(session::user_id.eq(user.bytes()))
+        .filter(session::id.eq_any(ids))
         .filter(session::revoked_at.is_null())
         .filter(session::ends_at.gt(now.millis()))
-        .filter(session::id.lt(before.bytes()))
         .order(session::id.desc())
-        .limit(limit)
         .select((
             session::id,
             client::name,

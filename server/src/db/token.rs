@@ -68,7 +68,7 @@ pub struct New {
 pub fn insert_all(conn: &mut Conn, begun: &[logins::New], tokens: &[New]) -> Result<(), Fault> {
     match conn {
         Conn::Sqlite(conn) => {
-            begun.iter().try_for_each(|login| logins::insert(conn, login))?;
+            logins::insert_all(conn, begun)?;
             tokens.iter().try_for_each(|token| insert(conn, token))
         }
         #[cfg(feature = "postgres")]
@@ -139,6 +139,7 @@ pub enum Key<'a> {
 #[diesel(table_name = token)]
 struct TokenRow {
     id: Vec<u8>,
+    session_id: Option<Vec<u8>>,
     client_id: Vec<u8>,
     audience: String,
     scope: String,
@@ -187,6 +188,8 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
     let Some((row, client_state, session, user)) = found else { return Ok(None) };
     let login = match (session, user) {
         (Some(session), Some((user_name, user_state))) => Some(session.read(user_name, &user_state)?),
+        // Whose user is gone is gone, too. It must not pass for one that an application got for itself.
+        _ if row.session_id.is_some() => return Ok(None),
         _ => None,
     };
     Ok(Some(TokenRecord {

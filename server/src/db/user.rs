@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{factor, factor_step, lockout, user};
 use crate::db::statement::directly;
-use crate::db::{Conn, id, unless_taken, word};
+use crate::db::{Conn, id, session, unless_taken, word};
 use crate::domain::factor::FactorState;
 use crate::domain::figures::Users;
 use crate::domain::id::UserId;
@@ -240,6 +240,7 @@ pub fn remove(conn: &mut Conn, id: UserId) -> Result<(), Fault> {
     let factors = factor::table.filter(factor::user_id.eq(id.bytes())).select(factor::id);
     diesel::delete(lockout::table.find(id.bytes())).execute(conn)?;
     diesel::delete(factor_step::table.filter(factor_step::factor_id.eq_any(factors))).execute(conn)?;
+    session::delete_of(conn, id)?;
     diesel::delete(user::table.find(id.bytes())).execute(conn)?;
     Ok(())
 }

@@ -55,6 +55,7 @@ mod recovery;
 mod refresh;
 #[cfg(feature = "postgres")]
 mod replicas;
+mod segments;
 mod sessions;
 mod startup;
 mod statements;
@@ -153,6 +154,7 @@ fn main() -> ExitCode {
         ("recipes", recipes::tests()),
         ("recovery", recovery::tests()),
         ("refresh", refresh::tests()),
+        ("segments", segments::tests()),
         ("sessions", sessions::tests()),
         ("startup", startup::tests()),
         ("statements", statements::tests()),
