@@ -132,14 +132,15 @@ fn check_and_issue(
             now: one.at.now,
         })
         .collect();
-    let passed = db::lockout::pass_all_by_name(tx.conn, &at_gate)?;
+    let passed = db::factor::pass_all(tx.conn, &at_gate)?;
     let tries: Vec<Try<'_>> = going_on
         .iter()
         .zip(at_gate.iter().zip(passed))
-        .map(|(one, (at_gate, (owner, passed)))| Try {
+        .map(|(one, (at_gate, (passed, user)))| Try {
             actor: Actor::Client(one.client),
-            who: owner.map_or(Who::Stranger(at_gate.stranger), Who::User),
+            who: user.as_ref().map_or(Who::Stranger(at_gate.stranger), |user| Who::User(user.user)),
             passed,
+            user,
             code: &one.request.otp,
             among: Factors::Active,
             at: one.at,

@@ -16,7 +16,7 @@ use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
 use crate::app::outbox::queue;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
-use crate::db::factor::{Sealed, Spent};
+use crate::db::factor::{Checkable, Sealed, Spent};
 use crate::db::lockout::{Gate, Passed};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
@@ -132,6 +132,8 @@ pub(super) struct Try<'a> {
     pub(super) who: Who,
     /// What became of it at the gate, in this transaction.
     pub(super) passed: Passed,
+    /// What it is checked against, read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
+    pub(super) user: Option<Checkable>,
     /// The code.
     pub(super) code: &'a Code,
     /// Of which factors.
@@ -150,8 +152,9 @@ pub(super) fn check_and_spend(
     among: Factors,
 ) -> Result<Spent, Stop> {
     let passed = db::lockout::pass_user(tx.conn, who.id(), tx.now)?;
-    let one = Try { actor, who: *who, passed, code, among, at: tx.at() };
-    let outcome = check_and_spend_all(service, tx, std::slice::from_ref(&one))?.pop();
+    let user = db::factor::checkable(tx.conn, who.id(), tx.now)?;
+    let one = Try { actor, who: *who, passed, user, code, among, at: tx.at() };
+    let outcome = check_and_spend_all(service, tx, &[one])?.pop();
     Ok(outcome.ok_or(Fault::Corrupt { what: "number of outcomes" })??)
 }
 
@@ -161,21 +164,15 @@ pub(super) fn check_and_spend_all(
     tx: &mut Tx<'_>,
     tries: &[Try<'_>],
 ) -> Result<Vec<Result<Spent, Refusal>>, Fault> {
-    // Read behind the gate: whoever locks a user or changes factors has to pass there first (`db::lockout::hold`).
-    let of: Vec<_> = tries.iter().map(|one| (one.passed.user(), one.at.now)).collect();
-    let users = db::factor::checkable_all(tx.conn, &of)?;
-
     let mut right = Vec::with_capacity(tries.len());
     let mut found = Vec::with_capacity(tries.len());
-    for (one, user) in tries.iter().zip(users) {
+    for one in tries {
         found.push(if let Gate::Closed(until) = one.passed.gate() {
             Found::GateClosed(until)
-        } else if user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
+        } else if one.user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
             Found::UserLocked
         } else {
-            let mut factors = user.map_or_else(Vec::new, |user| user.factors);
-            factors.retain(|factor| one.among.has(&factor.summary));
-            match check(service, one.at, &factors, one.code)? {
+            match check(service, one)? {
                 Verdict::Matched(matched) => {
                     right.push((matched, one.at.now));
                     Found::Right
@@ -285,14 +282,17 @@ fn tell(service: &Service, tx: &mut Tx<'_>, who: Who, notice: &Notice) -> Result
 
 /// Checks the code against one factor after the other; the first match counts. Where there is no factor, checks against one that
 /// does not exist, which takes as long.
-fn check(service: &Service, at: At, factors: &[Sealed], code: &Code) -> Result<Verdict, Fault> {
-    if factors.is_empty() {
-        let _ = decoy(service, at.now)?.check(code, at.now);
+fn check(service: &Service, one: &Try<'_>) -> Result<Verdict, Fault> {
+    let (code, now) = (one.code, one.at.now);
+    let of_user = one.user.iter().flat_map(|user| &user.factors);
+    let mut factors = of_user.filter(|factor| one.among.has(&factor.summary)).peekable();
+    if factors.peek().is_none() {
+        let _ = decoy(service, now)?.check(code, now);
         return Ok(Verdict::Wrong);
     }
     let mut verdict = Verdict::Wrong;
     for factor in factors {
-        match service.open_factor(factor)?.check(code, at.now) {
+        match service.open_factor(factor)?.check(code, now) {
             Verdict::Matched(matched) => return Ok(Verdict::Matched(matched)),
             Verdict::Wrong => {}
             other => verdict = other,

@@ -10,7 +10,8 @@ use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary};
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
-use crate::db::schema::{factor, factor_secret, factor_step, user};
+use crate::db::lockout::{self as gate, Passed, Standing, TryByName};
+use crate::db::schema::{factor, factor_secret, factor_step, lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
@@ -279,6 +280,8 @@ pub struct Sealed {
 
 /// A user as far as checking a code goes.
 pub struct Checkable {
+    /// Who.
+    pub user: UserId,
     /// Whether the user may log in.
     pub state: UserState,
     /// What a code may be checked against: active factors, the eldest first, then pending ones that have not lapsed.
@@ -288,54 +291,98 @@ pub struct Checkable {
 /// A user's id and state with one of the factors that are not over, or with none.
 type CheckableRow = (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>);
 
-// A macro, since each back end has a type of its own for what is selected. One join after the other: a join within a join SQLite would work
+// Macros, since each back end has a type of its own for what is selected. One join after the other: a join within a join SQLite would work
 // out for all factors first.
-macro_rules! checkable {
-    ($which:expr) => {
-        user::table
+macro_rules! with_factors {
+    ($users:expr) => {
+        $users
             .left_join(
                 factor::table
                     .on(factor::user_id.eq(user::id).and(factor::state.ne(FactorState::Revoked.as_str()))),
             )
             .left_join(factor_secret::table.on(factor_secret::factor_id.nullable().eq(factor::id.nullable())))
             .left_join(factor_step::table.on(factor_step::factor_id.nullable().eq(factor::id.nullable())))
-            .filter($which)
-            .select((
-                user::id,
-                user::state,
-                Option::<Row>::as_select(),
-                factor_secret::sealed.nullable(),
-                factor_step::last_step.nullable(),
-                factor_step::used_at.nullable(),
-            ))
+    };
+}
+macro_rules! checkable_row {
+    ($($more:expr)?) => {
+        (
+            user::id,
+            user::state,
+            Option::<Row>::as_select(),
+            factor_secret::sealed.nullable(),
+            factor_step::last_step.nullable(),
+            factor_step::used_at.nullable(),
+            $($more)?
+        )
     };
 }
 
-/// What codes of several users are checked against, in their order, each at its time; none where there is no such user.
-pub fn checkable_all(
-    conn: &mut Conn,
-    users: &[(UserId, Timestamp)],
-) -> Result<Vec<Option<Checkable>>, Fault> {
-    #[cfg(feature = "postgres")]
-    if let (Conn::Postgres(conn), [_, _, ..]) = (&mut *conn, users) {
-        let of = column(users, |(user, _)| user.bytes());
-        let rows: Vec<CheckableRow> = checkable!(user::id.eq_any(of)).load(conn)?;
-        let mut found: HashMap<UserId, Vec<CheckableRow>> = HashMap::new();
-        for row in rows {
-            found.entry(id("user id", UserId::from_bytes(&row.0))?).or_default().push(row);
-        }
-        let mut of =
-            |(user, now): &(UserId, Timestamp)| checkable(found.remove(user).unwrap_or_default(), *now);
-        return users.iter().map(&mut of).collect();
+/// What a code of this user is checked against; none where there is no such user. To be read behind the gate.
+pub fn checkable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Option<Checkable>, Fault> {
+    let rows = directly!(conn, |own| {
+        with_factors!(user::table).filter(user::id.eq(user.bytes())).select(checkable_row!()).load(own)
+    })?;
+    read_checkable(rows, now)
+}
+
+/// Passes the gate for one try each of several names, in their order, and reads behind it what their codes are checked against; none where nobody has
+/// the name. None may be among them twice.
+pub fn pass_all(conn: &mut Conn, tries: &[TryByName<'_>]) -> Result<Vec<(Passed, Option<Checkable>)>, Fault> {
+    if tries.is_empty() {
+        return Ok(Vec::new());
     }
-    let mut of = |(user, now): &(UserId, Timestamp)| {
-        checkable(directly!(&mut *conn, |own| checkable!(user::id.eq(user.bytes())).load(own))?, *now)
-    };
-    users.iter().map(&mut of).collect()
+    match conn {
+        Conn::Sqlite(_) => tries.iter().map(|one| pass(conn, one)).collect(),
+        // Two statements, and in this order: what is read is what was there once the gate was passed.
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let passed = gate::pass_all(conn, tries)?;
+            let subjects = column(&passed, |passed| passed.user().bytes().to_vec());
+            let rows: Vec<CheckableRow> = with_factors!(user::table)
+                .filter(user::id.eq_any(subjects))
+                .select(checkable_row!())
+                .load(conn)?;
+            let mut found: HashMap<Vec<u8>, Vec<CheckableRow>> = HashMap::new();
+            for row in rows {
+                found.entry(row.0.clone()).or_default().push(row);
+            }
+            let mut of = |(passed, one): (Passed, &TryByName<'_>)| {
+                let rows = found.remove(passed.user().bytes()).unwrap_or_default();
+                Ok((passed, read_checkable(rows, one.now)?))
+            };
+            passed.into_iter().zip(tries).map(&mut of).collect()
+        }
+    }
 }
 
-fn checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable>, Fault> {
-    let Some((_, state, ..)) = rows.first() else { return Ok(None) };
+/// The same with failures and time of the user's lockout, if there is one.
+type GatedRow = (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<(i64, i64)>);
+
+/// A transaction that writes is alone on SQLite, so one statement does both, and looking is enough: whoever has not failed needs no row.
+fn pass(conn: &mut Conn, one: &TryByName<'_>) -> Result<(Passed, Option<Checkable>), Fault> {
+    let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
+    let found: Vec<GatedRow> = directly!(&mut *conn, |own| {
+        with_factors!(users)
+            .filter(user::name_folded.eq(one.name.folded()))
+            .select(checkable_row!((lockout::failures, lockout::locked_until).nullable()))
+            .load(own)?
+    });
+    let standing = match found.first() {
+        Some((.., row)) => Standing::read(*row),
+        None => gate::standing(conn, one.stranger.bytes())?,
+    };
+    let rows = found
+        .into_iter()
+        .map(|(id, state, row, sealed, last_step, used_at, _)| (id, state, row, sealed, last_step, used_at));
+    let user = read_checkable(rows.collect(), one.now)?;
+    let subject = user.as_ref().map_or(one.stranger, |user| user.user);
+    Ok((Passed::of(subject, standing, one.now), user))
+}
+
+fn read_checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable>, Fault> {
+    let Some((user, state, ..)) = rows.first() else { return Ok(None) };
+    let user = id("user id", UserId::from_bytes(user))?;
     let state = word("user state", state)?;
     let mut factors = Vec::with_capacity(rows.len());
     for (_, _, row, sealed, last_step, used_at) in rows {
@@ -346,13 +393,12 @@ fn checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable
     }
     factors.retain(|factor| !factor.summary.has_lapsed(now));
     factors.sort_by_key(|factor| (factor.summary.state != FactorState::Active, factor.summary.id));
-    Ok(Some(Checkable { state, factors }))
+    Ok(Some(Checkable { user, state, factors }))
 }
 
 /// The factors of one user that a code may be checked against, in the order of [`Checkable`].
 pub fn usable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Sealed>, Fault> {
-    let found = checkable_all(conn, &[(user, now)])?.pop().flatten();
-    Ok(found.map_or_else(Vec::new, |user| user.factors))
+    Ok(checkable(conn, user, now)?.map_or_else(Vec::new, |user| user.factors))
 }
 
 /// All factors of a user that are not over, lapsed ones included, the eldest first.

@@ -1,18 +1,20 @@
 //! Consecutive failures, by user for codes and by bucket for passwords, and leaking buckets (`domain/lockout` has the rules). A user's
 //! row is also the first lock that every change of the user's factors or state takes.
 
+#[cfg(feature = "postgres")]
+use diesel::pg::PgConnection;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, Nullable, Text};
+use diesel::sql_types::{Array, Text};
 use diesel::sql_types::{BigInt, Binary};
 
+use crate::db::Conn;
 #[cfg(feature = "postgres")]
 use crate::db::id;
 use crate::db::schema::{lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
 use crate::db::statement::{Statement, directly};
-use crate::db::{self, Conn};
 use crate::domain::id::UserId;
 use crate::domain::lockout::{Leak, is_wait, longest_wait};
 use crate::domain::time::Timestamp;
@@ -35,6 +37,14 @@ pub struct Standing {
     pub failures: i64,
     /// Locked until then.
     pub locked_until: Timestamp,
+}
+
+impl Standing {
+    /// Of a row's failures and time; none of either where there is no row.
+    pub(super) fn read(row: Option<(i64, i64)>) -> Self {
+        let (failures, locked_until) = row.unwrap_or_default();
+        Self { failures, locked_until: Timestamp::from_millis(locked_until) }
+    }
 }
 
 /// Passes the gate, or says until when it is closed. Writes the subject's row, so that tries of one subject follow one another on
@@ -78,7 +88,7 @@ fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> 
 }
 
 /// A try of a user's code that came to the gate in this transaction, which nobody else of the same user passes meanwhile. Only [`pass_user`] and
-/// [`pass_all_by_name`] make it.
+/// `factor::pass_all` make it.
 #[derive(Debug)]
 pub struct Passed {
     user: UserId,
@@ -87,7 +97,7 @@ pub struct Passed {
 }
 
 impl Passed {
-    fn of(user: UserId, standing: Standing, now: Timestamp) -> Self {
+    pub(super) fn of(user: UserId, standing: Standing, now: Timestamp) -> Self {
         Self { user, gate: gate(standing.locked_until, now), failures: standing.failures }
     }
 
@@ -131,69 +141,48 @@ pub struct TryByName<'a> {
     pub now: Timestamp,
 }
 
-/// [`pass_user`] for one try each of several names, in their order; with whoever has the name. None may be among them twice.
-pub fn pass_all_by_name(
-    conn: &mut Conn,
-    tries: &[TryByName<'_>],
-) -> Result<Vec<(Option<UserId>, Passed)>, Fault> {
-    if tries.is_empty() {
-        return Ok(Vec::new());
+/// [`pass_user`] for one try each of several names, in their order, in one trip. None may be among them twice.
+#[cfg(feature = "postgres")]
+pub(super) fn pass_all(conn: &mut PgConnection, tries: &[TryByName<'_>]) -> Result<Vec<Passed>, Fault> {
+    // The rows are taken in the order of their subjects, on every server: of two that want the same rows one waits, and neither for the other.
+    let rows = Statement::new(
+        "WITH try AS (\
+         SELECT given.place, given.now, COALESCE(owner.id, given.stranger) AS subject \
+         FROM UNNEST(?, ?, ?) WITH ORDINALITY AS given (name, stranger, now, place) \
+         LEFT JOIN \"user\" AS owner ON owner.name_folded = given.name), \
+         passed AS (\
+         INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
+         SELECT subject, 0, 0, now FROM try ORDER BY subject \
+         ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
+         WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
+         ELSE lockout.attempted_at END \
+         RETURNING subject, failures, locked_until) \
+         SELECT subject, failures, locked_until FROM try JOIN passed USING (subject) ORDER BY place",
+    )
+    .bind::<Array<Text>, _>(column(tries, |one| one.name.folded()))
+    .bind::<Array<Binary>, _>(column(tries, |one| one.stranger.bytes()))
+    .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
+    .load::<PassedRow>(conn)?;
+    if rows.len() != tries.len() {
+        return Err(Fault::Corrupt { what: "lockout" });
     }
-    match conn {
-        Conn::Sqlite(_) => tries.iter().map(|one| pass_by_name(conn, one)).collect(),
-        // One statement, since each is a trip. The rows are taken in the order of their subjects, on every server: of two that want the same rows one
-        // waits, and neither for the other.
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            let rows = Statement::new(
-                "WITH try AS (\
-                 SELECT given.place, given.now, owner.id AS owner, COALESCE(owner.id, given.stranger) AS subject \
-                 FROM UNNEST(?, ?, ?) WITH ORDINALITY AS given (name, stranger, now, place) \
-                 LEFT JOIN \"user\" AS owner ON owner.name_folded = given.name), \
-                 passed AS (\
-                 INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
-                 SELECT subject, 0, 0, now FROM try ORDER BY subject \
-                 ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
-                 WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
-                 ELSE lockout.attempted_at END \
-                 RETURNING subject, failures, locked_until) \
-                 SELECT owner, failures, locked_until FROM try JOIN passed USING (subject) ORDER BY place",
-            )
-            .bind::<Array<Text>, _>(column(tries, |one| one.name.folded()))
-            .bind::<Array<Binary>, _>(column(tries, |one| one.stranger.bytes()))
-            .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
-            .load::<PassedRow>(conn)?;
-            if rows.len() != tries.len() {
-                return Err(Fault::Corrupt { what: "lockout" });
-            }
-            tries.iter().zip(rows).map(|(one, row)| row.read(one)).collect()
-        }
-    }
-}
-
-fn pass_by_name(conn: &mut Conn, one: &TryByName<'_>) -> Result<(Option<UserId>, Passed), Fault> {
-    let owner = db::user::id_by_name(conn, one.name)?;
-    Ok((owner, pass_user(conn, owner.unwrap_or(one.stranger), one.now)?))
+    tries.iter().zip(rows).map(|(one, row)| row.read(one)).collect()
 }
 
 #[cfg(feature = "postgres")]
 #[derive(diesel::QueryableByName)]
+#[diesel(table_name = lockout)]
 struct PassedRow {
-    #[diesel(sql_type = Nullable<Binary>)]
-    owner: Option<Vec<u8>>,
-    #[diesel(sql_type = BigInt)]
+    subject: Vec<u8>,
     failures: i64,
-    #[diesel(sql_type = BigInt)]
     locked_until: i64,
 }
 
 #[cfg(feature = "postgres")]
 impl PassedRow {
-    fn read(self, one: &TryByName<'_>) -> Result<(Option<UserId>, Passed), Fault> {
-        let owner = self.owner.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()?;
-        let locked_until = Timestamp::from_millis(self.locked_until);
-        let standing = Standing { failures: self.failures, locked_until };
-        Ok((owner, Passed::of(owner.unwrap_or(one.stranger), standing, one.now)))
+    fn read(self, one: &TryByName<'_>) -> Result<Passed, Fault> {
+        let subject = id("user id", UserId::from_bytes(&self.subject))?;
+        Ok(Passed::of(subject, Standing::read(Some((self.failures, self.locked_until))), one.now))
     }
 }
 
@@ -353,6 +342,5 @@ pub fn standing(conn: &mut Conn, subject: &[u8]) -> Result<Standing, Fault> {
         .select((lockout::failures, lockout::locked_until))
         .first(own))
     .optional()?;
-    let (failures, locked_until) = row.unwrap_or((0, 0));
-    Ok(Standing { failures, locked_until: Timestamp::from_millis(locked_until) })
+    Ok(Standing::read(row))
 }

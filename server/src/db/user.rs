@@ -78,16 +78,6 @@ pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     row.map(Row::read).transpose()
 }
 
-/// Whose this name is.
-pub fn id_by_name(conn: &mut Conn, name: &UserName) -> Result<Option<UserId>, Fault> {
-    let found: Option<Vec<u8>> = directly!(conn, |own| user::table
-        .filter(user::name_folded.eq(name.folded()))
-        .select(user::id)
-        .first(own))
-    .optional()?;
-    found.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
-}
-
 /// All users by name.
 pub fn list(conn: &mut Conn) -> Result<Vec<User>, Fault> {
     let rows = user::table.order(user::name_folded.asc()).select(Row::as_select()).load(conn)?;

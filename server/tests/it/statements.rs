@@ -95,9 +95,9 @@ fn statements_of_codes_are_prepared_once(on: Backend) {
 /// How many statements a group of so many codes takes.
 fn of_a_group(on: Backend, codes: usize) -> usize {
     match on {
-        // The application; begin; its state; key and rules; the log's end, twice; commit. For each code: name; lockout; factors; the step; login; token;
-        // entry.
-        Backend::Sqlite => 7 + 7 * codes,
+        // The application; begin; its state; key and rules; the log's end, twice; commit. The log's number for logins. For each code: gate and factors; the step; login;
+        // token; entry.
+        Backend::Sqlite => 8 + 5 * codes,
         // The application; begin; its lock; its state behind that; names and gate; factors; the steps; key and rules; logins and tokens; the log's end;
         // entries; commit.
         #[cfg(feature = "postgres")]
