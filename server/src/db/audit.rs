@@ -231,7 +231,9 @@ fn look_back(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Resul
         let numbers = segment::entries_about(conn, subject, floor, before, NUMBERS_AT_ONCE)?;
         let is_full = i64::try_from(numbers.len()).is_ok_and(|count| count >= NUMBERS_AT_ONCE);
         let reached = numbers.last().copied().filter(|_| is_full).unwrap_or(floor + 1);
-        rows.extend(matching(conn, Some(numbers), before, filter, wanted)?);
+        if !numbers.is_empty() {
+            rows.extend(matching(conn, Some(numbers), before, filter, wanted)?);
+        }
         (before, width) = (reached, width.saturating_mul(4));
     }
 }

@@ -356,10 +356,11 @@ pub fn pass_all(conn: &mut Conn, tries: &[TryByName<'_>]) -> Result<Vec<(Passed,
     }
 }
 
-/// The same with failures and time of the user's lockout, if there is one.
+/// A [`CheckableRow`], with failures and time of the user's lockout if there is one.
 type GatedRow = (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<(i64, i64)>);
 
-/// A transaction that writes is alone on SQLite, so one statement does both, and looking is enough: whoever has not failed needs no row.
+/// [`pass_all`] for one on SQLite. A transaction that writes is alone there, so one statement does both, and looking is enough: whoever has not failed
+/// needs no row.
 fn pass(conn: &mut Conn, one: &TryByName<'_>) -> Result<(Passed, Option<Checkable>), Fault> {
     let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
     let found: Vec<GatedRow> = directly!(&mut *conn, |own| {

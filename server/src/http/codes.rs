@@ -1,12 +1,14 @@
 //! The queue in front of `app/otp`: codes of many requests, one transaction (group commit).
 //!
-//! One thread takes whatever waits, up to [`TOGETHER`], and answers after the commit. A lone request is taken at once, so it waits for
-//! nobody; while a commit is under way others gather, so the more there is to do, the less each costs. There is no timer.
+//! A thread takes whatever waits, up to [`TOGETHER`], and answers after the commit. A lone request is taken at once, so it waits for
+//! nobody; while a commit is under way others gather, so the more there is to do, the less each costs. There is no timer. On SQLite there is one
+//! such thread, since one transaction writes at a time; on PostgreSQL there are [`WRITERS_ON_POSTGRES`], and the name says who goes to which.
 //!
 //! Before that each is asked whose it is: whoever is no application is answered at once, and stands in nobody's way. A user stands in a group
 //! once: a second code of the same name waits for the next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -19,11 +21,17 @@ use crate::app::issue::Recorded;
 use crate::app::otp::{Admitted, Asked, admit_all, exchange_all};
 use crate::clock::moment;
 use crate::db::Database;
+use crate::domain::target::Target;
+use crate::domain::user::UserName;
 use crate::error::Fault;
 use crate::http::meters::{Meters, Queue};
 
 /// Most requests of one transaction. Others that write wait as long as one takes.
 const TOGETHER: usize = 256;
+
+/// Threads of one server that exchange codes on PostgreSQL. While one waits for the database the other calculates, and the log's end is held for the
+/// last statements of a group only.
+const WRITERS_ON_POSTGRES: usize = 2;
 
 /// Most codes of one name that wait: each goes with another group, so they would fill the line for all others.
 const OF_ONE_NAME: usize = 64;
@@ -51,29 +59,46 @@ impl Reply {
     }
 }
 
-/// The way in. The thread ends when this is dropped.
+/// The way in. The threads end when this is dropped.
 pub(super) struct Codes {
-    queue: mpsc::UnboundedSender<Waiting<Asked>>,
+    queues: Vec<mpsc::UnboundedSender<Waiting<Asked>>>,
     places: Arc<Semaphore>,
     meters: Arc<Meters>,
 }
 
 impl Codes {
-    /// Starts the thread. `limit` requests may be under way; beyond that the server sheds load, before memory grows and before callers have given
+    /// Starts the threads. `limit` requests may be under way; beyond that the server sheds load, before memory grows and before callers have given
     /// up.
     pub(super) fn start(
-        service: Arc<Service>,
-        database: Database,
+        service: &Arc<Service>,
+        database: &Database,
         meters: Arc<Meters>,
         limit: usize,
     ) -> Self {
-        let (queue, arriving) = mpsc::unbounded_channel();
-        let shared = Arc::clone(&meters);
-        thread::Builder::new()
-            .name("codes".to_owned())
-            .spawn(move || work(&service, &database, &meters, arriving))
-            .expect("a thread can be started");
-        Self { queue, places: Arc::new(Semaphore::new(limit)), meters: shared }
+        let writers = match database.target() {
+            Target::Sqlite(_) => 1,
+            Target::Postgres(_) => WRITERS_ON_POSTGRES,
+        };
+        let start = |_| {
+            let (queue, arriving) = mpsc::unbounded_channel();
+            let (service, database, meters) =
+                (Arc::clone(service), database.for_codes(), Arc::clone(&meters));
+            thread::Builder::new()
+                .name("codes".to_owned())
+                .spawn(move || work(&service, &database, &meters, arriving))
+                .expect("a thread can be started");
+            queue
+        };
+        let queues = (0..writers).map(start).collect();
+        Self { queues, places: Arc::new(Semaphore::new(limit)), meters }
+    }
+
+    /// Where codes of this name wait, always the same: of one user there is one group at a time.
+    fn queue_of(&self, name: &UserName) -> &mpsc::UnboundedSender<Waiting<Asked>> {
+        let mut hasher = DefaultHasher::new();
+        name.folded().hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % self.queues.len() as u64).unwrap_or_default();
+        &self.queues[place]
     }
 
     /// How many more may come.
@@ -91,7 +116,7 @@ impl Codes {
         let (to, outcome) = oneshot::channel();
         let reply = Reply { to, since: moment(), _place: place };
         let gone = |_| Fault::Busy("the server is stopping");
-        self.queue.send(Waiting { request: asked, reply }).map_err(gone)?;
+        self.queue_of(asked.username()).send(Waiting { request: asked, reply }).map_err(gone)?;
         // Only a panic keeps the thread from answering.
         outcome.await.map_err(Fault::while_("exchanging a code"))?
     }

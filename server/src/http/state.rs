@@ -93,8 +93,7 @@ impl State {
         let passwords = limits.passwords_at_once.min(threads.div_ceil(2));
         let limits = Limits { passwords_at_once: passwords, ..limits };
         let meters = Arc::new(Meters::new());
-        let codes =
-            Codes::start(Arc::clone(&service), database.for_codes(), Arc::clone(&meters), limits.codes);
+        let codes = Codes::start(&service, &database, Arc::clone(&meters), limits.codes);
         Arc::new(Self {
             codes,
             meters,
