@@ -59,7 +59,7 @@ struct Options {
 
 impl Options {
     fn read(words: &[String]) -> Tried<Self> {
-        let (mut binary, mut seconds, mut people) = (None, 3, vec![100_000]);
+        let (mut binary, mut seconds, mut people) = (None, 3, vec![200_000]);
         let (mut only, mut write, mut shown) = (Vec::new(), None, Vec::new());
         for pair in words.chunks(2) {
             let [word, value] = pair else { return Err(USAGE.into()) };

@@ -25,6 +25,7 @@ tests![
     a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
     connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
     what_codes_ask_is_planned_once,
+    a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread,
     the_doctor_knows_what_a_server_promises,
 ];
 
@@ -315,6 +316,41 @@ fn what_codes_ask_is_planned_once(on: Backend) {
     };
     assert_eq!(planned("custom_plans > 0"), 0);
     assert!(planned("generic_plans > 5") > 4);
+}
+
+/// On SQLite one writes at a time, whatever it waits for.
+fn a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people: Vec<_> = (0..12)
+        .map(|number| {
+            let name = format!("user{number}");
+            app.user(&name);
+            (app.phone(&name), name)
+        })
+        .collect();
+    let ((held, name), others) = people.split_first().unwrap();
+    // The row is there once its user was at the gate.
+    shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");
+    let mut holder = app.place.connection();
+    holder.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
+    let exchanged = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (shop, exchanged) = (&shop, &exchanged);
+        let held_up = scope.spawn(|| shop.otp(name, &held.code()));
+        thread::sleep(Duration::from_millis(300));
+        for (phone, name) in others {
+            scope.spawn(|| {
+                shop.otp(name, &phone.code()).access_token();
+                exchanged.fetch_add(1, SeqCst);
+            });
+        }
+        until(exchanged, 1);
+        assert!(!held_up.is_finished());
+        holder.batch_execute("ROLLBACK").unwrap();
+        held_up.join().unwrap().access_token();
+    });
+    assert_eq!(exchanged.load(SeqCst), others.len());
 }
 
 #[derive(QueryableByName)]
