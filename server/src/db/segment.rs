@@ -15,7 +15,7 @@ use crate::domain::id::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
-/// Entries of the audit log in a segment. The index `audit_by_subject` and the statements below have it in their texts.
+/// Entries of the audit log in a segment. The index `audit_by_subject` has it in its text, and so has [`ENTRIES_ABOUT`], which has to fit it.
 pub(super) const ENTRIES: i64 = 1024;
 
 /// The segments that have sessions, one after the other, and in each those of a user.

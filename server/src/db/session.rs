@@ -89,10 +89,11 @@ pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
         "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
          started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) \
          SELECT login.id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, started_at, fresh_at, ends_at, limit_at, refresh_id, head.seq / 1024 \
+         started_at, started_at, fresh_at, ends_at, limit_at, refresh_id, head.seq / ? \
          FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS login (id, user_id, client_id, factor_id, amr, \
          address, device, started_at, fresh_at, ends_at, limit_at, refresh_id), audit_head AS head WHERE head.id = 1",
     )
+    .bind::<BigInt, _>(segment::ENTRIES)
     .bind::<Array<Binary>, _>(column(logins, |new| new.id.bytes()))
     .bind::<Array<Binary>, _>(column(logins, |new| new.user.bytes()))
     .bind::<Array<Binary>, _>(column(logins, |new| new.client.bytes()))

@@ -266,6 +266,17 @@ impl App {
         send_next(&self.state.service, &self.state.database, transport, self.clock.now()).unwrap()
     }
 
+    /// So many users, `user0` and on, with the phone of each.
+    pub fn people(&self, count: usize) -> Vec<(Phone, String)> {
+        let names = (0..count).map(|number| format!("user{number}"));
+        names
+            .map(|name| {
+                self.user(&name);
+                (self.phone(&name), name)
+            })
+            .collect()
+    }
+
     /// A user without a password.
     pub fn user(&self, name: &str) {
         self.add_user(name, None);

@@ -106,13 +106,7 @@ fn parallel_first_codes_confirm_once(on: Backend) {
 fn parallel_users_do_not_wait_for_ever(on: Backend) {
     let app = App::start(on);
     let client = app.client();
-    let phones: Vec<_> = (0..32)
-        .map(|index| {
-            let user = format!("user{index}");
-            app.user(&user);
-            (app.phone(&user), user)
-        })
-        .collect();
+    let phones = app.people(32);
     let replies = at_once(32, |index| {
         let (phone, user) = &phones[index];
         client.otp(user, &phone.code())

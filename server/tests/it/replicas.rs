@@ -322,13 +322,7 @@ fn what_codes_ask_is_planned_once(on: Backend) {
 fn a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let people: Vec<_> = (0..12)
-        .map(|number| {
-            let name = format!("user{number}");
-            app.user(&name);
-            (app.phone(&name), name)
-        })
-        .collect();
+    let people = app.people(12);
     let ((held, name), others) = people.split_first().unwrap();
     // The row is there once its user was at the gate.
     shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");

@@ -22,9 +22,12 @@ tests![
     each_segment_is_one_step_down_an_index,
 ];
 
-fn user(app: &App, name: &str) -> UserId {
-    let name = UserName::parse(name).unwrap();
-    app.operate(|_, conn, _| Ok(db::user::find_by_name(conn, &name)?)).unwrap().unwrap().id
+fn name(of: &str) -> UserName {
+    UserName::parse(of).unwrap()
+}
+
+fn user(app: &App, of: &str) -> UserId {
+    app.operate(|_, conn, _| Ok(db::user::find_by_name(conn, &name(of))?)).unwrap().unwrap().id
 }
 
 /// A user with a phone.
@@ -49,10 +52,6 @@ fn scatter(conn: &mut Conn) {
     )
     .unwrap();
     assert!(count(conn, "(SELECT DISTINCT segment FROM session) AS segments") > 3);
-}
-
-fn name(of: &str) -> UserName {
-    UserName::parse(of).unwrap()
 }
 
 fn listed(app: &App, of: &str) -> Vec<SessionId> {
@@ -126,16 +125,9 @@ fn sessions_are_listed_and_end_in_whatever_segment_they_are(on: Backend) {
     assert!(all.is_sorted_by(|one, next| one > next), "the youngest first");
     assert_eq!(listed(&app, "bob").len(), 2);
     // Page by page, too.
-    let two_before = |before| {
-        app.operate(|_, conn, at| {
-            let user = db::user::find_by_name(conn, &name("alice"))?.unwrap();
-            Ok(db::session::page(conn, user.id, at.now, before, 2)?)
-        })
-        .unwrap()
-        .into_iter()
-        .map(|session| session.id)
-    };
-    let second: Vec<SessionId> = two_before(all[1]).collect();
+    let alice = user(&app, "alice");
+    let second = app.operate(|_, conn, at| Ok(db::session::page(conn, alice, at.now, all[1], 2)?)).unwrap();
+    let second: Vec<SessionId> = second.into_iter().map(|session| session.id).collect();
     assert_eq!(second, all[2..4]);
 
     assert_eq!(app.delete_as("/account/sessions", &hers[5]).status, 204);

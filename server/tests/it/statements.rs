@@ -54,16 +54,6 @@ fn listen(conn: &mut Conn) -> Arc<Mutex<Heard>> {
     heard
 }
 
-fn people(app: &App, count: usize) -> Vec<(Phone, String)> {
-    let names = (0..count).map(|number| format!("user{number}"));
-    names
-        .map(|name| {
-            app.user(&name);
-            (app.phone(&name), name)
-        })
-        .collect()
-}
-
 fn codes_of(shop: &Client<'_>, people: &[(Phone, String)]) -> Vec<Asked> {
     people.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect()
 }
@@ -71,7 +61,7 @@ fn codes_of(shop: &Client<'_>, people: &[(Phone, String)]) -> Vec<Asked> {
 fn statements_of_codes_are_prepared_once(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let people = people(&app, 6);
+    let people = app.people(6);
     // One that has prepared nothing yet.
     let mut conn = app.place.connection();
     let heard = listen(&mut conn);
@@ -110,7 +100,7 @@ fn a_code_and_an_introspection_take_few_statements(on: Backend) {
     let jwts = app.client();
     let opaque =
         app.client_with(ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..ClientSpec::default() });
-    let people = people(&app, 8);
+    let people = app.people(8);
     let mut conn = app.place.connection();
     let heard = listen(&mut conn);
     let said = || std::mem::take(&mut heard.lock().unwrap().sent);
@@ -144,7 +134,7 @@ fn whoever_is_no_client_adds_no_work_to_a_group(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
     let wrong = shop.with_secret("x");
-    let people = people(&app, 1);
+    let people = app.people(1);
     let mut conn = app.place.connection();
     let heard = listen(&mut conn);
     let said = || std::mem::take(&mut heard.lock().unwrap().sent);
