@@ -100,6 +100,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::domain::audit::Action;
 
     /// Every message's key with the variables that it names.
     fn messages(files: &[&str]) -> BTreeMap<String, Vec<String>> {
@@ -128,6 +129,16 @@ mod tests {
             variables.sort();
         }
         found
+    }
+
+    /// As `http/console/frame.rs` looks them up, which would show the log's own word.
+    #[test]
+    fn everything_that_is_logged_has_words_for_people() {
+        let english = messages(ENGLISH);
+        for action in Action::ALL {
+            let key = format!("action-{}", action.as_str().replace(['.', '_'], "-"));
+            assert!(english.contains_key(&key), "{key}");
+        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ action-client-enabled = Anwendung eingeschaltet
 action-client-removed = Anwendung entfernt
 action-signing-key-made = Signaturschlüssel erzeugt
 action-signing-key-rotated = Signaturschlüssel gewechselt
+action-audit-pruned = Alte Protokolleinträge gelöscht
 action-database-moved = Von einer anderen Datenbank umgezogen
 action-master-key-rotated = Hauptschlüssel gewechselt
 action-database-backed-up = Gesichert

@@ -82,6 +82,7 @@ action-client-enabled = Application enabled
 action-client-removed = Application removed
 action-signing-key-made = Signing key made
 action-signing-key-rotated = Signing keys rotated
+action-audit-pruned = Old log entries deleted
 action-database-moved = Moved from another database
 action-master-key-rotated = Master key rotated
 action-database-backed-up = Backed up
