@@ -77,7 +77,6 @@ pub fn insert_all(conn: &mut Conn, begun: &[logins::New], tokens: &[New]) -> Res
                 ([], []) => return Ok(()),
                 (_, []) => logins::inserting(begun),
                 ([], _) => inserting(tokens),
-                // References are looked at when all of it is done, so that tokens find their logins.
                 _ => inserting(tokens).with("login", logins::inserting(begun)),
             };
             statement.execute(conn)?;

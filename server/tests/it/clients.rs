@@ -6,13 +6,14 @@ use countersign::app;
 use countersign::domain::client::{ClientState, Grant, SecondFactor};
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, at_once};
+use crate::actors::{App, ClientSpec, at_once, count};
 use crate::{Backend, tests};
 
 tests![
     a_wrong_secret_is_refused,
     a_disabled_client_gets_nothing_and_its_tokens_are_dead,
     a_removed_client_takes_its_tokens_along,
+    rows_go_with_what_they_hang_on_whoever_deletes_it,
     a_login_under_way_ends_with_its_client,
     a_client_gets_no_token_while_it_is_disabled,
     a_client_gets_no_token_while_it_is_removed,
@@ -96,6 +97,29 @@ fn set(app: &App, state: ClientState) {
 /// Time enough for whatever was begun to get as far as it can.
 fn let_it_run() {
     std::thread::sleep(Duration::from_millis(500));
+}
+
+/// A server of the release before, or an operator, deletes the one row and counts on the rest.
+fn rows_go_with_what_they_hang_on_whoever_deletes_it(on: Backend) {
+    let app = App::start(on);
+    let people = app.people(3);
+    let client =
+        |name| app.client_with(ClientSpec { name, ..ClientSpec::with_scopes("read offline_access") });
+    let (shop, other) = (client("shop"), client("other"));
+    let [first, second, third] = [(&shop, &people[0]), (&shop, &people[1]), (&other, &people[2])]
+        .map(|(client, (phone, name))| client.otp(name, &phone.code()).access_token());
+    let mut conn = app.place.connection();
+    let mut left = |delete: &str| {
+        conn.batch_execute(delete).unwrap();
+        (count(&mut conn, "session"), count(&mut conn, "token"))
+    };
+    assert_eq!(left("DELETE FROM session WHERE 1 = 0"), (3, 6));
+    assert_eq!(left("DELETE FROM session WHERE id = (SELECT id FROM session ORDER BY id LIMIT 1)"), (2, 4));
+    assert_eq!(left("DELETE FROM client WHERE name = 'shop'"), (1, 2));
+    assert!(other.is_active(&third));
+    assert!(!other.is_active(&first) && !other.is_active(&second));
+    assert_eq!(left("DELETE FROM session"), (0, 0));
+    assert!(!other.is_active(&third));
 }
 
 fn a_login_under_way_ends_with_its_client(on: Backend) {

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness as _};
 use serde_json::{Value, json};
 
-use crate::actors::{App, ClientSpec, PASSWORD};
+use crate::actors::{App, ClientSpec, PASSWORD, count};
 use crate::management::{ALL, call, manager, must};
 use crate::visitor::Visitor;
 use crate::{Backend, tests};
@@ -86,6 +86,16 @@ fn a_day(app: &App, name: &str) {
     app.sweep();
     let proof = app.operate(|service, conn, _| countersign::app::audit::verify(service, conn)).unwrap();
     assert!(matches!(proof, countersign::app::audit::Proof::Intact { .. }), "{proof:?}");
+    // What no constraint says any more.
+    let mut conn = app.place.connection();
+    for (table, column, named) in [
+        ("session", "client_id", "client"),
+        ("token", "session_id", "session"),
+        ("token", "client_id", "client"),
+    ] {
+        let lost = format!("{table} WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT id FROM {named})");
+        assert_eq!(count(&mut conn, &lost), 0, "{lost}");
+    }
 }
 
 fn a_running_server_goes_on_when_a_later_release_has_added_to_its_tables(on: Backend) {
