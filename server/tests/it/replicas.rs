@@ -13,7 +13,7 @@ use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
-use crate::actors::{App, exchange_all};
+use crate::actors::{App, at_once, exchange_all};
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
 use crate::process::{Installation, Process, Story, refusal, soon};
@@ -25,7 +25,7 @@ tests![
     a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answered,
     connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
     what_codes_ask_is_planned_once,
-    a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread,
+    a_group_that_waits_for_a_row_holds_up_nobody_else,
     the_doctor_knows_what_a_server_promises,
 ];
 
@@ -319,7 +319,7 @@ fn what_codes_ask_is_planned_once(on: Backend) {
 }
 
 /// On SQLite one writes at a time, whatever it waits for.
-fn a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread(on: Backend) {
+fn a_group_that_waits_for_a_row_holds_up_nobody_else(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
     let people = app.people(12);
@@ -328,23 +328,27 @@ fn a_group_that_waits_for_a_row_holds_up_only_those_of_its_thread(on: Backend) {
     shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");
     let mut holder = app.place.connection();
     holder.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
-    let exchanged = AtomicUsize::new(0);
     thread::scope(|scope| {
-        let (shop, exchanged) = (&shop, &exchanged);
         let held_up = scope.spawn(|| shop.otp(name, &held.code()));
         thread::sleep(Duration::from_millis(300));
-        for (phone, name) in others {
-            scope.spawn(|| {
-                shop.otp(name, &phone.code()).access_token();
-                exchanged.fetch_add(1, SeqCst);
-            });
+        // One after the other and all at once.
+        let (some, rest) = others.split_at(4);
+        for (phone, name) in some {
+            shop.otp(name, &phone.code()).access_token();
         }
-        until(exchanged, 1);
-        assert!(!held_up.is_finished());
+        let tokens = at_once(rest.len(), |place| {
+            let (phone, name) = &rest[place];
+            shop.otp(name, &phone.code()).access_token()
+        });
+        assert_eq!(tokens.len(), rest.len());
+        // A second code of the same name waits behind the first.
+        let again = scope.spawn(|| shop.otp(name, &held.code()));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!held_up.is_finished() && !again.is_finished());
         holder.batch_execute("ROLLBACK").unwrap();
         held_up.join().unwrap().access_token();
+        again.join().unwrap().must_be(400, "invalid_grant");
     });
-    assert_eq!(exchanged.load(SeqCst), others.len());
 }
 
 #[derive(QueryableByName)]
