@@ -1,3 +1,6 @@
+ALTER TABLE lockout RESET (fillfactor);
+ALTER TABLE factor_step RESET (fillfactor);
+
 DROP TRIGGER session_without_client ON client;
 DROP FUNCTION session_without_client();
 DROP TRIGGER token_without_session ON session;

@@ -1,7 +1,7 @@
 //! The queue in front of `app/otp`: codes of many requests, one transaction (group commit).
 //!
 //! A thread takes whatever waits ([`Line`]) and answers after the commit. A lone request is taken at once, so it waits for nobody; while a commit is
-//! under way others gather, so the more there is to do, the less each costs. There is no timer. On SQLite there is one such thread, since one
+//! under way others gather, so the more there is to do, the less each costs. Nobody waits for a group to grow. On SQLite there is one such thread, since one
 //! transaction writes at a time; on PostgreSQL there are [`WRITERS_ON_POSTGRES`].
 //!
 //! Before that each is asked whose it is: whoever is no application is answered at once, and stands in nobody's way.
@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use actix_web::rt::time::timeout;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::app::context::{Service, Stop};
@@ -21,7 +22,7 @@ use crate::clock::moment;
 use crate::db::Database;
 use crate::domain::target::Target;
 use crate::error::Fault;
-use crate::http::codes::line::{Line, Reply, Turn, Waiting};
+use crate::http::codes::line::{LONG, Line, Reply, Turn, Waiting};
 use crate::http::meters::{Meters, Queue};
 
 /// Threads of one server that exchange codes on PostgreSQL. While one waits for the database the other calculates, and the log's end is held for the
@@ -72,10 +73,16 @@ impl Codes {
             self.meters.shed(Queue::Codes);
             Fault::Busy("too many codes are waiting")
         })?;
-        let (to, outcome) = oneshot::channel();
+        let (to, mut outcome) = oneshot::channel();
         self.line.arrive(Waiting { request: asked, reply: Reply { to, since: moment(), _place: place } });
+        let answered = if let Ok(answered) = timeout(LONG, &mut outcome).await {
+            answered
+        } else {
+            self.line.look_again();
+            outcome.await
+        };
         // Only a panic keeps the thread from answering.
-        outcome.await.map_err(Fault::while_("exchanging a code"))?
+        answered.map_err(Fault::while_("exchanging a code"))?
     }
 }
 

@@ -106,8 +106,12 @@ fn rows_go_with_what_they_hang_on_whoever_deletes_it(on: Backend) {
     let client =
         |name| app.client_with(ClientSpec { name, ..ClientSpec::with_scopes("read offline_access") });
     let (shop, other) = (client("shop"), client("other"));
-    let [first, second, third] = [(&shop, &people[0]), (&shop, &people[1]), (&other, &people[2])]
-        .map(|(client, (phone, name))| client.otp(name, &phone.code()).access_token());
+    let [first, second, third] =
+        [(&shop, &people[0]), (&shop, &people[1]), (&other, &people[2])].map(|(client, (phone, name))| {
+            // One after the other, and so are their ids.
+            app.next_step();
+            client.otp(name, &phone.code()).access_token()
+        });
     let mut conn = app.place.connection();
     let mut left = |delete: &str| {
         conn.batch_execute(delete).unwrap();

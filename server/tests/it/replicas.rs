@@ -13,7 +13,7 @@ use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
-use crate::actors::{App, at_once, exchange_all};
+use crate::actors::{App, Phone, at_once, exchange_all};
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
 use crate::process::{Installation, Process, Story, refusal, soon};
@@ -26,6 +26,7 @@ tests![
     connections_that_were_cut_off_are_noticed_before_anybody_gets_them,
     what_codes_ask_is_planned_once,
     a_group_that_waits_for_a_row_holds_up_nobody_else,
+    nobody_waits_for_others_to_come_while_a_large_group_is_held_up,
     the_doctor_knows_what_a_server_promises,
 ];
 
@@ -348,6 +349,42 @@ fn a_group_that_waits_for_a_row_holds_up_nobody_else(on: Backend) {
         holder.batch_execute("ROLLBACK").unwrap();
         held_up.join().unwrap().access_token();
         again.join().unwrap().must_be(400, "invalid_grant");
+    });
+}
+
+/// Three are few beside those that the held one has for company, and no reason for the other thread to begin, but for the time that they have waited.
+fn nobody_waits_for_others_to_come_while_a_large_group_is_held_up(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people = app.people(44);
+    let (first, rest) = people.split_at(1);
+    let (company, others) = rest.split_at(40);
+    let (held, name) = &company[0];
+    shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");
+    let (mut end_of_log, mut row) = (app.place.connection(), app.place.connection());
+    end_of_log.batch_execute("BEGIN; UPDATE audit_head SET seq = seq").unwrap();
+    row.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
+    thread::scope(|scope| {
+        let send = |(phone, name): &'_ (Phone, String)| {
+            let (shop, code, name) = (&shop, phone.code(), name.clone());
+            scope.spawn(move || shop.otp(&name, &code).access_token())
+        };
+        // While one is held at the log's end the others gather, and go together once it is free.
+        let before = send(&first[0]);
+        thread::sleep(Duration::from_millis(300));
+        let together: Vec<_> = company.iter().map(send).collect();
+        thread::sleep(Duration::from_millis(300));
+        end_of_log.batch_execute("ROLLBACK").unwrap();
+        before.join().unwrap();
+        thread::sleep(Duration::from_millis(300));
+        for (phone, name) in others {
+            shop.otp(name, &phone.code()).access_token();
+        }
+        assert!(!together[0].is_finished(), "held up all the while");
+        row.batch_execute("ROLLBACK").unwrap();
+        for one in together {
+            drop(one.join().unwrap());
+        }
     });
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A user stands in one group at a time: a second code of the same name waits behind the first, until the thread that has it in hand is done.
 //!
-//! Of several threads one begins as soon as anybody waits, and another only when enough wait ([`SHARE`]). Sooner, groups would be smaller, and each costs
-//! something by itself; later, many would wait for one group, or for one that is held up.
+//! Of several threads one begins as soon as anybody waits, and another only when enough wait ([`SHARE`]): sooner, groups would be smaller, and each costs
+//! something by itself. Whoever has waited for [`LONG`] waits for no others to come: the group in hand is held up, or there is too much to do.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::app::context::Stop;
 use crate::app::issue::Recorded;
 use crate::app::otp::{Admitted, Asked};
+use crate::clock::moment;
 use crate::error::Fault;
 use crate::http::meters::{Meters, Queue};
 
@@ -24,6 +25,9 @@ const TOGETHER: usize = 256;
 /// Another thread begins when a third as many wait as are in hand. Where that was as many, there was too often nobody to use the second core; where one
 /// was enough, there were groups of one ([0012](../../../../docs/decisions/0012-codes-go-in-groups.md) has figures).
 const SHARE: usize = 3;
+
+/// How long a code waits for others to make another thread worth while.
+pub(super) const LONG: Duration = Duration::from_millis(50);
 
 /// Most codes of one name that wait behind another: each goes with another group, so they would fill the line for all others.
 const OF_ONE_NAME: usize = 64;
@@ -83,6 +87,11 @@ impl Line {
         self.call_if_due(&mut places);
     }
 
+    /// Somebody has waited for [`LONG`].
+    pub(super) fn look_again(&self) {
+        self.call_if_due(&mut self.places.lock());
+    }
+
     /// Nobody comes any more: the threads end when all are served.
     pub(super) fn close(&self) {
         self.places.lock().is_closed = true;
@@ -117,13 +126,20 @@ impl Places {
     /// Whether a thread that has nothing in hand should begin.
     fn is_due(&self) -> bool {
         let waiting = self.arrived.len() + self.next.len();
-        waiting > 0 && (self.at_work == 0 || waiting * SHARE >= self.in_hand)
+        waiting > 0
+            && (self.at_work == 0 || waiting * SHARE >= self.in_hand || self.is_anybody_here_for_long())
     }
 
-    /// Lets whoever waits behind a name come forward.
+    fn is_anybody_here_for_long(&self) -> bool {
+        let arrived = self.arrived.first().map(|first| first.reply.since);
+        let eldest = arrived.into_iter().chain(self.next.front().map(|first| first.reply.since)).min();
+        eldest.is_some_and(|since| moment().saturating_duration_since(since) >= LONG)
+    }
+
+    /// Lets whoever waits behind a name come forward: before those who came later.
     fn leave(&mut self, name: &str) {
         match self.behind.get_mut(name).and_then(VecDeque::pop_front) {
-            Some(next) => self.next.push_back(next),
+            Some(next) => self.next.push_front(next),
             None => {
                 self.behind.remove(name);
             }
