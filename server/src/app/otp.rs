@@ -49,13 +49,6 @@ pub struct Asked {
     pub at: At,
 }
 
-impl Asked {
-    /// Whose code it is said to be.
-    pub const fn username(&self) -> &UserName {
-        &self.request.username
-    }
-}
-
 /// A request that may go on: its application is known. Only [`admit_all`] makes it.
 pub struct Admitted {
     client: ClientId,

@@ -22,7 +22,7 @@ use crate::clock::moment;
 use crate::db::Database;
 use crate::domain::target::Target;
 use crate::error::Fault;
-use crate::http::codes::line::{LONG, Line, Reply, Turn, Waiting};
+use crate::http::codes::line::{LONG, Line, Reply, Turn, Waiting, apart};
 use crate::http::meters::{Meters, Queue};
 
 /// Threads of one server that exchange codes on PostgreSQL. While one waits for the database the other calculates, and the log's end is held for the
@@ -93,15 +93,21 @@ impl Drop for Codes {
 }
 
 fn work(service: &Service, database: &Database, meters: &Meters, line: &Line) {
-    while let Some(mut turn) = line.turn() {
+    while let Some((mut turn, arrived)) = line.turn() {
         // A panic is the misfortune of those that it is about: their callers hear of a fault, and the thread goes on.
-        let _ = catch_unwind(AssertUnwindSafe(|| serve(service, database, meters, &mut turn)));
+        let _ = catch_unwind(AssertUnwindSafe(|| serve(service, database, meters, &mut turn, arrived)));
     }
 }
 
 /// Lets those that arrived join the line, if they may, and answers the next group.
-fn serve(service: &Service, database: &Database, meters: &Meters, turn: &mut Turn<'_>) {
-    let (asked, replies) = turn.arrived();
+fn serve(
+    service: &Service,
+    database: &Database,
+    meters: &Meters,
+    turn: &mut Turn<'_>,
+    arrived: Vec<Waiting<Asked>>,
+) {
+    let (asked, replies) = apart(arrived);
     let mut conn = match database.connection() {
         Ok(conn) => conn,
         Err(fault) => {

@@ -157,7 +157,7 @@ fn a_group_on_either_of_two_servers_spends_every_code_once(on: Backend) {
 }
 
 /// A connection with a transaction, until whose end nobody else can write.
-fn writers_held_up(app: &App) -> impl std::ops::DerefMut<Target = Conn> + use<> {
+pub fn writers_held_up(app: &App) -> impl std::ops::DerefMut<Target = Conn> + use<> {
     let mut holder = app.place.connection();
     let hold = match &*holder {
         Conn::Sqlite(_) => "BEGIN IMMEDIATE",

@@ -13,9 +13,10 @@ use countersign::db::{Conn, Database};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _};
 
-use crate::actors::{App, Phone, at_once, exchange_all};
+use crate::actors::{App, Client, Phone, at_once, exchange_all};
 use crate::cluster::{as_user, is_root, programs, run};
 use crate::crowd::{CALLERS, Crowd, Sent, people, tally, until};
+use crate::groups::writers_held_up;
 use crate::process::{Installation, Process, Story, refusal, soon};
 use crate::{Backend, tests};
 
@@ -319,16 +320,27 @@ fn what_codes_ask_is_planned_once(on: Backend) {
     assert!(planned("generic_plans > 5") > 4);
 }
 
+/// A connection that holds what this user has to pass with a code.
+fn row_held(
+    app: &App,
+    shop: &Client<'_>,
+    phone: &Phone,
+    name: &str,
+) -> impl std::ops::DerefMut<Target = Conn> + use<> {
+    // The row is there once its user was at the gate.
+    shop.otp(name, &phone.wrong_code()).must_be(400, "invalid_grant");
+    let mut holder = app.place.connection();
+    holder.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
+    holder
+}
+
 /// On SQLite one writes at a time, whatever it waits for.
 fn a_group_that_waits_for_a_row_holds_up_nobody_else(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
     let people = app.people(12);
     let ((held, name), others) = people.split_first().unwrap();
-    // The row is there once its user was at the gate.
-    shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");
-    let mut holder = app.place.connection();
-    holder.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
+    let mut holder = row_held(&app, &shop, held, name);
     thread::scope(|scope| {
         let held_up = scope.spawn(|| shop.otp(name, &held.code()));
         thread::sleep(Duration::from_millis(300));
@@ -360,10 +372,8 @@ fn nobody_waits_for_others_to_come_while_a_large_group_is_held_up(on: Backend) {
     let (first, rest) = people.split_at(1);
     let (company, others) = rest.split_at(40);
     let (held, name) = &company[0];
-    shop.otp(name, &held.wrong_code()).must_be(400, "invalid_grant");
-    let (mut end_of_log, mut row) = (app.place.connection(), app.place.connection());
-    end_of_log.batch_execute("BEGIN; UPDATE audit_head SET seq = seq").unwrap();
-    row.batch_execute("BEGIN; SELECT 1 FROM lockout WHERE failures = 1 FOR UPDATE").unwrap();
+    let mut row = row_held(&app, &shop, held, name);
+    let mut end_of_log = writers_held_up(&app);
     thread::scope(|scope| {
         let send = |(phone, name): &'_ (Phone, String)| {
             let (shop, code, name) = (&shop, phone.code(), name.clone());

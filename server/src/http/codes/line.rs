@@ -99,7 +99,7 @@ impl Line {
     }
 
     /// Waits until a thread is due, and gives it those who arrived. `None` once the line is closed and the rest is in other hands.
-    pub(super) fn turn(&self) -> Option<Turn<'_>> {
+    pub(super) fn turn(&self) -> Option<(Turn<'_>, Vec<Waiting<Asked>>)> {
         let mut places = self.places.lock();
         while !places.is_due() {
             if places.is_closed {
@@ -111,7 +111,7 @@ impl Line {
         let arrived = mem::take(&mut places.arrived);
         places.at_work += 1;
         places.in_hand += arrived.len();
-        Some(Turn { line: self, in_hand: arrived.len(), arrived, group: Vec::new() })
+        Some((Turn { line: self, in_hand: arrived.len(), group: Vec::new() }, arrived))
     }
 
     /// Wakes one thread, if one sleeps and none was called already.
@@ -150,18 +150,12 @@ impl Places {
 /// What a thread has in hand. When this is dropped, also by a panic, those who waited behind come forward.
 pub(super) struct Turn<'a> {
     line: &'a Line,
-    arrived: Vec<Waiting<Asked>>,
     group: Vec<Admitted>,
-    /// How many of either this thread has said that it has.
+    /// How many of [`Places::in_hand`] are this thread's: first those who arrived, then its group.
     in_hand: usize,
 }
 
 impl Turn<'_> {
-    /// Those who arrived, once.
-    pub(super) fn arrived(&mut self) -> (Vec<Asked>, Vec<Reply>) {
-        apart(mem::take(&mut self.arrived))
-    }
-
     /// Gives those who may go on their places, unless too many of the same name wait already, and takes the next group. Returns where its outcomes go.
     pub(super) fn join(
         &mut self,
@@ -237,6 +231,6 @@ fn refuse(reply: Reply, why: &'static str, meters: &Meters) {
     reply.send(Err(Fault::Busy(why).into()));
 }
 
-fn apart<T>(waiting: Vec<Waiting<T>>) -> (Vec<T>, Vec<Reply>) {
+pub(super) fn apart<T>(waiting: Vec<Waiting<T>>) -> (Vec<T>, Vec<Reply>) {
     waiting.into_iter().map(|one| (one.request, one.reply)).unzip()
 }
