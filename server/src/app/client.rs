@@ -260,7 +260,7 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
 /// Disables a client and ends all logins at it, and the tokens that it got for itself. It is held first: whoever is getting a token has got it
 /// by the time they are looked up, or gets none.
 fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
-    db::client::hold_alone(tx.conn, client)?;
+    db::hold::hold_alone(tx.conn, client)?;
     db::client::set_state(tx.conn, client, ClientState::Disabled)?;
     tx.end_sessions(Which::OfClient(client))?;
     for (token, expires_at) in db::token::revoke_clients_own(tx.conn, client, tx.now)? {

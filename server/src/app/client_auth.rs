@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
+use crate::db::hold::{Holding, Issuing};
 use crate::db::lockout::Gate;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
@@ -170,36 +171,51 @@ pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<
 
 /// A client as it is now, that is enabled and stays so until the transaction ends: what it is issued now is among what ends with it. Only
 /// [`hold`] and [`Holds::of`] make it.
-pub struct Held(Rc<Client>);
+pub struct Held {
+    client: Rc<Client>,
+    issuing: Rc<Issuing>,
+}
+
+impl Held {
+    /// What its tokens are issued by.
+    pub fn issuing(&self) -> &Issuing {
+        &self.issuing
+    }
+}
 
 impl Deref for Held {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        &self.0
+        &self.client
     }
 }
 
 /// Holds the client, which was recognised before the transaction and may have been disabled, removed or narrowed since, if it has this grant
 /// still. Comes before anything is used up: nothing is, for a client that gets no token.
 pub fn hold(tx: &mut Tx<'_>, client: ClientId, grant: Grant) -> Result<Held, Stop> {
-    Ok(Holds::take(tx, [client])?.of(client, grant)?)
+    let holding = db::hold::hold_all(tx.conn, &BTreeSet::from([client]))?;
+    Ok(Holds::from(holding).of(client, grant)?)
 }
 
-/// The same for the clients of many requests.
-pub struct Holds(BTreeMap<ClientId, Rc<Client>>);
+/// The clients of many requests that are held.
+pub struct Holds {
+    clients: BTreeMap<ClientId, Rc<Client>>,
+    issuing: Rc<Issuing>,
+}
+
+impl From<Holding> for Holds {
+    fn from(Holding { clients, issuing }: Holding) -> Self {
+        let clients = clients.into_iter().map(|client| (client.id, Rc::new(client))).collect();
+        Self { clients, issuing: Rc::new(issuing) }
+    }
+}
 
 impl Holds {
-    /// Holds those that can be held.
-    pub fn take(tx: &mut Tx<'_>, clients: impl IntoIterator<Item = ClientId>) -> Result<Self, Fault> {
-        let held = db::client::hold_all(tx.conn, &clients.into_iter().collect())?;
-        Ok(Self(held.into_iter().map(|client| (client.id, Rc::new(client))).collect()))
-    }
-
     /// One of them, if it is held and has this grant.
     pub fn of(&self, client: ClientId, grant: Grant) -> Result<Held, Refusal> {
-        let held = self.0.get(&client).ok_or(Refusal::InvalidClient)?;
-        held.must_have(grant)?;
-        Ok(Held(Rc::clone(held)))
+        let client = self.clients.get(&client).ok_or(Refusal::InvalidClient)?;
+        client.must_have(grant)?;
+        Ok(Held { client: Rc::clone(client), issuing: Rc::clone(&self.issuing) })
     }
 }

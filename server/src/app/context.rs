@@ -13,19 +13,20 @@ use crate::crypto::keyed_hash::{KeyedHasher, Purpose};
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::seal::{Place, Sealer};
 use crate::crypto::signing::SigningKey;
-use crate::db::factor::Sealed;
+use crate::db::audit::LastWritten;
+use crate::db::factor::{Sealed, Spending, Spent};
+use crate::db::lockout::Passed;
 use crate::db::session::Which;
 use crate::db::signing_key::StoredKey;
 use crate::db::{self, Conn, Turns};
 use crate::domain::audit::{Event, Noted, Origin};
-use crate::domain::authorization::ScopeRule;
-use crate::domain::factor::OpenFactor;
+use crate::domain::factor::{Matched, OpenFactor};
 use crate::domain::figures::Figures;
 use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::token::{KeyState, LEEWAY_S, Revocation, RevocationKind, SigningAlgorithm};
+use crate::domain::token::{LEEWAY_S, Revocation, RevocationKind, SigningAlgorithm};
 use crate::domain::user::{Role, User, UserName, UserState};
 use crate::error::Fault;
 use crate::random;
@@ -101,21 +102,12 @@ pub struct Tx<'a> {
     manager: Option<Manager>,
     events: Vec<Noted>,
     revocations: Vec<Revocation>,
-    /// Written at the end, all of a kind at once: nothing in this transaction reads them back.
+    /// Written at the end, all at once: nothing in this transaction reads them back.
+    spending: Spending,
     sessions: Vec<db::session::New>,
     tokens: Vec<db::token::New>,
-    /// Read once, however many tokens are issued.
-    issuing: Option<Arc<Issuing>>,
     /// Whether the database was found bound to our master key, as it is until the transaction ends.
     is_bound: bool,
-}
-
-/// What tokens are issued by, whoever they are for.
-pub struct Issuing {
-    /// The key that signs now. Without it there are opaque tokens still, such as the console's.
-    pub key: Option<StoredKey>,
-    /// The scopes with rules of their own.
-    pub rules: Vec<ScopeRule>,
 }
 
 impl<'a> Tx<'a> {
@@ -127,9 +119,9 @@ impl<'a> Tx<'a> {
             manager: None,
             events: Vec::new(),
             revocations: Vec::new(),
+            spending: Spending::default(),
             sessions: Vec::new(),
             tokens: Vec::new(),
-            issuing: None,
             is_bound: false,
         }
     }
@@ -154,6 +146,11 @@ impl<'a> Tx<'a> {
         service.sealer.seal(place, plain)
     }
 
+    /// Uses up a right code of a user who passed the gate in this transaction.
+    pub fn spend(&mut self, passed: &Passed, matched: &Matched) -> Result<Spent, Fault> {
+        self.spending.add(self.conn, passed, matched, self.now)
+    }
+
     /// Records a login.
     pub fn log_in(&mut self, session: db::session::New) {
         self.sessions.push(session);
@@ -164,24 +161,12 @@ impl<'a> Tx<'a> {
         self.tokens.push(token);
     }
 
-    /// What tokens are issued by.
-    pub fn issuing(&mut self) -> Result<Arc<Issuing>, Fault> {
-        if let Some(issuing) = &self.issuing {
-            return Ok(Arc::clone(issuing));
-        }
-        let issuing = match db::signing_key::find_in_state_with_rules(self.conn, KeyState::Current)? {
-            Some((key, rules)) => Issuing { key: Some(key), rules },
-            None => Issuing { key: None, rules: db::scope_rule::list(self.conn)? },
-        };
-        Ok(Arc::clone(self.issuing.insert(Arc::new(issuing))))
-    }
-
     /// Writes what was gathered, the audit log last: its head is held from then on.
     fn close(self, service: &Service) -> Result<(), Fault> {
-        db::token::insert_all(self.conn, &self.sessions, &self.tokens)?;
+        db::login::write_all(self.conn, &self.spending, &self.sessions, &self.tokens)?;
         if !self.events.is_empty() {
             let hash = |parts: &[&[u8]]| service.hasher.hash(Purpose::Audit, parts);
-            let seq = db::audit::append(self.conn, &self.events, hash)?;
+            let seq = db::audit::append(self.conn, &service.log_end, &self.events, hash)?;
             db::revocation::append(self.conn, seq, &self.revocations)?;
         } else if !self.revocations.is_empty() {
             // Their place in the list is that of the event which says who revoked, and why.
@@ -284,6 +269,7 @@ pub struct Service {
     /// What was counted lately.
     pub figures: Mutex<Figures>,
     turns: Turns,
+    log_end: LastWritten,
     signing_keys: RwLock<HashMap<String, Arc<SigningKey>>>,
 }
 
@@ -301,6 +287,7 @@ impl Service {
             hasher: KeyedHasher::new(master),
             figures: Mutex::default(),
             turns: Turns::default(),
+            log_end: LastWritten::default(),
             signing_keys: RwLock::default(),
         }
     }

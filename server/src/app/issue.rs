@@ -185,6 +185,7 @@ pub fn issue(
     ground: Ground,
     extent: &Extent,
 ) -> Result<Recorded, Stop> {
+    let issuing = client.issuing();
     let client: &Client = client;
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
@@ -203,7 +204,6 @@ pub fn issue(
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
-    let issuing = tx.issuing()?;
     let reach = reach_of(tx, &issuing.rules, extent, standing.as_ref())?;
     let limit_at =
         standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);

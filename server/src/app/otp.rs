@@ -10,7 +10,7 @@
 
 use mobile_core::Code;
 
-use crate::app::client_auth::{Credentials, Held, Holds, Shown, log, recognise_all};
+use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
@@ -39,6 +39,15 @@ pub struct OtpRequest {
     pub details: Details,
 }
 
+impl OtpRequest {
+    /// What it asks for, if its client may ask for that by a code, as it is registered.
+    fn extent(&self, service: &Service, client: &Client) -> Result<Extent, Refusal> {
+        client.must_have(Grant::Otp)?;
+        let scope = client.scopes.for_user(self.scope.as_ref());
+        Extent::asked(client, &service.issuer, &self.details, scope, self.audience.as_deref())
+    }
+}
+
 /// A request as it comes in.
 pub struct Asked {
     /// The application.
@@ -49,7 +58,7 @@ pub struct Asked {
     pub at: At,
 }
 
-/// A request that may go on: its application is known. Only [`admit_all`] makes it.
+/// A request that may go on: its application is known, and may ask for that. Only [`admit_all`] makes it.
 pub struct Admitted {
     client: ClientId,
     request: OtpRequest,
@@ -82,7 +91,11 @@ pub fn admit_all(service: &Service, conn: &mut Conn, asked: Vec<Asked>) -> Vec<R
     // Those who cannot be logged are not refused either. All others have nothing to do with it.
     let unlogged = log(service, conn, &bad.collect::<Vec<_>>()).err().map(|fault| fault.to_string());
     let admit = |(asked, shown): (Asked, Shown)| match (shown, &unlogged) {
-        (Shown::Its(client), _) => Ok(Admitted { client: client.id, request: asked.request, at: asked.at }),
+        (Shown::Its(client), _) => {
+            // Once more where it is held; so it may have changed by then, but nobody comes to a user's gate with what was never allowed.
+            asked.request.extent(service, &client)?;
+            Ok(Admitted { client: client.id, request: asked.request, at: asked.at })
+        }
         (Shown::Bad(_), Some(why)) => Err(Fault::Database(why.clone()).into()),
         (Shown::Bad(_), None) | (Shown::Unknown, _) => Err(Refusal::InvalidClient.into()),
     };
@@ -113,32 +126,32 @@ fn check_and_issue(
     tx: &mut Tx<'_>,
     admitted: &[Admitted],
 ) -> Result<Vec<Result<Recorded, Refusal>>, Fault> {
-    let holds = Holds::take(tx, admitted.iter().map(|one| one.client))?;
-    let may: Vec<Result<(Held, Extent), Refusal>> = admitted
-        .iter()
-        .map(|one| {
-            let client = holds.of(one.client, Grant::Otp)?;
-            let extent = extent(service, &client, &one.request)?;
-            Ok((client, extent))
-        })
-        .collect();
-    let going_on: Vec<_> =
-        admitted.iter().zip(&may).filter(|(_, may)| may.is_ok()).map(|(one, _)| one).collect();
-    let at_gate: Vec<_> = going_on
-        .iter()
-        .map(|one| TryByName {
-            name: one.username(),
-            stranger: Who::stranger_id(service, one.username()),
-            now: one.at.now,
-        })
-        .collect();
-    let passed = db::factor::pass_all(tx.conn, &at_gate)?;
+    let clients = admitted.iter().map(|one| one.client).collect();
+    let tries = admitted.iter().map(|one| TryByName {
+        name: one.username(),
+        stranger: Who::stranger_id(service, one.username()),
+        now: one.at.now,
+    });
+    let (holding, at_gate) = db::hold::hold_all_at_gate(tx.conn, &clients, tries.collect())?;
+    let holds = Holds::from(holding);
+    let mut may = Vec::with_capacity(admitted.len());
+    let (mut going_on, mut going_through) = (Vec::new(), Vec::new());
+    for (one, at_gate) in admitted.iter().zip(at_gate) {
+        let client = holds.of(one.client, Grant::Otp);
+        let allowed = client.and_then(|client| Ok((one.request.extent(service, &client)?, client)));
+        if allowed.is_ok() {
+            going_on.push(one);
+            going_through.push(at_gate);
+        }
+        may.push(allowed);
+    }
+    let passed = db::factor::pass_all(tx.conn, going_through)?;
     let tries: Vec<Try<'_>> = going_on
-        .iter()
-        .zip(at_gate.iter().zip(passed))
-        .map(|(one, (at_gate, (passed, user)))| Try {
+        .into_iter()
+        .zip(passed)
+        .map(|(one, (passed, user))| Try {
             actor: Actor::Client(one.client),
-            who: user.as_ref().map_or(Who::Stranger(at_gate.stranger), |user| Who::User(user.user)),
+            who: user.as_ref().map_or(Who::Stranger(passed.user()), |user| Who::User(user.user)),
             passed,
             user,
             code: &one.request.otp,
@@ -150,7 +163,7 @@ fn check_and_issue(
     let mut outcomes = Vec::with_capacity(admitted.len());
     for (one, may) in admitted.iter().zip(may) {
         tx.turn_to(one.at);
-        let issued = may.map_err(Stop::Refused).and_then(|(client, extent)| {
+        let issued = may.map_err(Stop::Refused).and_then(|(extent, client)| {
             let spent = spent.next().ok_or(Fault::Corrupt { what: "number of outcomes" })??;
             issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
         });
@@ -161,10 +174,4 @@ fn check_and_issue(
         });
     }
     Ok(outcomes)
-}
-
-/// What a request asks for, within what its client is registered for now.
-fn extent(service: &Service, client: &Client, request: &OtpRequest) -> Result<Extent, Refusal> {
-    let scope = client.scopes.for_user(request.scope.as_ref());
-    Extent::asked(client, &service.issuer, &request.details, scope, request.audience.as_deref())
 }

@@ -164,42 +164,24 @@ pub(super) fn check_and_spend_all(
     tx: &mut Tx<'_>,
     tries: &[Try<'_>],
 ) -> Result<Vec<Result<Spent, Refusal>>, Fault> {
-    let mut right = Vec::with_capacity(tries.len());
-    let mut found = Vec::with_capacity(tries.len());
-    for one in tries {
-        found.push(if let Gate::Closed(until) = one.passed.gate() {
-            Found::GateClosed(until)
-        } else if one.user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
-            Found::UserLocked
-        } else {
-            match check(service, one)? {
-                Verdict::Matched(matched) => {
-                    right.push((matched, one.at.now));
-                    Found::Right
-                }
-                Verdict::Replayed => Found::Replayed,
-                Verdict::InDoubt => Found::InDoubt,
-                Verdict::Wrong => Found::Wrong,
-            }
-        });
-    }
-    let mut spent = db::factor::spend_all(tx.conn, &right)?.into_iter();
-
     let (mut failed, mut cleared) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(tries.len());
-    for (one, found) in tries.iter().zip(found) {
+    for one in tries {
         tx.turn_to(one.at);
         let refused = |why| Event::refused(one.actor, Action::CodeChecked, one.who.subject(), why);
         // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
-        outcomes.push(match found {
-            Found::GateClosed(until) => {
-                Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, one.at.now) })
-            }
-            Found::UserLocked => {
-                tx.note(refused("user locked"));
-                Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S })
-            }
-            Found::Wrong => {
+        if let Gate::Closed(until) = one.passed.gate() {
+            let retry_after_s = lockout::retry_after_s(until, one.at.now);
+            outcomes.push(Err(Refusal::TooManyAttempts { retry_after_s }));
+            continue;
+        }
+        if one.user.as_ref().is_some_and(|user| user.state == UserState::Locked) {
+            tx.note(refused("user locked"));
+            outcomes.push(Err(Refusal::TooManyAttempts { retry_after_s: lockout::INDEFINITE_RETRY_S }));
+            continue;
+        }
+        outcomes.push(match check(service, one)? {
+            Verdict::Wrong => {
                 let failures = one.passed.failures() + 1;
                 failed.push(db::lockout::Failed {
                     user: one.passed.user(),
@@ -210,46 +192,30 @@ pub(super) fn check_and_spend_all(
                 tx.note(refused("wrong").with(format!("failures={failures}")));
                 Err(Refusal::InvalidGrant)
             }
-            Found::Replayed => {
+            Verdict::Replayed => {
                 tx.note(refused("replayed"));
                 Err(Refusal::CodeUsed)
             }
             // Nobody is counted down for what the operator restored; the log says what helps.
-            Found::InDoubt => {
+            Verdict::InDoubt => {
                 tx.note(refused("in doubt since a restore"));
                 Err(Refusal::InvalidGrant)
             }
-            Found::Right => match spent.next().flatten() {
-                None => {
-                    tx.note(refused("spent meanwhile"));
-                    Err(Refusal::CodeUsed)
+            Verdict::Matched(matched) => {
+                let spent = tx.spend(&one.passed, &matched)?;
+                if one.passed.failures() > 0 {
+                    cleared.push(one.passed.user());
                 }
-                Some(spent) => {
-                    if one.passed.failures() > 0 {
-                        cleared.push(one.passed.user());
-                    }
-                    if spent.confirmed() {
-                        tell_of_confirmation(service, tx, one, &spent)?;
-                    }
-                    Ok(spent)
+                if spent.confirmed() {
+                    tell_of_confirmation(service, tx, one, &spent)?;
                 }
-            },
+                Ok(spent)
+            }
         });
     }
     db::lockout::fail_all(tx.conn, &failed)?;
     db::lockout::clear_all(tx.conn, &cleared)?;
     Ok(outcomes)
-}
-
-/// What a code turned out to be, before any is spent.
-enum Found {
-    GateClosed(Timestamp),
-    UserLocked,
-    Wrong,
-    Replayed,
-    InDoubt,
-    /// Right, and not used before that anybody knew.
-    Right,
 }
 
 fn tell_of_lock(service: &Service, tx: &mut Tx<'_>, who: Who, failures: i64) -> Result<(), Fault> {

@@ -1,112 +1,25 @@
 //! The audit log: append only, every row chained to the one before it by a keyed hash.
 
+mod append;
+
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-#[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sql_types::Bool;
 
 use crate::db::schema::{audit, audit_head, audit_tail};
-#[cfg(feature = "postgres")]
-use crate::db::statement::column;
-use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, segment};
-use crate::domain::audit::{Action, Entry, Noted, Subject};
+use crate::domain::audit::{Action, Entry};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
+
+pub use append::{LastWritten, append};
 
 /// How many segments are looked through first for what is about somebody.
 const SEGMENTS_AT_FIRST: i64 = 16;
 
 /// How many entries are looked at in one go.
 const NUMBERS_AT_ONCE: i64 = 1000;
-
-/// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
-/// number of the last one.
-pub fn append(conn: &mut Conn, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> Result<i64, Fault> {
-    let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let head: Head = directly!(&mut *conn, |own| Statement::new(
-        "UPDATE audit_head SET seq = seq + ? WHERE id = 1 RETURNING seq, hash"
-    )
-    .bind::<BigInt, _>(count)
-    .get_result(own))?;
-    let (last, mut previous) = (head.seq, head.hash);
-    let mut entries = Vec::with_capacity(events.len());
-    for (Noted { event, origin, at }, seq) in events.iter().zip(last - count + 1..) {
-        let mut entry = Entry {
-            seq,
-            at: *at,
-            actor: event.actor.stored(),
-            action: event.action.as_str().to_owned(),
-            subject: event.subject.as_ref().map(Subject::stored),
-            outcome: event.outcome.stored(),
-            address: origin.address.map(|address| address.to_string()),
-            detail: event.detail.clone(),
-            hash: Vec::new(),
-        };
-        entry.hash = entry.chained(&previous, &hash).to_vec();
-        previous.clone_from(&entry.hash);
-        entries.push(entry);
-    }
-    insert_all(conn, &entries, &previous)?;
-    Ok(last)
-}
-
-#[derive(diesel::QueryableByName)]
-#[diesel(table_name = audit_head)]
-struct Head {
-    seq: i64,
-    hash: Vec<u8>,
-}
-
-/// Writes entries down, and the hash of the last one as the head's. On PostgreSQL as one statement: everybody else waits for the head meanwhile.
-fn insert_all(conn: &mut Conn, entries: &[Entry], last: &[u8]) -> Result<(), Fault> {
-    match conn {
-        Conn::Sqlite(conn) => {
-            for entry in entries {
-                Statement::new(
-                    "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                )
-                .bind::<BigInt, _>(entry.seq)
-                .bind::<BigInt, _>(entry.at.millis())
-                .bind::<Text, _>(entry.actor.as_str())
-                .bind::<Text, _>(entry.action.as_str())
-                .bind::<Nullable<Text>, _>(entry.subject.as_deref())
-                .bind::<Text, _>(entry.outcome.as_str())
-                .bind::<Nullable<Text>, _>(entry.address.as_deref())
-                .bind::<Nullable<Text>, _>(entry.detail.as_deref())
-                .bind::<Binary, _>(entry.hash.as_slice())
-                .execute(conn)?;
-            }
-            Statement::new("UPDATE audit_head SET hash = ? WHERE id = 1")
-                .bind::<Binary, _>(last)
-                .execute(conn)?;
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            Statement::new(
-                "WITH entry AS (\
-                 INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
-                 SELECT * FROM UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?)) \
-                 UPDATE audit_head SET hash = ? WHERE id = 1",
-            )
-            .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
-            .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
-            .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
-            .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
-            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
-            .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
-            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
-            .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
-            .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()))
-            .bind::<Binary, _>(last)
-            .execute(conn)?;
-        }
-    }
-    Ok(())
-}
 
 /// The row at the end of the chain: its number and hash; (0, empty) in an empty log.
 pub fn head(conn: &mut Conn) -> Result<(i64, Vec<u8>), Fault> {

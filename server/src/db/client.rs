@@ -3,12 +3,8 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-#[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, BigInt, Binary};
 
 use crate::db::schema::{client, token};
-#[cfg(feature = "postgres")]
-use crate::db::statement::Statement;
 use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
@@ -19,7 +15,7 @@ use crate::error::Fault;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = client)]
-struct Row {
+pub(super) struct Row {
     id: Vec<u8>,
     name: String,
     grants: String,
@@ -38,7 +34,7 @@ struct Row {
 }
 
 impl Row {
-    fn read(self) -> Result<Client, Fault> {
+    pub(super) fn read(self) -> Result<Client, Fault> {
         let corrupt = || Fault::Corrupt { what: "client" };
         let format = word("token format", &self.token_format)?;
         let list = |stored: &str| stored.split_whitespace().map(str::to_owned).collect();
@@ -193,76 +189,6 @@ pub fn set_secret(conn: &mut Conn, id: ClientId, hash: &[u8]) -> Result<(), Faul
 pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<(), Fault> {
     diesel::update(client::table.find(id.bytes())).set(client::state.eq(state.as_str())).execute(conn)?;
     Ok(())
-}
-
-/// Holds clients, each for as many as want it at once; returns those that are held, as they are now. They are enabled, and stay so until the
-/// transaction ends: whoever disables or removes one waits ([`hold_alone`]).
-///
-/// Waits for nobody. A client that somebody is disabling at this moment counts as disabled: logins at one application do not stand still
-/// while a million sessions of another are ended.
-pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<Vec<Client>, Fault> {
-    let active = || client::table.filter(client::state.eq(ClientState::Active.as_str()));
-    let mut held: Vec<Row> = Vec::new();
-    match conn {
-        // A transaction that writes is alone on SQLite.
-        Conn::Sqlite(conn) => {
-            for id in ids {
-                let row = active().filter(client::id.eq(id.bytes())).select(Row::as_select());
-                held.extend(row.first(conn).optional()?);
-            }
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            let free = free(conn, ids)?;
-            // A statement of its own, so that it sees what was committed before the hold.
-            held = active().filter(client::id.eq_any(free)).select(Row::as_select()).load(conn)?;
-        }
-    }
-    held.into_iter().map(Row::read).collect()
-}
-
-/// Waits until nobody else holds this client, and keeps it until the transaction ends: for whoever disables or removes it.
-///
-/// On PostgreSQL the holds are advisory locks, which have a queue: those who come later and would share wait behind whoever waits here, or, as in
-/// [`hold_all`], are refused. A row that many share has none.
-#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has nothing to lock"))]
-pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
-    match conn {
-        // A transaction that writes is alone on SQLite.
-        Conn::Sqlite(_) => {}
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            let lock = Statement::new("SELECT pg_advisory_xact_lock(?)");
-            lock.bind::<BigInt, _>(lock_of(&id)).execute(conn)?;
-        }
-    }
-    Ok(())
-}
-
-/// Those of the clients that nobody holds alone, nor waits to. They are this transaction's, too, from then on.
-#[cfg(feature = "postgres")]
-fn free(conn: &mut PgConnection, ids: &BTreeSet<ClientId>) -> Result<Vec<Vec<u8>>, Fault> {
-    let free: Vec<Free> = Statement::new(
-        "SELECT id FROM UNNEST(?, ?) AS wanted (id, lock) WHERE pg_try_advisory_xact_lock_shared(lock)",
-    )
-    .bind::<Array<Binary>, _>(ids.iter().map(ClientId::bytes).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(ids.iter().map(lock_of).collect::<Vec<_>>())
-    .load(conn)?;
-    Ok(free.into_iter().map(|row| row.id).collect())
-}
-
-#[cfg(feature = "postgres")]
-#[derive(diesel::QueryableByName)]
-#[diesel(table_name = client)]
-struct Free {
-    id: Vec<u8>,
-}
-
-/// A client's advisory lock: the half of its id that is random.
-#[cfg(feature = "postgres")]
-fn lock_of(client: &ClientId) -> i64 {
-    let (_, random) = client.bytes().split_at(8);
-    random.try_into().map(i64::from_be_bytes).expect("an id has 16 bytes")
 }
 
 /// Removes a client and its tokens.

@@ -1,16 +1,19 @@
 //! Factors, and the second link of the chain check, spend, issue.
 
 #[cfg(feature = "postgres")]
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use diesel::dsl::count_star;
+#[cfg(feature = "postgres")]
+use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
 use diesel::sql_types::Array;
 use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::SqliteConnection;
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
-use crate::db::lockout::{self as gate, Passed, Standing, TryByName};
+use crate::db::lockout::{self as gate, AtGate, Passed, Standing, TryByName};
 use crate::db::schema::{factor, factor_secret, factor_step, lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
@@ -23,7 +26,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
 use crate::error::Fault;
 
-/// A code that was right and is now used up. Only [`spend`] makes it; only a token can be made of it, for the factor's own user.
+/// A code that was right and is now used up, or will be before the transaction commits. Only [`spend`] and [`Spending`] make it; only a token can be made of it, for the factor's own user.
 #[must_use]
 #[derive(Debug)]
 pub struct Spent {
@@ -67,57 +70,89 @@ impl Spent {
     }
 }
 
+/// A code that is to be used up.
+struct ToSpend {
+    factor: FactorId,
+    step: i64,
+    now: Timestamp,
+}
+
+impl ToSpend {
+    fn of(matched: &Matched, now: Timestamp) -> Self {
+        Self { factor: matched.factor(), step: matched.stored_step(), now }
+    }
+}
+
+// A macro, since each back end has a type of its own for what is bound.
+macro_rules! spend {
+    ($code:expr) => {
+        Statement::new(
+            "UPDATE factor_step SET last_step = ?, used_at = ? WHERE factor_id = ? AND last_step < ?",
+        )
+        .bind::<BigInt, _>($code.step)
+        .bind::<BigInt, _>($code.now.millis())
+        .bind::<Binary, _>($code.factor.bytes())
+        .bind::<BigInt, _>($code.step)
+    };
+}
+
 /// Uses up a step or counter, if it comes after the last one and the factor was not reset meanwhile (a reset deletes the row). The
 /// database decides, so of any number of servers and threads one gets `Some`.
 pub fn spend(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Option<Spent>, Fault> {
-    let step = matched.stored_step();
-    let factor = matched.factor();
-    let spent = directly!(&mut *conn, |own| Statement::new(
-        "UPDATE factor_step SET last_step = ?, used_at = ? WHERE factor_id = ? AND last_step < ?",
-    )
-    .bind::<BigInt, _>(step)
-    .bind::<BigInt, _>(now.millis())
-    .bind::<Binary, _>(factor.bytes())
-    .bind::<BigInt, _>(step)
-    .execute(own))?;
+    let code = ToSpend::of(matched, now);
+    let spent = directly!(&mut *conn, |own| spend!(code).execute(own))?;
     if spent == 0 { Ok(None) } else { Spent::of(conn, matched, now).map(Some) }
 }
 
-/// [`spend`] for one code each of several factors, in their order. No factor may be among them twice.
-pub fn spend_all(conn: &mut Conn, codes: &[(Matched, Timestamp)]) -> Result<Vec<Option<Spent>>, Fault> {
-    #[cfg(feature = "postgres")]
-    let spent = match (&mut *conn, codes) {
-        (Conn::Postgres(conn), [_, _, ..]) => Some(
-            Statement::new(
-                "UPDATE factor_step SET last_step = code.step, used_at = code.now \
-                 FROM UNNEST(?, ?, ?) AS code (factor_id, step, now) \
-                 WHERE factor_step.factor_id = code.factor_id AND factor_step.last_step < code.step \
-                 RETURNING factor_step.factor_id",
-            )
-            .bind::<Array<Binary>, _>(column(codes, |(code, _)| code.factor().bytes().to_vec()))
-            .bind::<Array<BigInt>, _>(column(codes, |(code, _)| code.stored_step()))
-            .bind::<Array<BigInt>, _>(column(codes, |(_, now)| now.millis()))
-            .load::<SpentRow>(conn)?,
-        ),
-        _ => None,
-    };
-    #[cfg(feature = "postgres")]
-    if let Some(spent) = spent {
-        let spent: HashSet<Vec<u8>> = spent.into_iter().map(|row| row.factor_id).collect();
-        let proven = |(code, now): &(Matched, Timestamp)| {
-            let is_spent = spent.contains(code.factor().bytes());
-            is_spent.then(|| Spent::of(conn, code, *now)).transpose()
-        };
-        return codes.iter().map(proven).collect();
+/// The codes that a transaction uses up at its end, all in one trip (`db::login`).
+#[derive(Default)]
+pub struct Spending(Vec<ToSpend>);
+
+impl Spending {
+    /// Adds a right code of a user who passed the gate in this transaction, and was read behind it: so nobody else uses it up, and it is as
+    /// good as spent. The database has the last word: without it the transaction does not commit.
+    pub fn add(
+        &mut self,
+        conn: &mut Conn,
+        passed: &Passed,
+        matched: &Matched,
+        now: Timestamp,
+    ) -> Result<Spent, Fault> {
+        if passed.user() != matched.user() {
+            return Err(Fault::Corrupt { what: "whose code it is" });
+        }
+        self.0.push(ToSpend::of(matched, now));
+        Spent::of(conn, matched, now)
     }
-    codes.iter().map(|(code, now)| spend(conn, code, *now)).collect()
+
+    /// How many they are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
+/// Uses them up; returns for how many that could be done.
+pub(super) fn spend_each(conn: &mut SqliteConnection, spending: &Spending) -> Result<usize, Fault> {
+    let mut spent = 0;
+    for code in &spending.0 {
+        spent += spend!(code).execute(conn)?;
+    }
+    Ok(spent)
+}
+
+/// Uses them up, and returns a row for each with which that could be done.
 #[cfg(feature = "postgres")]
-#[derive(diesel::QueryableByName)]
-#[diesel(table_name = factor_step)]
-struct SpentRow {
-    factor_id: Vec<u8>,
+pub(super) fn spending(spending: &Spending) -> Statement<'_, Pg> {
+    let Spending(codes) = spending;
+    Statement::new(
+        "UPDATE factor_step SET last_step = code.step, used_at = code.now \
+         FROM UNNEST(?, ?, ?) AS code (factor_id, step, now) \
+         WHERE factor_step.factor_id = code.factor_id AND factor_step.last_step < code.step \
+         RETURNING factor_step.factor_id",
+    )
+    .bind::<Array<Binary>, _>(column(codes, |code| code.factor.bytes()))
+    .bind::<Array<BigInt>, _>(column(codes, |code| code.step))
+    .bind::<Array<BigInt>, _>(column(codes, |code| code.now.millis()))
 }
 
 /// Uses up whatever TOTP codes can have been accepted until then, of all factors: for a database that may have forgotten some. Returns how many
@@ -326,19 +361,20 @@ pub fn checkable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Option
     read_checkable(rows, now)
 }
 
-/// Passes the gate for one try each of several names, in their order, and reads behind it what their codes are checked against; none where nobody has
-/// the name. None may be among them twice.
-pub fn pass_all(conn: &mut Conn, tries: &[TryByName<'_>]) -> Result<Vec<(Passed, Option<Checkable>)>, Fault> {
+/// Passes the gate with all that came to it, in their order, and reads behind it what their codes are checked against; none where nobody has the
+/// name.
+pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, Option<Checkable>)>, Fault> {
     if tries.is_empty() {
         return Ok(Vec::new());
     }
     match conn {
-        Conn::Sqlite(_) => tries.iter().map(|one| pass(conn, one)).collect(),
-        // Two statements, and in this order: what is read is what was there once the gate was passed.
+        Conn::Sqlite(_) => tries.iter().map(|at_gate| pass(conn, &at_gate.one)).collect(),
+        // A statement of its own: what it reads is what was there once the gate was passed.
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
-            let passed = gate::pass_all(conn, tries)?;
-            let subjects = column(&passed, |passed| passed.user().bytes().to_vec());
+            let of =
+                |at_gate: &AtGate<'_>| at_gate.passed.as_ref().map(|passed| passed.user().bytes().to_vec());
+            let subjects: Vec<_> = tries.iter().filter_map(of).collect();
             let rows: Vec<CheckableRow> = with_factors!(user::table)
                 .filter(user::id.eq_any(subjects))
                 .select(checkable_row!())
@@ -347,11 +383,12 @@ pub fn pass_all(conn: &mut Conn, tries: &[TryByName<'_>]) -> Result<Vec<(Passed,
             for row in rows {
                 found.entry(row.0.clone()).or_default().push(row);
             }
-            let mut of = |(passed, one): (Passed, &TryByName<'_>)| {
+            let read = |AtGate { one, passed }: AtGate<'_>| {
+                let passed = passed.ok_or(Fault::Corrupt { what: "gate" })?;
                 let rows = found.remove(passed.user().bytes()).unwrap_or_default();
                 Ok((passed, read_checkable(rows, one.now)?))
             };
-            passed.into_iter().zip(tries).map(&mut of).collect()
+            tries.into_iter().map(read).collect()
         }
     }
 }

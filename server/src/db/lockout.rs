@@ -2,15 +2,13 @@
 //! row is also the first lock that every change of the user's factors or state takes.
 
 #[cfg(feature = "postgres")]
-use diesel::pg::PgConnection;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
 use diesel::sql_types::{Array, Text};
 use diesel::sql_types::{BigInt, Binary};
 
 use crate::db::Conn;
-#[cfg(feature = "postgres")]
-use crate::db::id;
 use crate::db::schema::{lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
@@ -87,8 +85,8 @@ fn ensure(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<(), Fault> 
     Ok(())
 }
 
-/// A try of a user's code that came to the gate in this transaction, which nobody else of the same user passes meanwhile. Only [`pass_user`] and
-/// `factor::pass_all` make it.
+/// A try of a user's code that came to the gate in this transaction, which nobody else of the same user passes meanwhile. Only [`pass_user`],
+/// `db::hold` and `factor::pass_all` make it.
 #[derive(Debug)]
 pub struct Passed {
     user: UserId,
@@ -141,49 +139,50 @@ pub struct TryByName<'a> {
     pub now: Timestamp,
 }
 
-/// [`pass_user`] for one try each of several names, in their order, in one trip. None may be among them twice.
+/// A [`TryByName`] at the gate. On PostgreSQL the gate is passed first, by whoever brings the tries (`db::hold`), and then it is read what is behind; on
+/// SQLite, where whoever writes is alone, both at once (`factor::pass_all`).
+#[derive(Debug)]
+pub struct AtGate<'a> {
+    pub(super) one: TryByName<'a>,
+    pub(super) passed: Option<Passed>,
+}
+
+impl<'a> AtGate<'a> {
+    pub(super) const fn before(one: TryByName<'a>) -> Self {
+        Self { one, passed: None }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) const fn behind(one: TryByName<'a>, passed: Passed) -> Self {
+        Self { one, passed: Some(passed) }
+    }
+}
+
+/// Whose codes are tried, in their order: `try` for [`passing`].
 #[cfg(feature = "postgres")]
-pub(super) fn pass_all(conn: &mut PgConnection, tries: &[TryByName<'_>]) -> Result<Vec<Passed>, Fault> {
-    // The rows are taken in the order of their subjects, on every server: of two that want the same rows one waits, and neither for the other.
-    let rows = Statement::new(
-        "WITH try AS (\
-         SELECT given.place, given.now, COALESCE(owner.id, given.stranger) AS subject \
+pub(super) fn trying<'a>(tries: &'a [TryByName<'_>]) -> Statement<'a, Pg> {
+    Statement::new(
+        "SELECT given.place, given.now, COALESCE(owner.id, given.stranger) AS subject \
          FROM UNNEST(?, ?, ?) WITH ORDINALITY AS given (name, stranger, now, place) \
-         LEFT JOIN \"user\" AS owner ON owner.name_folded = given.name), \
-         passed AS (\
-         INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
-         SELECT subject, 0, 0, now FROM try ORDER BY subject \
-         ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
-         WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
-         ELSE lockout.attempted_at END \
-         RETURNING subject, failures, locked_until) \
-         SELECT subject, failures, locked_until FROM try JOIN passed USING (subject) ORDER BY place",
+         LEFT JOIN \"user\" AS owner ON owner.name_folded = given.name",
     )
     .bind::<Array<Text>, _>(column(tries, |one| one.name.folded()))
     .bind::<Array<Binary>, _>(column(tries, |one| one.stranger.bytes()))
     .bind::<Array<BigInt>, _>(column(tries, |one| one.now.millis()))
-    .load::<PassedRow>(conn)?;
-    if rows.len() != tries.len() {
-        return Err(Fault::Corrupt { what: "lockout" });
-    }
-    tries.iter().zip(rows).map(|(one, row)| row.read(one)).collect()
 }
 
+/// [`pass_user`] for all of `try`. The rows are taken in the order of their subjects, on every server: of two that want the same rows one waits,
+/// and neither for the other.
 #[cfg(feature = "postgres")]
-#[derive(diesel::QueryableByName)]
-#[diesel(table_name = lockout)]
-struct PassedRow {
-    subject: Vec<u8>,
-    failures: i64,
-    locked_until: i64,
-}
-
-#[cfg(feature = "postgres")]
-impl PassedRow {
-    fn read(self, one: &TryByName<'_>) -> Result<Passed, Fault> {
-        let subject = id("user id", UserId::from_bytes(&self.subject))?;
-        Ok(Passed::of(subject, Standing::read(Some((self.failures, self.locked_until))), one.now))
-    }
+pub(super) fn passing<'a>() -> Statement<'a, Pg> {
+    Statement::new(
+        "INSERT INTO lockout (subject, failures, locked_until, attempted_at) \
+         SELECT subject, 0, 0, now FROM try ORDER BY subject \
+         ON CONFLICT (subject) DO UPDATE SET attempted_at = CASE \
+         WHEN lockout.locked_until <= EXCLUDED.attempted_at THEN EXCLUDED.attempted_at \
+         ELSE lockout.attempted_at END \
+         RETURNING subject, failures, locked_until",
+    )
 }
 
 fn gate(locked_until: Timestamp, now: Timestamp) -> Gate {

@@ -363,4 +363,4 @@ allow_tables_to_appear_in_same_query!(user, lockout, factor, factor_secret, fact
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
 allow_tables_to_appear_in_same_query!(token, authorization_code, session, user, client);
 allow_tables_to_appear_in_same_query!(mfa_token, client);
-allow_tables_to_appear_in_same_query!(signing_key, scope_rule);
+allow_tables_to_appear_in_same_query!(signing_key, scope_rule, client);

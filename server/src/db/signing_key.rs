@@ -31,9 +31,9 @@ pub struct StoredKey {
     pub retired_at: Option<Timestamp>,
 }
 
-type Row = (String, String, Vec<u8>, Vec<u8>, String, i64, Option<i64>, Option<i64>);
+pub(super) type Row = (String, String, Vec<u8>, Vec<u8>, String, i64, Option<i64>, Option<i64>);
 
-const COLUMNS: (
+pub(super) const COLUMNS: (
     signing_key::kid,
     signing_key::alg,
     signing_key::sealed,
@@ -53,7 +53,7 @@ const COLUMNS: (
     signing_key::retired_at,
 );
 
-fn read(row: Row) -> Result<StoredKey, Fault> {
+pub(super) fn read(row: Row) -> Result<StoredKey, Fault> {
     let (kid, algorithm, sealed, public_key, state, created_at, activated_at, retired_at) = row;
     Ok(StoredKey {
         kid,
@@ -90,34 +90,19 @@ pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, Fault> {
     row.map(read).transpose()
 }
 
-/// A key, and the scopes with rules of their own: whoever issues a token or is asked about one wants both, and on PostgreSQL a statement is a
+/// A key, and the scopes with rules of their own: whoever is asked about a token wants both, and on PostgreSQL a statement is a
 /// trip. Without the key there are no rules either.
 pub type WithRules = Option<(StoredKey, Vec<ScopeRule>)>;
 
-// A macro, since each back end has a type of its own for what is selected. The condition lets every rule in.
-macro_rules! with_rules {
-    ($conn:expr, $which:expr) => {
-        directly!($conn, |own| signing_key::table
-            .left_join(scope_rule::table.on(scope_rule::name.is_not_null()))
-            .filter($which)
-            .order(scope_rule::name.asc())
-            .select((COLUMNS, Option::<rules::Row>::as_select()))
-            .load::<(Row, Option<rules::Row>)>(own))
-    };
-}
-
-/// The key in this state, with the rules.
-pub fn find_in_state_with_rules(conn: &mut Conn, state: KeyState) -> Result<WithRules, Fault> {
-    apart(with_rules!(conn, signing_key::state.eq(state.as_str()))?)
-}
-
 /// The key of this name, with the rules.
 pub fn find_with_rules(conn: &mut Conn, kid: &str) -> Result<WithRules, Fault> {
-    apart(with_rules!(conn, signing_key::kid.eq(kid))?)
-}
-
-/// The rows of one key, each with another rule.
-fn apart(rows: Vec<(Row, Option<rules::Row>)>) -> Result<WithRules, Fault> {
+    // The condition lets every rule in.
+    let rows: Vec<(Row, Option<rules::Row>)> = directly!(conn, |own| signing_key::table
+        .left_join(scope_rule::table.on(scope_rule::name.is_not_null()))
+        .filter(signing_key::kid.eq(kid))
+        .order(scope_rule::name.asc())
+        .select((COLUMNS, Option::<rules::Row>::as_select()))
+        .load(own))?;
     let (mut keys, rules): (Vec<Row>, Vec<_>) = rows.into_iter().unzip();
     let Some(key) = keys.pop() else { return Ok(None) };
     Ok(Some((read(key)?, rules.into_iter().flatten().map(rules::Row::read).collect())))

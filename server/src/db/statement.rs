@@ -26,21 +26,21 @@ pub(super) use directly;
 
 /// SQL with a `?` for every value, in the order in which they are bound. For one back end's connection: see [`directly`].
 pub(super) struct Statement<'a, DB: Backend> {
-    /// Done in the same trip, under a name.
-    with: Option<(&'static str, Box<Self>)>,
+    /// Done in the same trip, each under a name.
+    with: Vec<(&'static str, Self)>,
     sql: &'static str,
     binds: Vec<Box<dyn QueryFragment<DB> + 'a>>,
 }
 
 impl<'a, DB: Backend> Statement<'a, DB> {
     pub(super) fn new(sql: &'static str) -> Self {
-        Self { with: None, sql, binds: Vec::new() }
+        Self { with: Vec::new(), sql, binds: Vec::new() }
     }
 
-    /// Has another one done in the same trip, as `WITH` of this name.
+    /// Has another one done in the same trip, as `WITH` of this name. All of them see what was there before the trip.
     #[cfg(feature = "postgres")]
     pub(super) fn with(mut self, name: &'static str, other: Self) -> Self {
-        self.with = Some((name, Box::new(other)));
+        self.with.push((name, other));
         self
     }
 
@@ -60,8 +60,8 @@ macro_rules! walk {
     ($($backend:ty),*) => {$(
         impl QueryFragment<$backend> for Statement<'_, $backend> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $backend>) -> QueryResult<()> {
-                if let Some((name, other)) = &self.with {
-                    out.push_sql("WITH ");
+                for (place, (name, other)) in self.with.iter().enumerate() {
+                    out.push_sql(if place == 0 { "WITH " } else { ", " });
                     out.push_sql(name);
                     out.push_sql(" AS (");
                     other.walk_ast(out.reborrow())?;

@@ -64,29 +64,9 @@ pub struct New {
     pub one_use: bool,
 }
 
-/// Records logins and tokens. On PostgreSQL in one trip, however many.
-pub fn insert_all(conn: &mut Conn, begun: &[logins::New], tokens: &[New]) -> Result<(), Fault> {
-    match conn {
-        Conn::Sqlite(conn) => {
-            logins::insert_all(conn, begun)?;
-            tokens.iter().try_for_each(|token| insert(conn, token))
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            let statement = match (begun, tokens) {
-                ([], []) => return Ok(()),
-                (_, []) => logins::inserting(begun),
-                ([], _) => inserting(tokens),
-                _ => inserting(tokens).with("login", logins::inserting(begun)),
-            };
-            statement.execute(conn)?;
-            Ok(())
-        }
-    }
-}
-
+/// Records many tokens in one statement.
 #[cfg(feature = "postgres")]
-fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
+pub(super) fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
     Statement::new(
         "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
          issued_at, expires_at, one_use) \
@@ -105,7 +85,8 @@ fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
     .bind::<Array<Bool>, _>(column(tokens, |new| new.one_use))
 }
 
-fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
+/// Records one.
+pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
     Statement::new(
         "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
          issued_at, expires_at, one_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -2,6 +2,7 @@
 
 use countersign::app;
 use countersign::app::audit::Filter;
+use countersign::db::audit::LastWritten;
 use countersign::db::{self, Conn, segment};
 use countersign::domain::audit::{Action, Actor, Entry, Event, Noted, Origin, Subject};
 use countersign::domain::id::{ClientId, SessionId, UserId};
@@ -74,7 +75,7 @@ fn write(app: &App, number: usize, subject: impl Fn(usize) -> Option<UserId>) {
     };
     let noted: Vec<Noted> = (0..number).map(noted).collect();
     for some in noted.chunks(500) {
-        conn.write(|conn| db::audit::append(conn, some, |_| [7; 32])).unwrap();
+        conn.write(|conn| db::audit::append(conn, &LastWritten::default(), some, |_| [7; 32])).unwrap();
     }
 }
 

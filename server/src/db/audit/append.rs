@@ -1,0 +1,165 @@
+//! What is written at the audit log's end.
+
+#[cfg(feature = "postgres")]
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+#[cfg(feature = "postgres")]
+use parking_lot::Mutex;
+
+use crate::db::Conn;
+use crate::db::schema::audit_head;
+use crate::db::statement::Statement;
+#[cfg(feature = "postgres")]
+use crate::db::statement::column;
+use crate::domain::audit::{Entry, Noted, Subject};
+use crate::error::Fault;
+
+/// The last entry's number and hash; (0, empty) in an empty log.
+#[derive(Clone, PartialEq, Eq, Debug, Queryable, Selectable)]
+#[diesel(table_name = audit_head)]
+struct End {
+    seq: i64,
+    hash: Vec<u8>,
+}
+
+/// Where this server believes the log to end. On PostgreSQL it takes a trip to ask, and from then on nobody else can append; where no other server
+/// writes, what this one wrote last is the end, and the database has but to agree.
+#[derive(Default)]
+pub struct LastWritten(#[cfg(feature = "postgres")] Mutex<Belief>);
+
+#[cfg(feature = "postgres")]
+#[derive(Default)]
+struct Belief {
+    end: Option<End>,
+    /// Whether it was so the last time.
+    was_right: bool,
+}
+
+/// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
+/// number of the last one.
+pub fn append(
+    conn: &mut Conn,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "SQLite is in the same process")
+    )]
+    last_written: &LastWritten,
+    events: &[Noted],
+    hash: impl Fn(&[&[u8]]) -> [u8; 32],
+) -> Result<i64, Fault> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let end = audit_head::table.find(1).select(End::as_select()).first(conn)?;
+            let (entries, last) = chain(&end, events, hash);
+            insert_each(conn, &entries, &last)?;
+            Ok(last.seq)
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            // Whoever finds it taken does without: in line they stand at the database, which sends them away after a while.
+            let mut belief = last_written.0.try_lock();
+            let believed =
+                belief.as_ref().filter(|belief| belief.was_right).and_then(|belief| belief.end.clone());
+            if let Some(end) = &believed {
+                let (entries, last) = chain(end, events, &hash);
+                if insert_behind(conn, end, &entries, &last)? {
+                    let seq = last.seq;
+                    if let Some(belief) = &mut belief {
+                        belief.end = Some(last);
+                    }
+                    return Ok(seq);
+                }
+            }
+            let end = audit_head::table.find(1).select(End::as_select()).for_update().first(conn)?;
+            let (entries, last) = chain(&end, events, hash);
+            if !insert_behind(conn, &end, &entries, &last)? {
+                return Err(Fault::Corrupt { what: "audit head" });
+            }
+            let seq = last.seq;
+            if let Some(belief) = &mut belief {
+                belief.was_right = belief.end.as_ref().is_none_or(|believed| *believed == end);
+                belief.end = Some(last);
+            }
+            Ok(seq)
+        }
+    }
+}
+
+/// The entries that events become behind `end`, and the end that they make.
+fn chain(end: &End, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> (Vec<Entry>, End) {
+    let mut last = end.clone();
+    let mut entries = Vec::with_capacity(events.len());
+    for Noted { event, origin, at } in events {
+        let mut entry = Entry {
+            seq: last.seq + 1,
+            at: *at,
+            actor: event.actor.stored(),
+            action: event.action.as_str().to_owned(),
+            subject: event.subject.as_ref().map(Subject::stored),
+            outcome: event.outcome.stored(),
+            address: origin.address.map(|address| address.to_string()),
+            detail: event.detail.clone(),
+            hash: Vec::new(),
+        };
+        entry.hash = entry.chained(&last.hash, &hash).to_vec();
+        last = End { seq: entry.seq, hash: entry.hash.clone() };
+        entries.push(entry);
+    }
+    (entries, last)
+}
+
+fn insert_each(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Result<(), Fault> {
+    for entry in entries {
+        Statement::new(
+            "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind::<BigInt, _>(entry.seq)
+        .bind::<BigInt, _>(entry.at.millis())
+        .bind::<Text, _>(entry.actor.as_str())
+        .bind::<Text, _>(entry.action.as_str())
+        .bind::<Nullable<Text>, _>(entry.subject.as_deref())
+        .bind::<Text, _>(entry.outcome.as_str())
+        .bind::<Nullable<Text>, _>(entry.address.as_deref())
+        .bind::<Nullable<Text>, _>(entry.detail.as_deref())
+        .bind::<Binary, _>(entry.hash.as_slice())
+        .execute(conn)?;
+    }
+    Statement::new("UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1")
+        .bind::<BigInt, _>(last.seq)
+        .bind::<Binary, _>(last.hash.as_slice())
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Inserts entries that follow `end`, and makes the last one the head's: one statement, since everybody else waits for the head meanwhile. `false` where the
+/// log does not end there; then nothing is done.
+#[cfg(feature = "postgres")]
+fn insert_behind(conn: &mut PgConnection, end: &End, entries: &[Entry], last: &End) -> Result<bool, Fault> {
+    let moving = Statement::new(
+        "UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1 AND seq = ? AND hash = ? RETURNING id",
+    )
+    .bind::<BigInt, _>(last.seq)
+    .bind::<Binary, _>(last.hash.as_slice())
+    .bind::<BigInt, _>(end.seq)
+    .bind::<Binary, _>(end.hash.as_slice());
+    let inserting = Statement::new(
+        "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
+         SELECT entry.* FROM moved, UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?) AS entry",
+    )
+    .with("moved", moving)
+    .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
+    .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
+    .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
+    .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
+    .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
+    .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()));
+    Ok(inserting.execute(conn)? == entries.len())
+}

@@ -1,0 +1,200 @@
+//! The hold on applications that are issued tokens, and, in the same trip, the gate of those whose codes they bring.
+
+use std::collections::BTreeSet;
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::{
+    pg::Pg,
+    sql_types::{Array, BigInt, Binary},
+};
+
+#[cfg(feature = "postgres")]
+use crate::db::id;
+#[cfg(feature = "postgres")]
+use crate::db::lockout::{self, Passed, Standing};
+use crate::db::lockout::{AtGate, TryByName};
+use crate::db::schema::{client, scope_rule, signing_key};
+use crate::db::signing_key::{self as keys, StoredKey};
+#[cfg(feature = "postgres")]
+use crate::db::statement::Statement;
+use crate::db::{Conn, client as clients, scope_rule as rules};
+use crate::domain::authorization::ScopeRule;
+use crate::domain::client::{Client, ClientState};
+use crate::domain::id::ClientId;
+#[cfg(feature = "postgres")]
+use crate::domain::id::UserId;
+use crate::domain::token::KeyState;
+use crate::error::Fault;
+
+/// Applications that are held, each by as many as want it at once: they are enabled, and stay so until the transaction ends. Whoever disables
+/// or removes one waits ([`hold_alone`]).
+pub struct Holding {
+    /// Those that could be held, as they are now.
+    pub clients: Vec<Client>,
+    /// What tokens are issued by, to whichever of them.
+    pub issuing: Issuing,
+}
+
+/// What tokens are issued by, whoever they are for.
+#[derive(Default)]
+pub struct Issuing {
+    /// The key that signs now. Without it there are opaque tokens still, such as the console's.
+    pub key: Option<StoredKey>,
+    /// The scopes with rules of their own.
+    pub rules: Vec<ScopeRule>,
+}
+
+/// Holds applications.
+///
+/// Waits for nobody. One that somebody is disabling at this moment counts as disabled: logins at one application do not stand still while a million
+/// sessions of another are ended.
+pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<Holding, Fault> {
+    let held = match conn {
+        // A transaction that writes is alone on SQLite.
+        Conn::Sqlite(_) => ids.iter().map(|id| id.bytes().to_vec()).collect(),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let held: Vec<HeldRow> = holding(ids).load(conn)?;
+            held.into_iter().map(|row| row.id).collect()
+        }
+    };
+    read(conn, held)
+}
+
+/// The same where they bring codes, one each of several users: these come to the gate, in their order. None may be among them twice.
+pub fn hold_all_at_gate<'a>(
+    conn: &mut Conn,
+    ids: &BTreeSet<ClientId>,
+    tries: Vec<TryByName<'a>>,
+) -> Result<(Holding, Vec<AtGate<'a>>), Fault> {
+    match conn {
+        Conn::Sqlite(_) => Ok((hold_all(conn, ids)?, tries.into_iter().map(AtGate::before).collect())),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(own) => {
+            // Their order does not matter: a hold waits for nobody.
+            let statement = Statement::new(
+                "SELECT place, subject, failures, locked_until FROM try JOIN passed USING (subject) \
+                 UNION ALL SELECT 0, id, 0, 0 FROM held ORDER BY place",
+            )
+            .with("held", holding(ids))
+            .with("try", lockout::trying(&tries))
+            .with("passed", lockout::passing());
+            let mut rows: Vec<GateRow> = statement.load(own)?;
+            let passed = rows.split_off(rows.partition_point(|row| row.place == 0));
+            if passed.len() != tries.len() {
+                return Err(Fault::Corrupt { what: "lockout" });
+            }
+            let through = |(one, row): (TryByName<'a>, GateRow)| {
+                let user = id("user id", UserId::from_bytes(&row.subject))?;
+                let standing = Standing::read(Some((row.failures, row.locked_until)));
+                Ok(AtGate::behind(one, Passed::of(user, standing, one.now)))
+            };
+            let passed = tries.into_iter().zip(passed).map(through).collect::<Result<_, Fault>>()?;
+            let holding = read(conn, rows.into_iter().map(|row| row.subject).collect())?;
+            Ok((holding, passed))
+        }
+    }
+}
+
+/// An application, the key that signs now, and whether there are scopes with rules.
+type Row = (clients::Row, Option<keys::Row>, bool);
+
+// A macro, since each back end has a type of its own for what is selected.
+macro_rules! held {
+    ($which:expr) => {
+        client::table
+            .left_join(signing_key::table.on(signing_key::state.eq(KeyState::Current.as_str())))
+            .filter($which)
+            .filter(client::state.eq(ClientState::Active.as_str()))
+            .select((
+                clients::Row::as_select(),
+                keys::COLUMNS.nullable(),
+                exists(scope_rule::table.select(scope_rule::name)),
+            ))
+    };
+}
+
+/// Reads what is held. A statement of its own, so that it sees what was committed before the hold.
+fn read(conn: &mut Conn, held: Vec<Vec<u8>>) -> Result<Holding, Fault> {
+    let mut rows: Vec<Row> = Vec::with_capacity(held.len());
+    match &mut *conn {
+        Conn::Sqlite(conn) => {
+            for id in held {
+                rows.extend(held!(client::id.eq(id)).load::<Row>(conn)?);
+            }
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => rows = held!(client::id.eq_any(held)).load(conn)?,
+    }
+    let mut holding = Holding { clients: Vec::with_capacity(rows.len()), issuing: Issuing::default() };
+    let mut has_rules = false;
+    for (client, key, there_are_rules) in rows {
+        holding.clients.push(client.read()?);
+        has_rules |= there_are_rules;
+        if let (Some(key), None) = (key, &holding.issuing.key) {
+            holding.issuing.key = Some(keys::read(key)?);
+        }
+    }
+    if has_rules {
+        holding.issuing.rules = rules::list(conn)?;
+    }
+    Ok(holding)
+}
+
+/// Waits until nobody else holds this application, and keeps it until the transaction ends: for whoever disables or removes it.
+///
+/// On PostgreSQL the holds are advisory locks, which have a queue: those who come later and would share wait behind whoever waits here, or, as in
+/// [`hold_all`], are refused. A row that many share has none.
+#[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has nothing to lock"))]
+pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
+    match conn {
+        // A transaction that writes is alone on SQLite.
+        Conn::Sqlite(_) => {}
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let lock = Statement::new("SELECT pg_advisory_xact_lock(?)");
+            lock.bind::<BigInt, _>(lock_of(&id)).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Holds those that nobody holds alone, nor waits to, and returns their ids.
+#[cfg(feature = "postgres")]
+fn holding(ids: &BTreeSet<ClientId>) -> Statement<'_, Pg> {
+    Statement::new(
+        "SELECT id FROM UNNEST(?, ?) AS wanted (id, lock) WHERE pg_try_advisory_xact_lock_shared(lock)",
+    )
+    .bind::<Array<Binary>, _>(ids.iter().map(ClientId::bytes).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(ids.iter().map(lock_of).collect::<Vec<_>>())
+}
+
+#[cfg(feature = "postgres")]
+#[derive(QueryableByName)]
+#[diesel(table_name = client)]
+struct HeldRow {
+    id: Vec<u8>,
+}
+
+/// A try behind the gate, in its place from 1; or, in place 0, an application that is held.
+#[cfg(feature = "postgres")]
+#[derive(QueryableByName)]
+struct GateRow {
+    #[diesel(sql_type = BigInt)]
+    place: i64,
+    #[diesel(sql_type = Binary)]
+    subject: Vec<u8>,
+    #[diesel(sql_type = BigInt)]
+    failures: i64,
+    #[diesel(sql_type = BigInt)]
+    locked_until: i64,
+}
+
+/// A client's advisory lock: the half of its id that is random.
+#[cfg(feature = "postgres")]
+fn lock_of(client: &ClientId) -> i64 {
+    let (_, random) = client.bytes().split_at(8);
+    random.try_into().map(i64::from_be_bytes).expect("an id has 16 bytes")
+}
