@@ -2,6 +2,7 @@
 
 use countersign::app;
 use countersign::app::audit::Proof;
+use countersign::db::Conn;
 use countersign::domain::audit::Entry;
 use diesel::connection::SimpleConnection;
 
@@ -11,6 +12,8 @@ use crate::{Backend, tests};
 tests![
     every_change_is_logged_with_who_what_and_from_where,
     the_chain_holds_under_parallel_requests,
+    the_chain_holds_whoever_wrote_last,
+    the_chain_holds_after_a_commit_that_failed,
     an_altered_entry_is_found,
     a_removed_entry_is_found,
     a_cut_off_tail_is_found,
@@ -115,6 +118,46 @@ fn the_chain_holds_under_parallel_requests(on: Backend) {
 /// Does something to the database that the program never would.
 fn spoil(app: &App, statement: &str) {
     app.place.connection().batch_execute(statement).unwrap();
+}
+
+/// A server takes what it wrote last for the end, until it is not.
+fn the_chain_holds_whoever_wrote_last(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    let servers = [&app, &other];
+    for (number, server) in [0, 0, 0, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0].into_iter().enumerate() {
+        servers[server].user(&format!("user{number}"));
+    }
+    assert_eq!(proof(&app), whole(2 + 13));
+}
+
+/// Then what the server wrote last is not there.
+fn the_chain_holds_after_a_commit_that_failed(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    app.user("alice");
+    let phone = app.phone("alice");
+    let before = entries(&app).len();
+    let mut conn = app.place.connection();
+    let (failing, well) = match &*conn {
+        Conn::Sqlite(_) => (
+            // One that is looked at when the transaction commits.
+            "CREATE TABLE broken (seq INTEGER REFERENCES audit (seq) DEFERRABLE INITIALLY DEFERRED);              CREATE TRIGGER breaks AFTER INSERT ON audit BEGIN INSERT INTO broken VALUES (-1); END",
+            "DROP TRIGGER breaks; DROP TABLE broken",
+        ),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => (
+            "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END';              CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED              FOR EACH ROW EXECUTE FUNCTION breaks()",
+            "DROP FUNCTION breaks CASCADE",
+        ),
+    };
+    conn.batch_execute(failing).unwrap();
+    assert_eq!(shop.otp("alice", &phone.code()).status, 503);
+    assert_eq!(entries(&app).len(), before);
+    conn.batch_execute(well).unwrap();
+    // Nothing was used up.
+    shop.otp("alice", &phone.code()).access_token();
+    assert_eq!(proof(&app), whole(i64::try_from(before).unwrap() + 1));
 }
 
 fn an_altered_entry_is_found(on: Backend) {

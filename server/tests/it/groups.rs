@@ -17,12 +17,13 @@ use countersign::domain::client::Grant;
 use countersign::http::Limits;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once};
+use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once, count_rows};
 use crate::{Backend, tests};
 
 tests![
     every_request_of_a_group_is_answered_for_itself,
     what_is_broken_for_one_user_is_no_other_users_fault,
+    a_code_that_somebody_uses_up_past_the_gate_is_good_for_nothing,
     a_group_on_either_of_two_servers_spends_every_code_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
     what_an_application_may_is_looked_up_when_its_turn_comes,
@@ -126,6 +127,35 @@ fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
     let group = phones.iter().map(|(name, phone)| shop.asked(name, &phone.code(), None)).collect();
     let outcomes = exchange(&app, group).into_iter().map(Result::err);
     assert_eq!(outcomes.collect::<Vec<_>>(), [None, Some("broken"), None]);
+    the_log_is_intact(&app);
+}
+
+/// By hand, say: the program itself passes the gate first. On PostgreSQL the code was found to be right by then.
+fn a_code_that_somebody_uses_up_past_the_gate_is_good_for_nothing(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people = app.people(2);
+    let (_, used_up) = &people[0];
+    let mut holder = app.place.connection();
+    holder.batch_execute(if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).unwrap();
+    let use_up = format!(
+        "UPDATE factor_step SET last_step = 1000000000 WHERE factor_id IN \
+         (SELECT factor.id FROM factor JOIN \"user\" ON \"user\".id = factor.user_id WHERE name = '{used_up}')"
+    );
+    holder.batch_execute(&use_up).unwrap();
+    let outcomes = thread::scope(|scope| {
+        let group = people.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect();
+        let exchanging = scope.spawn(|| exchange(&app, group));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!exchanging.is_finished(), "it waits for the step");
+        holder.batch_execute("COMMIT").unwrap();
+        exchanging.join().unwrap()
+    });
+    let outcomes: Vec<_> = outcomes.into_iter().map(Result::err).collect();
+    assert_eq!(outcomes, [Some("invalid_grant"), None]);
+    for table in ["session", "token"] {
+        assert_eq!(count_rows(&app.place, table), 1, "{table}");
+    }
     the_log_is_intact(&app);
 }
 

@@ -21,6 +21,7 @@ use crate::{Backend, tests};
 tests![
     statements_of_codes_are_prepared_once,
     a_code_and_an_introspection_take_few_statements,
+    a_server_asks_for_the_logs_end_only_where_others_write_too,
     whoever_is_no_client_adds_no_work_to_a_group,
     a_connection_is_asked_now_and_then_whether_it_lives,
 ];
@@ -127,6 +128,38 @@ fn a_code_and_an_introspection_take_few_statements(on: Backend) {
         Ok(())
     })
     .unwrap();
+}
+
+fn a_server_asks_for_the_logs_end_only_where_others_write_too(on: Backend) {
+    let app = App::start(on);
+    let other = app.another();
+    let shop = app.client();
+    let people = app.people(1);
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let said = || std::mem::take(&mut heard.lock().unwrap().sent).len();
+    // On SQLite it costs no trip.
+    let trips = usize::from(on != Backend::Sqlite);
+    let mut number = 0;
+    let mut code_costs = |others_write: bool, more: usize| {
+        if others_write {
+            other.user(&format!("other{number}"));
+            number += 1;
+        }
+        app.clock.advance(30_000);
+        said();
+        app.operate(|service, _, _| Ok(exchange_all(service, &mut conn, codes_of(&shop, &people)))).unwrap();
+        assert_eq!(said(), of_a_group(on, 1) + more * trips);
+    };
+    code_costs(false, 0);
+    // In vain, and then asked.
+    code_costs(true, 2);
+    // As long as others write it is asked at once.
+    code_costs(true, 1);
+    code_costs(true, 1);
+    // And once more: so nobody else has written.
+    code_costs(false, 1);
+    code_costs(false, 0);
 }
 
 /// A known client's id is no secret, and anybody can send it with a wrong one.
