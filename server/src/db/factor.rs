@@ -368,7 +368,7 @@ pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, 
         return Ok(Vec::new());
     }
     match conn {
-        Conn::Sqlite(_) => tries.iter().map(|at_gate| pass(conn, &at_gate.one)).collect(),
+        Conn::Sqlite(_) => tries.into_iter().map(|AtGate { one, .. }| pass(conn, &one)).collect(),
         // A statement of its own: what it reads is what was there once the gate was passed.
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {

@@ -144,12 +144,17 @@ pub struct TryByName<'a> {
 #[derive(Debug)]
 pub struct AtGate<'a> {
     pub(super) one: TryByName<'a>,
+    #[cfg(feature = "postgres")]
     pub(super) passed: Option<Passed>,
 }
 
 impl<'a> AtGate<'a> {
     pub(super) const fn before(one: TryByName<'a>) -> Self {
-        Self { one, passed: None }
+        Self {
+            one,
+            #[cfg(feature = "postgres")]
+            passed: None,
+        }
     }
 
     #[cfg(feature = "postgres")]
