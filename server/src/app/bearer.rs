@@ -9,8 +9,7 @@ use crate::db::mfa_token::MfaToken;
 use crate::db::signing_key::StoredKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
-use crate::domain::authorization::ScopeRule;
-use crate::domain::id::{ClientId, UserId};
+use crate::domain::id::{ClientId, TokenId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, Scopes};
 use crate::domain::time::Timestamp;
@@ -23,46 +22,26 @@ pub fn find_access_token(
     conn: &mut Conn,
     token: &str,
 ) -> Result<Option<TokenRecord>, Stop> {
-    let Some(kid) = signing::named_kid(token) else { return Ok(find_opaque(service, conn, token)?) };
-    let Some(key) = db::signing_key::find(conn, &kid)? else { return Ok(None) };
-    Ok(find_jwt(service, conn, token, &key)?)
-}
-
-/// A token's record, and the scopes with rules of their own where they came with the key.
-pub struct Found {
-    /// The record.
-    pub record: TokenRecord,
-    /// The rules, if they are known already.
-    pub rules: Option<Vec<ScopeRule>>,
-}
-
-/// [`find_access_token`] for whoever wants the rules next.
-pub fn find_with_rules(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<Found>, Stop> {
     let Some(kid) = signing::named_kid(token) else {
-        return Ok(find_opaque(service, conn, token)?.map(|record| Found { record, rules: None }));
+        return Ok(db::token::find(conn, Key::Hash(&hash_of(service, token)))?);
     };
-    let Some((key, rules)) = db::signing_key::find_with_rules(conn, &kid)? else { return Ok(None) };
-    Ok(find_jwt(service, conn, token, &key)?.map(|record| Found { record, rules: Some(rules) }))
+    let key = db::signing_key::find(conn, &kid)?;
+    let Some(id) = key.and_then(|key| signed_by(service, token, &key)) else { return Ok(None) };
+    Ok(db::token::find(conn, Key::Id(id))?)
 }
 
-fn find_opaque(service: &Service, conn: &mut Conn, token: &str) -> Result<Option<TokenRecord>, Fault> {
-    let hash = service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()]);
-    db::token::find(conn, Key::Hash(&hash))
+/// The keyed hash under which an opaque token is kept.
+pub(super) fn hash_of(service: &Service, token: &str) -> [u8; 32] {
+    service.hasher.hash(Purpose::AccessToken, &[token.as_bytes()])
 }
 
-/// By the key that the token names.
-fn find_jwt(
-    service: &Service,
-    conn: &mut Conn,
-    token: &str,
-    key: &StoredKey,
-) -> Result<Option<TokenRecord>, Fault> {
+/// The `jti` of a JWT that this key has signed, unless the key was revoked.
+pub(super) fn signed_by(service: &Service, token: &str, key: &StoredKey) -> Option<TokenId> {
     if key.state == KeyState::Revoked {
-        return Ok(None);
+        return None;
     }
-    let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer);
-    let Some(id) = claims.and_then(|claims| claims.jti.parse().ok()) else { return Ok(None) };
-    db::token::find(conn, Key::Id(id))
+    let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer)?;
+    claims.jti.parse().ok()
 }
 
 /// The `mfa_token` that `client` shows, if it is this client's and good, with the keyed hash to use it up by.

@@ -94,16 +94,12 @@ pub fn recognise_all(
     let stored = db::client::find_all_with_secret(conn, &ids.iter().flatten().copied().collect())?;
     let stored: HashMap<_, _> =
         stored.into_iter().map(|(client, secret_hash)| (client.id, (Rc::new(client), secret_hash))).collect();
-    let compare = |id: ClientId, secret: &[u8]| {
-        let Some((client, secret_hash)) = stored.get(&id) else { return Shown::Unknown };
-        let bad = |why| Shown::Bad(Bad { client: id, why });
-        if !service.hasher.matches(Purpose::ClientSecret, &[secret], secret_hash) {
-            bad("secret")
-        } else if client.state != ClientState::Active {
-            bad("disabled")
-        } else {
-            Shown::Its(Rc::clone(client))
-        }
+    let compare = |id: ClientId, secret: &[u8]| match stored.get(&id) {
+        None => Shown::Unknown,
+        Some((client, secret_hash)) => match compare(service, client, secret_hash, secret) {
+            Ok(()) => Shown::Its(Rc::clone(client)),
+            Err(bad) => Shown::Bad(bad),
+        },
     };
     // Most of those that come together are one application's: its secret is hashed once.
     let mut known: HashMap<(ClientId, &[u8]), Shown> = HashMap::new();
@@ -118,21 +114,46 @@ pub fn recognise_all(
     Ok(recognised)
 }
 
+/// Whether a secret is the client's own, and good.
+fn compare(service: &Service, client: &Client, secret_hash: &[u8], secret: &[u8]) -> Result<(), Bad> {
+    let bad = |why| Err(Bad { client: client.id, why });
+    if !service.hasher.matches(Purpose::ClientSecret, &[secret], secret_hash) {
+        bad("secret")
+    } else if client.state != ClientState::Active {
+        bad("disabled")
+    } else {
+        Ok(())
+    }
+}
+
 /// Which client credentials name. The console has no secret; nothing hashes to an empty one, but that is no reason to try.
-fn named(shown: &Credentials) -> Option<ClientId> {
+pub(super) fn named(shown: &Credentials) -> Option<ClientId> {
     shown.client_id.parse().ok().filter(|id| *id != ClientId::CONSOLE)
 }
 
 /// The client, if it is known, not disabled, and the secret is its own. Only reads, unless there is a refusal to log: whoever is no client
 /// never takes a writer's place.
 pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
-    let bad = match recognise_all(service, conn, &[shown])?.pop() {
-        Some(Shown::Its(client)) => return Ok(Rc::unwrap_or_clone(client)),
-        Some(Shown::Bad(bad)) => bad,
-        Some(Shown::Unknown) | None => return Err(Refusal::InvalidClient.into()),
-    };
-    log(service, conn, &[(bad, at)])?;
-    Err(Refusal::InvalidClient.into())
+    let found = named(shown).map(|id| db::client::find_with_secret(conn, id)).transpose()?;
+    require_found(service, conn, at, shown, found.flatten())
+}
+
+/// The same for the client that the credentials name, with its secret's keyed hash as stored.
+pub fn require_found(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    shown: &Credentials,
+    found: Option<(Client, Vec<u8>)>,
+) -> Result<Client, Stop> {
+    let Some((client, secret_hash)) = found else { return Err(Refusal::InvalidClient.into()) };
+    match compare(service, &client, &secret_hash, shown.client_secret.as_bytes()) {
+        Ok(()) => Ok(client),
+        Err(bad) => {
+            log(service, conn, &[(bad, at)])?;
+            Err(Refusal::InvalidClient.into())
+        }
+    }
 }
 
 /// Logs refusals as far as the log has room for them. Anybody can cause them, as many as they like: beyond the room they cost one look a

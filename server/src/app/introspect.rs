@@ -1,12 +1,16 @@
 //! Telling a client about a token (RFC 7662).
 
-use crate::app::bearer::{Found, find_with_rules};
-use crate::app::client_auth::{Credentials, require};
+use crate::app::bearer::{hash_of, signed_by};
+use crate::app::client_auth::{Credentials, named, require_found};
 use crate::app::context::{At, Service, Stop};
+use crate::crypto::signing;
+use crate::db::introspection::Asked;
+use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::authorization::still_held;
+use crate::domain::authorization::{ScopeRule, still_held};
 use crate::domain::client::Client;
+use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenRecord;
@@ -21,11 +25,23 @@ pub fn introspect(
     credentials: &Credentials,
     token: &str,
 ) -> Result<Option<TokenRecord>, Stop> {
-    let client = require(service, conn, at, credentials)?;
-    let found = find_with_rules(service, conn, token)?
-        .filter(|found| found.record.is_live(at.now) && concerns(&client, &found.record));
-    let Some(found) = found else { return Ok(None) };
-    let record = narrowed(conn, at.now, found)?;
+    // By what the token says of itself: whether that is so is found out below.
+    let (kid, id) = signing::named_token(token).unzip();
+    let hash = hash_of(service, token);
+    let wanted = id.map_or(Key::Hash(&hash), Key::Id);
+    let asked = named(credentials).map(|asker| db::introspection::look(conn, asker, wanted, kid.as_deref()));
+    let Some(Asked { asker, record, key, has_rules }) = asked.transpose()?.flatten() else {
+        return Err(Refusal::InvalidClient.into());
+    };
+    let client = require_found(service, conn, at, credentials, Some(asker))?;
+    let is_proven = |record: &TokenRecord| match id {
+        None => true,
+        Some(_) => key.is_some_and(|key| signed_by(service, token, &key) == Some(record.id)),
+    };
+    let record = record.filter(|record| record.is_live(at.now) && concerns(&client, record));
+    let Some(record) = record.filter(is_proven) else { return Ok(None) };
+    let rules = if has_rules { db::scope_rule::list(conn)? } else { Vec::new() };
+    let record = narrowed(conn, at.now, record, &rules)?;
     if !record.one_use {
         return Ok(Some(record));
     }
@@ -41,17 +57,20 @@ pub fn introspect(
 }
 
 /// What is left of a token by the grants that its user still holds: a grant that ended or was taken back is over here at once.
-fn narrowed(conn: &mut Conn, now: Timestamp, found: Found) -> Result<TokenRecord, Fault> {
-    let Found { record, rules } = found;
+fn narrowed(
+    conn: &mut Conn,
+    now: Timestamp,
+    record: TokenRecord,
+    rules: &[ScopeRule],
+) -> Result<TokenRecord, Fault> {
     let Some(login) = &record.login else { return Ok(record) };
-    let rules = rules.map_or_else(|| db::scope_rule::list(conn), Ok)?;
     let by_grant = |scope: &str| rules.iter().any(|rule| rule.by_grant && rule.name == scope);
     if record.details.is_empty() && !record.scope.split(' ').any(by_grant) {
         return Ok(record);
     }
     let held = db::grant::held(conn, login.user, now)?;
     let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let left = still_held(&scope, &record.details, &rules, &held);
+    let left = still_held(&scope, &record.details, rules, &held);
     Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 

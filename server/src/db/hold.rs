@@ -73,10 +73,12 @@ pub fn hold_all_at_gate<'a>(
         Conn::Sqlite(_) => Ok((hold_all(conn, ids)?, tries.into_iter().map(AtGate::before).collect())),
         #[cfg(feature = "postgres")]
         Conn::Postgres(own) => {
-            // Their order does not matter: a hold waits for nobody.
+            // In this order, too: whoever waits at the gate has its application held, as everywhere.
             let statement = Statement::new(
-                "SELECT place, subject, failures, locked_until FROM try JOIN passed USING (subject) \
-                 UNION ALL SELECT 0, id, 0, 0 FROM held ORDER BY place",
+                "SELECT 0::BIGINT AS place, id AS subject, 0::BIGINT AS failures, 0::BIGINT AS locked_until \
+                 FROM held UNION ALL \
+                 SELECT place, subject, failures, locked_until FROM try JOIN passed USING (subject) \
+                 ORDER BY place",
             )
             .with("held", holding(ids))
             .with("try", lockout::trying(&tries))

@@ -361,6 +361,13 @@ joinable!(token -> client (client_id));
 joinable!(mfa_token -> client (client_id));
 allow_tables_to_appear_in_same_query!(user, lockout, factor, factor_secret, factor_step, factor_phone);
 allow_tables_to_appear_in_same_query!(access_grant, user_group, group_member, user);
-allow_tables_to_appear_in_same_query!(token, authorization_code, session, user, client);
+allow_tables_to_appear_in_same_query!(
+    token,
+    authorization_code,
+    session,
+    user,
+    client,
+    signing_key,
+    scope_rule
+);
 allow_tables_to_appear_in_same_query!(mfa_token, client);
-allow_tables_to_appear_in_same_query!(signing_key, scope_rule, client);

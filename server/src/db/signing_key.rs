@@ -2,10 +2,9 @@
 
 use diesel::prelude::*;
 
-use crate::db::schema::{scope_rule, signing_key};
+use crate::db::schema::signing_key;
 use crate::db::statement::directly;
-use crate::db::{Conn, scope_rule as rules, time, word};
-use crate::domain::authorization::ScopeRule;
+use crate::db::{Conn, time, word};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{KeyState, SigningAlgorithm};
 use crate::error::Fault;
@@ -88,24 +87,6 @@ pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, Fault> {
     let row: Option<Row> =
         directly!(conn, |own| signing_key::table.find(kid).select(COLUMNS).first(own)).optional()?;
     row.map(read).transpose()
-}
-
-/// A key, and the scopes with rules of their own: whoever is asked about a token wants both, and on PostgreSQL a statement is a
-/// trip. Without the key there are no rules either.
-pub type WithRules = Option<(StoredKey, Vec<ScopeRule>)>;
-
-/// The key of this name, with the rules.
-pub fn find_with_rules(conn: &mut Conn, kid: &str) -> Result<WithRules, Fault> {
-    // The condition lets every rule in.
-    let rows: Vec<(Row, Option<rules::Row>)> = directly!(conn, |own| signing_key::table
-        .left_join(scope_rule::table.on(scope_rule::name.is_not_null()))
-        .filter(signing_key::kid.eq(kid))
-        .order(scope_rule::name.asc())
-        .select((COLUMNS, Option::<rules::Row>::as_select()))
-        .load(own))?;
-    let (mut keys, rules): (Vec<Row>, Vec<_>) = rows.into_iter().unzip();
-    let Some(key) = keys.pop() else { return Ok(None) };
-    Ok(Some((read(key)?, rules.into_iter().flatten().map(rules::Row::read).collect())))
 }
 
 /// Adds a key.

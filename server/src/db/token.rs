@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Access => "access",
             Self::Refresh => "refresh",
@@ -117,7 +117,7 @@ pub enum Key<'a> {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = token)]
-struct TokenRow {
+pub(super) struct TokenRow {
     id: Vec<u8>,
     session_id: Option<Vec<u8>>,
     client_id: Vec<u8>,
@@ -144,9 +144,11 @@ struct RefreshRow {
     replaced_by: Option<Vec<u8>>,
 }
 
+/// A token, its client's state, and its login with the user's name and state.
+pub(super) type Found = (TokenRow, String, Option<logins::Row>, Option<(String, String)>);
+
 /// The access token with all that its life hangs on, live or not.
 pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault> {
-    type Found = (TokenRow, String, Option<logins::Row>, Option<(String, String)>);
     // One join after the other: a join within a join SQLite would work out for all sessions first.
     let found: Option<Found> = directly!(conn, |own| {
         let query = token::table
@@ -165,7 +167,11 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
             Key::Hash(hash) => query.filter(token::hash.eq(hash)).first(own).optional()?,
         }
     });
-    let Some((row, client_state, session, user)) = found else { return Ok(None) };
+    Ok(found.map(read).transpose()?.flatten())
+}
+
+/// What a token's rows say; nothing where its user is gone.
+pub(super) fn read((row, client_state, session, user): Found) -> Result<Option<TokenRecord>, Fault> {
     let login = match (session, user) {
         (Some(session), Some((user_name, user_state))) => Some(session.read(user_name, &user_state)?),
         // Whose user is gone is gone, too. It must not pass for one that an application got for itself.
