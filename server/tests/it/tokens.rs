@@ -180,6 +180,16 @@ fn forged_tokens_are_inactive(on: Backend) {
     let sql_kid = b64(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"' OR 1=1 --"}"#);
     let nul_kid = b64(r#"{"alg":"EdDSA","typ":"at+jwt","kid":"a\u0000b"}"#);
     let other_typ = b64(&format!(r#"{{"alg":"EdDSA","typ":"JWT","kid":"{kid}"}}"#));
+    // The record is looked up by what a token says of itself: others' that are live, a JWT and an opaque one.
+    app.user("bob");
+    let bobs = client.otp("bob", &app.phone("bob").code()).access_token();
+    let bobs_claims = bobs.split('.').nth(1).unwrap();
+    let opaque =
+        app.client_with(ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..ClientSpec::default() });
+    let own = opaque.token(&[("grant_type", "client_credentials")]).access_token();
+    let mut of_opaque = decoded.clone();
+    of_opaque["jti"] = opaque.introspect(&own).body["jti"].clone();
+    let of_opaque = b64(&of_opaque.to_string());
     let mut flipped = signature.to_owned();
     let last = flipped.pop().unwrap();
     let flipped = format!("{flipped}{}", if last == 'A' { 'B' } else { 'A' });
@@ -193,6 +203,9 @@ fn forged_tokens_are_inactive(on: Backend) {
         format!("{head}.{claims}.{signature}="),
         format!("{head}.{claims}.{signature}.{signature}"),
         format!("{head}.{}.{signature}", b64(r#"{"sub":"admin"}"#)),
+        format!("{head}.{bobs_claims}.{signature}"),
+        format!("{none}.{bobs_claims}."),
+        format!("{head}.{of_opaque}.{signature}"),
         format!("{path_kid}.{claims}.{signature}"),
         format!("{sql_kid}.{claims}.{signature}"),
         format!("{nul_kid}.{claims}.{signature}"),
@@ -203,11 +216,13 @@ fn forged_tokens_are_inactive(on: Backend) {
         "a.b.c".to_owned(),
     ];
     for forged in forged {
-        let reply = client.introspect(&forged);
-        assert_eq!((reply.status, &reply.body), (200, &json!({ "active": false })), "{forged}");
+        for asker in [&client, &opaque] {
+            let reply = asker.introspect(&forged);
+            assert_eq!((reply.status, &reply.body), (200, &json!({ "active": false })), "{forged}");
+        }
         app.get_as("/mfa/authenticators", &forged).must_be_problem(401, "invalid_token");
     }
-    assert!(client.is_active(&token));
+    assert!(client.is_active(&token) && client.is_active(&bobs) && opaque.is_active(&own));
 }
 
 fn what_is_over_is_swept_and_stays_over(on: Backend) {
