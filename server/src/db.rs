@@ -16,7 +16,7 @@ pub mod group;
 pub mod hash_key;
 pub mod hold;
 pub mod id_token_key;
-pub mod introspection;
+pub mod introspect;
 pub mod invitation;
 pub mod known_device;
 pub mod lockout;

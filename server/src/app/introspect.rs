@@ -4,7 +4,7 @@ use crate::app::bearer::{hash_of, signed_by};
 use crate::app::client_auth::{Credentials, named, require_found};
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::signing;
-use crate::db::introspection::Asked;
+use crate::db::introspect::Asked;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
@@ -29,7 +29,7 @@ pub fn introspect(
     let (kid, id) = signing::named_token(token).unzip();
     let hash = hash_of(service, token);
     let wanted = id.map_or(Key::Hash(&hash), Key::Id);
-    let asked = named(credentials).map(|asker| db::introspection::look(conn, asker, wanted, kid.as_deref()));
+    let asked = named(credentials).map(|asker| db::introspect::look(conn, asker, wanted, kid.as_deref()));
     let Some(Asked { asker, record, key, has_rules }) = asked.transpose()?.flatten() else {
         return Err(Refusal::InvalidClient.into());
     };
