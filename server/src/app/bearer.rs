@@ -6,7 +6,7 @@ use crate::app::context::{Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::signing::{self, OwnIdToken};
 use crate::db::mfa_token::MfaToken;
-use crate::db::signing_key::StoredKey;
+use crate::db::signing_key::VerifyingKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::id::{ClientId, TokenId, UserId};
@@ -25,7 +25,7 @@ pub fn find_access_token(
     let Some(kid) = signing::named_kid(token) else {
         return Ok(db::token::find(conn, Key::Hash(&hash_of(service, token)))?);
     };
-    let key = db::signing_key::find(conn, &kid)?;
+    let key = db::signing_key::find_verifying(conn, &kid)?;
     let Some(id) = key.and_then(|key| signed_by(service, token, &key)) else { return Ok(None) };
     Ok(db::token::find(conn, Key::Id(id))?)
 }
@@ -36,11 +36,11 @@ pub(super) fn hash_of(service: &Service, token: &str) -> [u8; 32] {
 }
 
 /// The `jti` of a JWT that this key has signed, unless the key was revoked.
-pub(super) fn signed_by(service: &Service, token: &str, key: &StoredKey) -> Option<TokenId> {
+pub(super) fn signed_by(service: &Service, token: &str, key: &VerifyingKey) -> Option<TokenId> {
     if key.state == KeyState::Revoked {
         return None;
     }
-    let claims = signing::verified_claims(token, key.algorithm, &key.public_key, &service.issuer)?;
+    let claims = signing::verified_claims(token, key.algorithm, &key.public, &service.issuer)?;
     claims.jti.parse().ok()
 }
 

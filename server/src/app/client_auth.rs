@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::hold::{Holding, Issuing};
+use crate::db::introspect::Asked;
 use crate::db::lockout::Gate;
+use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{Client, ClientState, Grant};
@@ -96,7 +98,7 @@ pub fn recognise_all(
         stored.into_iter().map(|(client, secret_hash)| (client.id, (Rc::new(client), secret_hash))).collect();
     let compare = |id: ClientId, secret: &[u8]| match stored.get(&id) {
         None => Shown::Unknown,
-        Some((client, secret_hash)) => match compare(service, client, secret_hash, secret) {
+        Some((client, secret_hash)) => match compare(service, client.id, client.state, secret_hash, secret) {
             Ok(()) => Shown::Its(Rc::clone(client)),
             Err(bad) => Shown::Bad(bad),
         },
@@ -115,11 +117,17 @@ pub fn recognise_all(
 }
 
 /// Whether a secret is the client's own, and good.
-fn compare(service: &Service, client: &Client, secret_hash: &[u8], secret: &[u8]) -> Result<(), Bad> {
-    let bad = |why| Err(Bad { client: client.id, why });
+fn compare(
+    service: &Service,
+    client: ClientId,
+    state: ClientState,
+    secret_hash: &[u8],
+    secret: &[u8],
+) -> Result<(), Bad> {
+    let bad = |why| Err(Bad { client, why });
     if !service.hasher.matches(Purpose::ClientSecret, &[secret], secret_hash) {
         bad("secret")
-    } else if client.state != ClientState::Active {
+    } else if state != ClientState::Active {
         bad("disabled")
     } else {
         Ok(())
@@ -127,7 +135,7 @@ fn compare(service: &Service, client: &Client, secret_hash: &[u8], secret: &[u8]
 }
 
 /// Which client credentials name. The console has no secret; nothing hashes to an empty one, but that is no reason to try.
-pub(super) fn named(shown: &Credentials) -> Option<ClientId> {
+fn named(shown: &Credentials) -> Option<ClientId> {
     shown.client_id.parse().ok().filter(|id| *id != ClientId::CONSOLE)
 }
 
@@ -135,25 +143,35 @@ pub(super) fn named(shown: &Credentials) -> Option<ClientId> {
 /// never takes a writer's place.
 pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) -> Result<Client, Stop> {
     let found = named(shown).map(|id| db::client::find_with_secret(conn, id)).transpose()?;
-    require_found(service, conn, at, shown, found.flatten())
+    let (client, secret_hash) = found.flatten().ok_or(Refusal::InvalidClient)?;
+    let compared = compare(service, client.id, client.state, &secret_hash, shown.client_secret.as_bytes());
+    admit(service, conn, at, compared)?;
+    Ok(client)
 }
 
-/// The same for the client that the credentials name, with its secret's keyed hash as stored.
-pub fn require_found(
+/// The application that asks about a token, and whatever it asks, in one trip; refused like by [`require`].
+pub fn require_to_look(
     service: &Service,
     conn: &mut Conn,
     at: At,
     shown: &Credentials,
-    found: Option<(Client, Vec<u8>)>,
-) -> Result<Client, Stop> {
-    let Some((client, secret_hash)) = found else { return Err(Refusal::InvalidClient.into()) };
-    match compare(service, &client, &secret_hash, shown.client_secret.as_bytes()) {
-        Ok(()) => Ok(client),
-        Err(bad) => {
-            log(service, conn, &[(bad, at)])?;
-            Err(Refusal::InvalidClient.into())
-        }
-    }
+    wanted: Key<'_>,
+    kid: Option<&str>,
+) -> Result<Asked, Stop> {
+    let asked = named(shown).map(|asker| db::introspect::look(conn, asker, wanted, kid)).transpose()?;
+    let asked = asked.flatten().ok_or(Refusal::InvalidClient)?;
+    let asker = &asked.asker;
+    let secret = shown.client_secret.as_bytes();
+    let compared = compare(service, asker.id, asker.state, &asker.secret_hash, secret);
+    admit(service, conn, at, compared)?;
+    Ok(asked)
+}
+
+/// Refuses whoever showed nothing good, and logs that.
+fn admit(service: &Service, conn: &mut Conn, at: At, compared: Result<(), Bad>) -> Result<(), Stop> {
+    let Err(bad) = compared else { return Ok(()) };
+    log(service, conn, &[(bad, at)])?;
+    Err(Refusal::InvalidClient.into())
 }
 
 /// Logs refusals as far as the log has room for them. Anybody can cause them, as many as they like: beyond the room they cost one look a

@@ -1,16 +1,15 @@
 //! Telling a client about a token (RFC 7662).
 
 use crate::app::bearer::{hash_of, signed_by};
-use crate::app::client_auth::{Credentials, named, require_found};
+use crate::app::client_auth::{Credentials, require_to_look};
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::signing;
+use crate::db::client::Asker;
 use crate::db::introspect::Asked;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{ScopeRule, still_held};
-use crate::domain::client::Client;
-use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenRecord;
@@ -29,16 +28,13 @@ pub fn introspect(
     let (kid, id) = signing::named_token(token).unzip();
     let hash = hash_of(service, token);
     let wanted = id.map_or(Key::Hash(&hash), Key::Id);
-    let asked = named(credentials).map(|asker| db::introspect::look(conn, asker, wanted, kid.as_deref()));
-    let Some(Asked { asker, record, key, has_rules }) = asked.transpose()?.flatten() else {
-        return Err(Refusal::InvalidClient.into());
-    };
-    let client = require_found(service, conn, at, credentials, Some(asker))?;
+    let asked = require_to_look(service, conn, at, credentials, wanted, kid.as_deref())?;
+    let Asked { asker, record, key, has_rules } = asked;
     let is_proven = |record: &TokenRecord| match id {
         None => true,
         Some(_) => key.is_some_and(|key| signed_by(service, token, &key) == Some(record.id)),
     };
-    let record = record.filter(|record| record.is_live(at.now) && concerns(&client, record));
+    let record = record.filter(|record| record.is_live(at.now) && concerns(&asker, record));
     let Some(record) = record.filter(is_proven) else { return Ok(None) };
     let rules = if has_rules { db::scope_rule::list(conn)? } else { Vec::new() };
     let record = narrowed(conn, at.now, record, &rules)?;
@@ -51,7 +47,7 @@ pub fn introspect(
         }
         let subject = record.login.as_ref().map(|login| Subject::User(login.user));
         let detail = format!("token={}", record.id);
-        tx.note(Event::done(Actor::Client(client.id), Action::TokenSpent, subject).with(detail));
+        tx.note(Event::done(Actor::Client(asker.id), Action::TokenSpent, subject).with(detail));
         Ok(Some(record))
     })
 }
@@ -74,6 +70,6 @@ fn narrowed(
     Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 
-fn concerns(client: &Client, record: &TokenRecord) -> bool {
-    record.client == client.id || client.audiences.contains(&record.audience)
+fn concerns(asker: &Asker, record: &TokenRecord) -> bool {
+    record.client == asker.id || asker.audiences.contains(&record.audience)
 }

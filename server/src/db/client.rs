@@ -37,15 +37,14 @@ impl Row {
     pub(super) fn read(self) -> Result<Client, Fault> {
         let corrupt = || Fault::Corrupt { what: "client" };
         let format = word("token format", &self.token_format)?;
-        let list = |stored: &str| stored.split_whitespace().map(str::to_owned).collect();
         Ok(Client {
             id: id("client id", ClientId::from_bytes(&self.id))?,
             name: ClientName::parse(&self.name).map_err(|_| corrupt())?,
             grants: self.grants.split(' ').map(|grant| word("grant", grant)).collect::<Result<_, _>>()?,
-            redirect_uris: list(&self.redirect_uris),
-            audiences: list(&self.audiences),
+            redirect_uris: words(&self.redirect_uris),
+            audiences: words(&self.audiences),
             scopes: Scopes::parse(&self.scopes).map_err(|_| corrupt())?,
-            detail_types: list(&self.detail_types),
+            detail_types: words(&self.detail_types),
             policy: TokenPolicy::new(Some(format), self.token_ttl_s, self.one_use).map_err(|_| corrupt())?,
             sessions: SessionLimits::new(self.session_idle_s, self.session_ttl_s).map_err(|_| corrupt())?,
             second_factor: word("second factor", &self.second_factor)?,
@@ -53,6 +52,43 @@ impl Row {
             created_at: Timestamp::from_millis(self.created_at),
         })
     }
+}
+
+/// As much of a client as it takes to recognise it, and to tell what concerns it.
+pub struct Asker {
+    /// Which.
+    pub id: ClientId,
+    /// Its secret's keyed hash.
+    pub secret_hash: Vec<u8>,
+    /// The audiences that it serves.
+    pub audiences: Vec<String>,
+    /// Whether it may ask.
+    pub state: ClientState,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = client)]
+pub(super) struct AskerRow {
+    id: Vec<u8>,
+    secret_hash: Vec<u8>,
+    audiences: String,
+    state: String,
+}
+
+impl AskerRow {
+    pub(super) fn read(self) -> Result<Asker, Fault> {
+        Ok(Asker {
+            id: id("client id", ClientId::from_bytes(&self.id))?,
+            secret_hash: self.secret_hash,
+            audiences: words(&self.audiences),
+            state: word("client state", &self.state)?,
+        })
+    }
+}
+
+/// What stands in one column, one after the other.
+fn words(stored: &str) -> Vec<String> {
+    stored.split_whitespace().map(str::to_owned).collect()
 }
 
 /// What a client was registered with: everything that a change of its registration replaces.

@@ -3,24 +3,24 @@
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use crate::db::client::{Asker, AskerRow};
 use crate::db::schema::{client, scope_rule, session, signing_key, token, user};
-use crate::db::signing_key::{self as keys, StoredKey};
+use crate::db::signing_key::{VERIFYING, VerifyingKey, VerifyingRow, read_verifying};
 use crate::db::statement::directly;
 use crate::db::token::{self as tokens, Key, Kind};
-use crate::db::{Conn, client as clients, session as logins};
-use crate::domain::client::Client;
+use crate::db::{Conn, session as logins};
 use crate::domain::id::ClientId;
 use crate::domain::token::TokenRecord;
 use crate::error::Fault;
 
 /// What an application has asked for, whether or not it may.
 pub struct Asked {
-    /// The application, and its secret's keyed hash.
-    pub asker: (Client, Vec<u8>),
+    /// The application.
+    pub asker: Asker,
     /// The token's record, live or not, and whoever's it is.
     pub record: Option<TokenRecord>,
     /// The key of that name.
-    pub key: Option<StoredKey>,
+    pub key: Option<VerifyingKey>,
     /// Whether there are scopes with rules of their own.
     pub has_rules: bool,
 }
@@ -33,9 +33,8 @@ pub fn look(
     kid: Option<&str>,
 ) -> Result<Option<Asked>, Fault> {
     type Row = (
-        clients::Row,
-        Vec<u8>,
-        Option<keys::Row>,
+        AskerRow,
+        Option<VerifyingRow>,
         Option<tokens::TokenRow>,
         Option<String>,
         Option<logins::Row>,
@@ -54,9 +53,8 @@ pub fn look(
                 .left_join(user::table.on(user::id.nullable().eq(session::user_id.nullable())))
                 .filter(client::id.eq(asker.bytes()))
                 .select((
-                    clients::Row::as_select(),
-                    client::secret_hash,
-                    keys::COLUMNS.nullable(),
+                    AskerRow::as_select(),
+                    VERIFYING.nullable(),
                     Option::<tokens::TokenRow>::as_select(),
                     owner.field(client::state).nullable(),
                     Option::<logins::Row>::as_select(),
@@ -71,14 +69,14 @@ pub fn look(
         Key::Id(id) => asked!(own, token::id.eq(id.bytes().to_vec())),
         Key::Hash(hash) => asked!(own, token::hash.eq(hash.to_vec())),
     });
-    let Some((asker, secret_hash, key, found, state, session, user, has_rules)) = row else {
+    let Some((asker, key, found, state, session, user, has_rules)) = row else {
         return Ok(None);
     };
     let found = found.zip(state).map(|(token, state)| (token, state, session, user));
     Ok(Some(Asked {
-        asker: (asker.read()?, secret_hash),
+        asker: asker.read()?,
         record: found.map(tokens::read).transpose()?.flatten(),
-        key: key.map(keys::read).transpose()?,
+        key: key.map(read_verifying).transpose()?,
         has_rules,
     }))
 }

@@ -82,11 +82,34 @@ pub fn find_in_state(conn: &mut Conn, state: KeyState) -> Result<Option<StoredKe
     row.map(read).transpose()
 }
 
+/// As much of a key as it takes to verify what it signed.
+pub struct VerifyingKey {
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
+    /// The public key.
+    pub public: Vec<u8>,
+    /// Where it is in its life.
+    pub state: KeyState,
+}
+
+pub(super) type VerifyingRow = (String, Vec<u8>, String);
+
+pub(super) const VERIFYING: (signing_key::alg, signing_key::public_key, signing_key::state) =
+    (signing_key::alg, signing_key::public_key, signing_key::state);
+
+pub(super) fn read_verifying((algorithm, public, state): VerifyingRow) -> Result<VerifyingKey, Fault> {
+    Ok(VerifyingKey {
+        algorithm: word("signing algorithm", &algorithm)?,
+        public,
+        state: word("signing key state", &state)?,
+    })
+}
+
 /// The key of this name.
-pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, Fault> {
-    let row: Option<Row> =
-        directly!(conn, |own| signing_key::table.find(kid).select(COLUMNS).first(own)).optional()?;
-    row.map(read).transpose()
+pub fn find_verifying(conn: &mut Conn, kid: &str) -> Result<Option<VerifyingKey>, Fault> {
+    let row: Option<VerifyingRow> =
+        directly!(conn, |own| signing_key::table.find(kid).select(VERIFYING).first(own)).optional()?;
+    row.map(read_verifying).transpose()
 }
 
 /// Adds a key.
