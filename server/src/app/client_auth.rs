@@ -244,7 +244,8 @@ pub struct Holds {
 }
 
 impl From<Holding> for Holds {
-    fn from(Holding { clients, issuing }: Holding) -> Self {
+    fn from(holding: Holding) -> Self {
+        let (clients, issuing) = holding.into_parts();
         let clients = clients.into_iter().map(|client| (client.id, Rc::new(client))).collect();
         Self { clients, issuing: Rc::new(issuing) }
     }

@@ -29,12 +29,17 @@ use crate::domain::token::KeyState;
 use crate::error::Fault;
 
 /// Applications that are held, each by as many as want it at once: they are enabled, and stay so until the transaction ends. Whoever disables
-/// or removes one waits ([`hold_alone`]).
+/// or removes one waits ([`hold_alone`]). Only [`hold_all`] and [`hold_all_at_gate`] make it.
 pub struct Holding {
-    /// Those that could be held, as they are now.
-    pub clients: Vec<Client>,
-    /// What tokens are issued by, to whichever of them.
-    pub issuing: Issuing,
+    clients: Vec<Client>,
+    issuing: Issuing,
+}
+
+impl Holding {
+    /// Those that could be held, as they are now, and what tokens are issued by to whichever of them.
+    pub fn into_parts(self) -> (Vec<Client>, Issuing) {
+        (self.clients, self.issuing)
+    }
 }
 
 /// What tokens are issued by, whoever they are for.
