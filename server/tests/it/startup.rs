@@ -73,13 +73,12 @@ fn a_second_process_on_the_same_database_is_safe(on: Backend) {
     let installation = Installation::new(on);
     let servers = [installation.serve(), installation.serve()];
     let story = Story::begin(&installation);
-    for offset in [-1, 0, 1] {
+    // Good for a step at least, whenever this one ends.
+    for offset in [0, 1] {
         let code = story.code(offset);
         let replies =
             crate::actors::at_once(16, |index| servers[index % 2].otp(&story.client, "alice", &code).0);
-        let accepted = replies.iter().filter(|status| **status == 200).count();
-        // The step may have ended meanwhile, which makes the earliest code too old; never two tokens.
-        assert!(accepted <= 1 && (offset < 0 || accepted == 1), "{replies:?}");
+        assert_eq!(replies.iter().filter(|status| **status == 200).count(), 1, "{replies:?}");
         assert!(replies.iter().all(|status| [200, 400].contains(status)), "{replies:?}");
     }
 }
