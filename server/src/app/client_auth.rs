@@ -212,13 +212,17 @@ pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<
 /// [`hold`] and [`Holds::of`] make it.
 pub struct Held {
     client: Rc<Client>,
-    issuing: Rc<Issuing>,
+    issuing: Option<Rc<Issuing>>,
 }
 
 impl Held {
-    /// What its tokens are issued by.
-    pub fn issuing(&self) -> &Issuing {
-        &self.issuing
+    /// What its tokens are issued by: for one of many requests, as it was read for all; for one alone, which may have waited since it was held, as it is
+    /// now.
+    pub fn issuing(&self, conn: &mut Conn) -> Result<Rc<Issuing>, Fault> {
+        match &self.issuing {
+            Some(issuing) => Ok(Rc::clone(issuing)),
+            None => Ok(Rc::new(db::hold::issuing(conn)?)),
+        }
     }
 }
 
@@ -234,7 +238,8 @@ impl Deref for Held {
 /// still. Comes before anything is used up: nothing is, for a client that gets no token.
 pub fn hold(tx: &mut Tx<'_>, client: ClientId, grant: Grant) -> Result<Held, Stop> {
     let holding = db::hold::hold_all(tx.conn, &BTreeSet::from([client]))?;
-    Ok(Holds::from(holding).of(client, grant)?)
+    let held = Holds::from(holding).of(client, grant)?;
+    Ok(Held { issuing: None, ..held })
 }
 
 /// The clients of many requests that are held.
@@ -256,6 +261,6 @@ impl Holds {
     pub fn of(&self, client: ClientId, grant: Grant) -> Result<Held, Refusal> {
         let client = self.clients.get(&client).ok_or(Refusal::InvalidClient)?;
         client.must_have(grant)?;
-        Ok(Held { client: Rc::clone(client), issuing: Rc::clone(&self.issuing) })
+        Ok(Held { client: Rc::clone(client), issuing: Some(Rc::clone(&self.issuing)) })
     }
 }

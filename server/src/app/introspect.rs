@@ -36,7 +36,7 @@ pub fn introspect(
     };
     let record = record.filter(|record| record.is_live(at.now) && concerns(&asker, record));
     let Some(record) = record.filter(is_proven) else { return Ok(None) };
-    let rules = if has_rules { db::scope_rule::list(conn)? } else { Vec::new() };
+    let rules = if has_rules && record.login.is_some() { db::scope_rule::list(conn)? } else { Vec::new() };
     let record = narrowed(conn, at.now, record, &rules)?;
     if !record.one_use {
         return Ok(Some(record));

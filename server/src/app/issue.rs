@@ -181,12 +181,11 @@ struct Refresh {
 pub fn issue(
     service: &Service,
     tx: &mut Tx<'_>,
-    client: &Held,
+    held: &Held,
     ground: Ground,
     extent: &Extent,
 ) -> Result<Recorded, Stop> {
-    let issuing = client.issuing();
-    let client: &Client = client;
+    let client: &Client = held;
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
         _ => Action::TokenIssued,
@@ -204,6 +203,7 @@ pub fn issue(
         Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
         Ground::ClientItself => None,
     };
+    let issuing = held.issuing(tx.conn)?;
     let reach = reach_of(tx, &issuing.rules, extent, standing.as_ref())?;
     let limit_at =
         standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);

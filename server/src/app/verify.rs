@@ -2,7 +2,7 @@
 //!
 //! 1. The gate: a user who failed too often waits (`db/lockout`).
 //! 2. The check: `domain/factor` matches the code within the window, after the last accepted step.
-//! 3. The spending: `db/factor` uses the step up with one conditional statement.
+//! 3. The spending: the step is used up with one conditional statement, at the end of the transaction and with all else that is written (`db/login`).
 //! 4. The issue: `app/issue` makes a token of what was spent.
 //!
 //! All four are one transaction. The reply leaves after its commit.

@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Binary};
 use diesel::sqlite::SqliteConnection;
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 
-use crate::db::lockout::{self as gate, AtGate, Passed, Standing, TryByName};
+use crate::db::lockout::{self as gate, AtGate, Gate, Passed, Standing, TryByName};
 use crate::db::schema::{factor, factor_secret, factor_step, lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
@@ -36,7 +36,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Of a code whose step was just used up. A right code confirms a pending factor.
+    /// Of a code whose step is used up in this transaction. A right code confirms a pending factor.
     fn of(conn: &mut Conn, matched: &Matched, now: Timestamp) -> Result<Self, Fault> {
         if matched.confirms() {
             diesel::update(
@@ -118,8 +118,8 @@ impl Spending {
         matched: &Matched,
         now: Timestamp,
     ) -> Result<Spent, Fault> {
-        if passed.user() != matched.user() {
-            return Err(Fault::Corrupt { what: "whose code it is" });
+        if passed.user() != matched.user() || passed.gate() != Gate::Open {
+            return Err(Fault::Corrupt { what: "a code that did not pass the gate" });
         }
         self.0.push(ToSpend::of(matched, now));
         Spent::of(conn, matched, now)

@@ -19,6 +19,7 @@ use crate::db::schema::{client, scope_rule, signing_key};
 use crate::db::signing_key::{self as keys, StoredKey};
 #[cfg(feature = "postgres")]
 use crate::db::statement::Statement;
+use crate::db::statement::directly;
 use crate::db::{Conn, client as clients, scope_rule as rules};
 use crate::domain::authorization::ScopeRule;
 use crate::domain::client::{Client, ClientState};
@@ -78,7 +79,7 @@ pub fn hold_all_at_gate<'a>(
         Conn::Sqlite(_) => Ok((hold_all(conn, ids)?, tries.into_iter().map(AtGate::before).collect())),
         #[cfg(feature = "postgres")]
         Conn::Postgres(own) => {
-            // In this order, too: whoever waits at the gate has its application held, as everywhere.
+            // In this order, as far as it is ours to say: whoever waits at the gate has its application held.
             let statement = Statement::new(
                 "SELECT 0::BIGINT AS place, id AS subject, 0::BIGINT AS failures, 0::BIGINT AS locked_until \
                  FROM held UNION ALL \
@@ -148,6 +149,18 @@ fn read(conn: &mut Conn, held: Vec<Vec<u8>>) -> Result<Holding, Fault> {
         holding.issuing.rules = rules::list(conn)?;
     }
     Ok(holding)
+}
+
+/// What tokens are issued by now, for whoever has waited since the hold.
+pub fn issuing(conn: &mut Conn) -> Result<Issuing, Fault> {
+    let row: Option<(keys::Row, bool)> = directly!(&mut *conn, |own| signing_key::table
+        .filter(signing_key::state.eq(KeyState::Current.as_str()))
+        .select((keys::COLUMNS, exists(scope_rule::table.select(scope_rule::name))))
+        .first(own))
+    .optional()?;
+    let has_rules = row.as_ref().is_none_or(|(_, has_rules)| *has_rules);
+    let key = row.map(|(key, _)| keys::read(key)).transpose()?;
+    Ok(Issuing { key, rules: if has_rules { rules::list(conn)? } else { Vec::new() } })
 }
 
 /// Waits until nobody else holds this application, and keeps it until the transaction ends: for whoever disables or removes it.

@@ -188,7 +188,7 @@ fn forged_tokens_are_inactive(on: Backend) {
         app.client_with(ClientSpec { name: "opaque", format: TokenFormat::Opaque, ..ClientSpec::default() });
     let own = opaque.token(&[("grant_type", "client_credentials")]).access_token();
     let mut of_opaque = decoded.clone();
-    of_opaque["jti"] = opaque.introspect(&own).body["jti"].clone();
+    of_opaque["jti"] = json!(opaque.introspect(&own).body["jti"].as_str().unwrap());
     let of_opaque = b64(&of_opaque.to_string());
     let mut flipped = signature.to_owned();
     let last = flipped.pop().unwrap();

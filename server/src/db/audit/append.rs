@@ -4,7 +4,7 @@
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
+use diesel::sql_types::{Array, Bool};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 #[cfg(feature = "postgres")]
@@ -64,21 +64,17 @@ pub fn append(
             let mut belief = last_written.0.try_lock();
             let believed =
                 belief.as_ref().filter(|belief| belief.was_right).and_then(|belief| belief.end.clone());
-            if let Some(end) = &believed {
-                let (entries, last) = chain(end, events, &hash);
-                if insert_behind(conn, end, &entries, &last)? {
-                    let seq = last.seq;
-                    if let Some(belief) = &mut belief {
-                        belief.end = Some(last);
-                    }
-                    return Ok(seq);
-                }
+            let mut end = match believed {
+                Some(end) => end,
+                None => audit_head::table.find(1).select(End::as_select()).for_update().first(conn)?,
+            };
+            let mut last = insert_behind(conn, &end, events, &hash)?;
+            if let Err(found) = last {
+                // Held by now.
+                end = found;
+                last = insert_behind(conn, &end, events, &hash)?;
             }
-            let end = audit_head::table.find(1).select(End::as_select()).for_update().first(conn)?;
-            let (entries, last) = chain(&end, events, hash);
-            if !insert_behind(conn, &end, &entries, &last)? {
-                return Err(Fault::Corrupt { what: "audit head" });
-            }
+            let last = last.map_err(|_| Fault::Corrupt { what: "audit head" })?;
             let seq = last.seq;
             if let Some(belief) = &mut belief {
                 belief.was_right = belief.end.as_ref().is_none_or(|believed| *believed == end);
@@ -136,30 +132,53 @@ fn insert_each(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Re
     Ok(())
 }
 
-/// Inserts entries that follow `end`, and makes the last one the head's: one statement, since everybody else waits for the head meanwhile. `false` where the
-/// log does not end there; then nothing is done.
+/// Waits for the head's row and keeps it. Where the log ends at `end`, the entries that events become behind that are inserted, and the last of them is the end, which
+/// is returned; where it does not, nothing is done but that, and `Err` is where it ends. One statement, since everybody else waits meanwhile.
 #[cfg(feature = "postgres")]
-fn insert_behind(conn: &mut PgConnection, end: &End, entries: &[Entry], last: &End) -> Result<bool, Fault> {
-    let moving = Statement::new(
-        "UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1 AND seq = ? AND hash = ? RETURNING id",
+fn insert_behind(
+    conn: &mut PgConnection,
+    end: &End,
+    events: &[Noted],
+    hash: impl Fn(&[&[u8]]) -> [u8; 32],
+) -> Result<Result<End, End>, Fault> {
+    let (entries, last) = chain(end, events, hash);
+    // Told by a condition on what is updated, it would not wait for whoever is writing: the row as it was before does not fulfil it.
+    let found = Statement::new("SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE");
+    let moved = Statement::new(
+        "UPDATE audit_head SET seq = ?, hash = ? FROM found \
+         WHERE audit_head.id = 1 AND found.seq = ? AND found.hash = ? RETURNING audit_head.id",
     )
     .bind::<BigInt, _>(last.seq)
     .bind::<Binary, _>(last.hash.as_slice())
     .bind::<BigInt, _>(end.seq)
     .bind::<Binary, _>(end.hash.as_slice());
-    let inserting = Statement::new(
+    let inserted = Statement::new(
         "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
          SELECT entry.* FROM moved, UNNEST(?, ?, ?, ?, ?, ?, ?, ?, ?) AS entry",
     )
-    .with("moved", moving)
-    .bind::<Array<BigInt>, _>(column(entries, |entry| entry.seq))
-    .bind::<Array<BigInt>, _>(column(entries, |entry| entry.at.millis()))
-    .bind::<Array<Text>, _>(column(entries, |entry| entry.actor.as_str()))
-    .bind::<Array<Text>, _>(column(entries, |entry| entry.action.as_str()))
-    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.subject.as_deref()))
-    .bind::<Array<Text>, _>(column(entries, |entry| entry.outcome.as_str()))
-    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.address.as_deref()))
-    .bind::<Array<Nullable<Text>>, _>(column(entries, |entry| entry.detail.as_deref()))
-    .bind::<Array<Binary>, _>(column(entries, |entry| entry.hash.as_slice()));
-    Ok(inserting.execute(conn)? == entries.len())
+    .bind::<Array<BigInt>, _>(column(&entries, |entry| entry.seq))
+    .bind::<Array<BigInt>, _>(column(&entries, |entry| entry.at.millis()))
+    .bind::<Array<Text>, _>(column(&entries, |entry| entry.actor.as_str()))
+    .bind::<Array<Text>, _>(column(&entries, |entry| entry.action.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.subject.as_deref()))
+    .bind::<Array<Text>, _>(column(&entries, |entry| entry.outcome.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.address.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(&entries, |entry| entry.detail.as_deref()))
+    .bind::<Array<Binary>, _>(column(&entries, |entry| entry.hash.as_slice()));
+    let found: Found = Statement::new("SELECT seq, hash, EXISTS (SELECT FROM moved) AS is_there FROM found")
+        .with("found", found)
+        .with("moved", moved)
+        .with("inserted", inserted)
+        .get_result(conn)?;
+    Ok(if found.is_there { Ok(last) } else { Err(End { seq: found.seq, hash: found.hash }) })
+}
+
+#[cfg(feature = "postgres")]
+#[derive(QueryableByName)]
+#[diesel(table_name = audit_head)]
+struct Found {
+    seq: i64,
+    hash: Vec<u8>,
+    #[diesel(sql_type = Bool)]
+    is_there: bool,
 }
