@@ -12,7 +12,9 @@ use countersign::clock::moment;
 use countersign::db::{Conn, Database};
 use countersign::domain::client::TokenFormat;
 use countersign::domain::refusal::Refusal;
-use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
+#[cfg(feature = "postgres")]
+use diesel::connection::SimpleConnection as _;
+use diesel::connection::{Connection as _, InstrumentationEvent};
 
 use crate::actors::{App, Client, ClientSpec, Phone, exchange_all};
 use crate::audit::entries;
