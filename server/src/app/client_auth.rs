@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -96,7 +96,7 @@ pub fn recognise_all(
     let stored = db::client::find_all_with_secret(conn, &ids.iter().flatten().copied().collect())?;
     let stored: HashMap<_, _> =
         stored.into_iter().map(|(client, secret_hash)| (client.id, (Rc::new(client), secret_hash))).collect();
-    let compare = |id: ClientId, secret: &[u8]| match stored.get(&id) {
+    let recognise = |id: ClientId, secret: &[u8]| match stored.get(&id) {
         None => Shown::Unknown,
         Some((client, secret_hash)) => match compare(service, client.id, client.state, secret_hash, secret) {
             Ok(()) => Shown::Its(Rc::clone(client)),
@@ -109,7 +109,7 @@ pub fn recognise_all(
     for (one, id) in shown.iter().zip(ids) {
         let secret = one.client_secret.as_bytes();
         recognised.push(match id {
-            Some(id) => known.entry((id, secret)).or_insert_with(|| compare(id, secret)).clone(),
+            Some(id) => known.entry((id, secret)).or_insert_with(|| recognise(id, secret)).clone(),
             None => Shown::Unknown,
         });
     }
@@ -237,22 +237,20 @@ impl Deref for Held {
 /// Holds the client, which was recognised before the transaction and may have been disabled, removed or narrowed since, if it has this grant
 /// still. Comes before anything is used up: nothing is, for a client that gets no token.
 pub fn hold(tx: &mut Tx<'_>, client: ClientId, grant: Grant) -> Result<Held, Stop> {
-    let holding = db::hold::hold_all(tx.conn, &BTreeSet::from([client]))?;
-    let held = Holds::from(holding).of(client, grant)?;
-    Ok(Held { issuing: None, ..held })
+    Ok(Holds::from(db::hold::hold(tx.conn, client)?).of(client, grant)?)
 }
 
 /// The clients of many requests that are held.
 pub struct Holds {
     clients: BTreeMap<ClientId, Rc<Client>>,
-    issuing: Rc<Issuing>,
+    issuing: Option<Rc<Issuing>>,
 }
 
 impl From<Holding> for Holds {
     fn from(holding: Holding) -> Self {
         let (clients, issuing) = holding.into_parts();
         let clients = clients.into_iter().map(|client| (client.id, Rc::new(client))).collect();
-        Self { clients, issuing: Rc::new(issuing) }
+        Self { clients, issuing: issuing.map(Rc::new) }
     }
 }
 
@@ -261,6 +259,6 @@ impl Holds {
     pub fn of(&self, client: ClientId, grant: Grant) -> Result<Held, Refusal> {
         let client = self.clients.get(&client).ok_or(Refusal::InvalidClient)?;
         client.must_have(grant)?;
-        Ok(Held { client: Rc::clone(client), issuing: Some(Rc::clone(&self.issuing)) })
+        Ok(Held { client: Rc::clone(client), issuing: self.issuing.clone() })
     }
 }

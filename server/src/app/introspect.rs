@@ -26,8 +26,13 @@ pub fn introspect(
 ) -> Result<Option<TokenRecord>, Stop> {
     // By what the token says of itself: whether that is so is found out below.
     let (kid, id) = signing::named_token(token).unzip();
-    let hash = hash_of(service, token);
-    let wanted = id.map_or(Key::Hash(&hash), Key::Id);
+    let hash;
+    let wanted = if let Some(id) = id {
+        Key::Id(id)
+    } else {
+        hash = hash_of(service, token);
+        Key::Hash(&hash)
+    };
     let asked = require_to_look(service, conn, at, credentials, wanted, kid.as_deref())?;
     let Asked { asker, record, key, has_rules } = asked;
     let is_proven = |record: &TokenRecord| match id {

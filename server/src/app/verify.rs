@@ -169,7 +169,6 @@ pub(super) fn check_and_spend_all(
     for one in tries {
         tx.turn_to(one.at);
         let refused = |why| Event::refused(one.actor, Action::CodeChecked, one.who.subject(), why);
-        // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
         if let Gate::Closed(until) = one.passed.gate() {
             let retry_after_s = lockout::retry_after_s(until, one.at.now);
             outcomes.push(Err(Refusal::TooManyAttempts { retry_after_s }));
@@ -192,6 +191,7 @@ pub(super) fn check_and_spend_all(
                 tx.note(refused("wrong").with(format!("failures={failures}")));
                 Err(Refusal::InvalidGrant)
             }
+            // Whoever sends a code again knew a right one: that is a double click or a copy, not a guess.
             Verdict::Replayed => {
                 tx.note(refused("replayed"));
                 Err(Refusal::CodeUsed)

@@ -26,7 +26,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::UserState;
 use crate::error::Fault;
 
-/// A code that was right and is now used up, or will be before the transaction commits. Only [`spend`] and [`Spending`] make it; only a token can be made of it, for the factor's own user.
+/// A code that was right and is now used up, or will be before the transaction commits. Only [`spend`] and [`Spending`] make it; only a token can be
+/// made of it, for the factor's own user.
 #[must_use]
 #[derive(Debug)]
 pub struct Spent {

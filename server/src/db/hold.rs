@@ -30,21 +30,20 @@ use crate::domain::token::KeyState;
 use crate::error::Fault;
 
 /// Applications that are held, each by as many as want it at once: they are enabled, and stay so until the transaction ends. Whoever disables
-/// or removes one waits ([`hold_alone`]). Only [`hold_all`] and [`hold_all_at_gate`] make it.
+/// or removes one waits ([`hold_alone`]). Only [`hold`] and [`hold_all_at_gate`] make it.
 pub struct Holding {
     clients: Vec<Client>,
-    issuing: Issuing,
+    issuing: Option<Issuing>,
 }
 
 impl Holding {
-    /// Those that could be held, as they are now, and what tokens are issued by to whichever of them.
-    pub fn into_parts(self) -> (Vec<Client>, Issuing) {
+    /// Those that could be held, as they are now, and, where they are held for many requests, what tokens are issued by to whichever of them.
+    pub fn into_parts(self) -> (Vec<Client>, Option<Issuing>) {
         (self.clients, self.issuing)
     }
 }
 
 /// What tokens are issued by, whoever they are for.
-#[derive(Default)]
 pub struct Issuing {
     /// The key that signs now. Without it there are opaque tokens still, such as the console's.
     pub key: Option<StoredKey>,
@@ -52,31 +51,37 @@ pub struct Issuing {
     pub rules: Vec<ScopeRule>,
 }
 
-/// Holds applications.
+/// Holds an application.
 ///
 /// Waits for nobody. One that somebody is disabling at this moment counts as disabled: logins at one application do not stand still while a million
 /// sessions of another are ended.
-pub fn hold_all(conn: &mut Conn, ids: &BTreeSet<ClientId>) -> Result<Holding, Fault> {
-    let held = match conn {
+pub fn hold(conn: &mut Conn, id: ClientId) -> Result<Holding, Fault> {
+    let is_held = match conn {
         // A transaction that writes is alone on SQLite.
-        Conn::Sqlite(_) => ids.iter().map(|id| id.bytes().to_vec()).collect(),
+        Conn::Sqlite(_) => true,
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
-            let held: Vec<HeldRow> = holding(ids).load(conn)?;
-            held.into_iter().map(|row| row.id).collect()
+            let ids = BTreeSet::from([id]);
+            holding(&ids).execute(conn)? == 1
         }
     };
-    read(conn, held)
+    // A statement of its own, so that it sees what was committed before the hold.
+    let client = if is_held { clients::find_with_secret(conn, id)? } else { None };
+    let active = client.map(|(client, _)| client).filter(|client| client.state == ClientState::Active);
+    Ok(Holding { clients: active.into_iter().collect(), issuing: None })
 }
 
-/// The same where they bring codes, one each of several users: these come to the gate, in their order. None may be among them twice.
+/// The same for many that bring codes, one each of several users: these come to the gate, in their order. None may be among them twice.
 pub fn hold_all_at_gate<'a>(
     conn: &mut Conn,
     ids: &BTreeSet<ClientId>,
     tries: Vec<TryByName<'a>>,
 ) -> Result<(Holding, Vec<AtGate<'a>>), Fault> {
     match conn {
-        Conn::Sqlite(_) => Ok((hold_all(conn, ids)?, tries.into_iter().map(AtGate::before).collect())),
+        Conn::Sqlite(_) => {
+            let holding = read(conn, ids.iter().map(|id| id.bytes().to_vec()).collect())?;
+            Ok((holding, tries.into_iter().map(AtGate::before).collect()))
+        }
         #[cfg(feature = "postgres")]
         Conn::Postgres(own) => {
             // In this order, as far as it is ours to say: whoever waits at the gate has its application held.
@@ -136,19 +141,13 @@ fn read(conn: &mut Conn, held: Vec<Vec<u8>>) -> Result<Holding, Fault> {
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => rows = held!(client::id.eq_any(held)).load(conn)?,
     }
-    let mut holding = Holding { clients: Vec::with_capacity(rows.len()), issuing: Issuing::default() };
-    let mut has_rules = false;
+    let (mut clients, mut current, mut has_rules) = (Vec::with_capacity(rows.len()), None, false);
     for (client, key, there_are_rules) in rows {
-        holding.clients.push(client.read()?);
-        has_rules |= there_are_rules;
-        if let (Some(key), None) = (key, &holding.issuing.key) {
-            holding.issuing.key = Some(keys::read(key)?);
-        }
+        clients.push(client.read()?);
+        current = key;
+        has_rules = there_are_rules;
     }
-    if has_rules {
-        holding.issuing.rules = rules::list(conn)?;
-    }
-    Ok(holding)
+    Ok(Holding { clients, issuing: Some(issued_by(conn, current, has_rules)?) })
 }
 
 /// What tokens are issued by now, for whoever has waited since the hold.
@@ -158,15 +157,21 @@ pub fn issuing(conn: &mut Conn) -> Result<Issuing, Fault> {
         .select((keys::COLUMNS, exists(scope_rule::table.select(scope_rule::name))))
         .first(own))
     .optional()?;
-    let has_rules = row.as_ref().is_none_or(|(_, has_rules)| *has_rules);
-    let key = row.map(|(key, _)| keys::read(key)).transpose()?;
-    Ok(Issuing { key, rules: if has_rules { rules::list(conn)? } else { Vec::new() } })
+    match row {
+        Some((key, has_rules)) => issued_by(conn, Some(key), has_rules),
+        None => issued_by(conn, None, true),
+    }
+}
+
+fn issued_by(conn: &mut Conn, key: Option<keys::Row>, has_rules: bool) -> Result<Issuing, Fault> {
+    let rules = if has_rules { rules::list(conn)? } else { Vec::new() };
+    Ok(Issuing { key: key.map(keys::read).transpose()?, rules })
 }
 
 /// Waits until nobody else holds this application, and keeps it until the transaction ends: for whoever disables or removes it.
 ///
 /// On PostgreSQL the holds are advisory locks, which have a queue: those who come later and would share wait behind whoever waits here, or, as in
-/// [`hold_all`], are refused. A row that many share has none.
+/// [`hold`], are refused. A row that many share has none.
 #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "SQLite has nothing to lock"))]
 pub fn hold_alone(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
     match conn {
@@ -189,13 +194,6 @@ fn holding(ids: &BTreeSet<ClientId>) -> Statement<'_, Pg> {
     )
     .bind::<Array<Binary>, _>(ids.iter().map(ClientId::bytes).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(ids.iter().map(lock_of).collect::<Vec<_>>())
-}
-
-#[cfg(feature = "postgres")]
-#[derive(QueryableByName)]
-#[diesel(table_name = client)]
-struct HeldRow {
-    id: Vec<u8>,
 }
 
 /// A try behind the gate, in its place from 1; or, in place 0, an application that is held.

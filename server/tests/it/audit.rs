@@ -142,12 +142,15 @@ fn the_chain_holds_after_a_commit_that_failed(on: Backend) {
     let (failing, well) = match &*conn {
         Conn::Sqlite(_) => (
             // One that is looked at when the transaction commits.
-            "CREATE TABLE broken (seq INTEGER REFERENCES audit (seq) DEFERRABLE INITIALLY DEFERRED);              CREATE TRIGGER breaks AFTER INSERT ON audit BEGIN INSERT INTO broken VALUES (-1); END",
+            "CREATE TABLE broken (seq INTEGER REFERENCES audit (seq) DEFERRABLE INITIALLY DEFERRED); \
+             CREATE TRIGGER breaks AFTER INSERT ON audit BEGIN INSERT INTO broken VALUES (-1); END",
             "DROP TRIGGER breaks; DROP TABLE broken",
         ),
         #[cfg(feature = "postgres")]
         Conn::Postgres(_) => (
-            "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END';              CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED              FOR EACH ROW EXECUTE FUNCTION breaks()",
+            "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END'; \
+             CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION breaks()",
             "DROP FUNCTION breaks CASCADE",
         ),
     };

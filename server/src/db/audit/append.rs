@@ -19,25 +19,17 @@ use crate::domain::audit::{Entry, Noted, Subject};
 use crate::error::Fault;
 
 /// The last entry's number and hash; (0, empty) in an empty log.
-#[derive(Clone, PartialEq, Eq, Debug, Queryable, Selectable)]
+#[derive(Clone, Default, Queryable, Selectable)]
 #[diesel(table_name = audit_head)]
 struct End {
     seq: i64,
     hash: Vec<u8>,
 }
 
-/// Where this server believes the log to end. On PostgreSQL it takes a trip to ask, and from then on nobody else can append; where no other server
-/// writes, what this one wrote last is the end, and the database has but to agree.
+/// Where this server wrote to the log last. On PostgreSQL it takes a trip to ask where the log ends, and from then on nobody else can append; where
+/// no other server writes it is there, and the database has but to agree.
 #[derive(Default)]
-pub struct LastWritten(#[cfg(feature = "postgres")] Mutex<Belief>);
-
-#[cfg(feature = "postgres")]
-#[derive(Default)]
-struct Belief {
-    end: Option<End>,
-    /// Whether it was so the last time.
-    was_right: bool,
-}
+pub struct LastWritten(#[cfg(feature = "postgres")] Mutex<End>);
 
 /// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
 /// number of the last one.
@@ -61,24 +53,17 @@ pub fn append(
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             // Whoever finds it taken does without: in line they stand at the database, which sends them away after a while.
-            let mut belief = last_written.0.try_lock();
-            let believed =
-                belief.as_ref().filter(|belief| belief.was_right).and_then(|belief| belief.end.clone());
-            let mut end = match believed {
-                Some(end) => end,
-                None => audit_head::table.find(1).select(End::as_select()).for_update().first(conn)?,
+            let mut known = last_written.0.try_lock();
+            let end = known.as_deref().cloned().unwrap_or_default();
+            let last = match insert_behind(conn, &end, events, &hash)? {
+                Ok(last) => last,
+                // It is held by now. To have asked for it would have been a trip, too.
+                Err(end) => insert_behind(conn, &end, events, &hash)?
+                    .map_err(|_| Fault::Corrupt { what: "audit head" })?,
             };
-            let mut last = insert_behind(conn, &end, events, &hash)?;
-            if let Err(found) = last {
-                // Held by now.
-                end = found;
-                last = insert_behind(conn, &end, events, &hash)?;
-            }
-            let last = last.map_err(|_| Fault::Corrupt { what: "audit head" })?;
             let seq = last.seq;
-            if let Some(belief) = &mut belief {
-                belief.was_right = belief.end.as_ref().is_none_or(|believed| *believed == end);
-                belief.end = Some(last);
+            if let Some(known) = &mut known {
+                **known = last;
             }
             Ok(seq)
         }
