@@ -145,7 +145,7 @@ pub fn require(service: &Service, conn: &mut Conn, at: At, shown: &Credentials) 
     let found = named(shown).map(|id| db::client::find_with_secret(conn, id)).transpose()?;
     let (client, secret_hash) = found.flatten().ok_or(Refusal::InvalidClient)?;
     let compared = compare(service, client.id, client.state, &secret_hash, shown.client_secret.as_bytes());
-    admit(service, conn, at, compared)?;
+    refuse_bad(service, conn, at, compared)?;
     Ok(client)
 }
 
@@ -163,12 +163,12 @@ pub fn require_to_look(
     let asker = &asked.asker;
     let secret = shown.client_secret.as_bytes();
     let compared = compare(service, asker.id, asker.state, &asker.secret_hash, secret);
-    admit(service, conn, at, compared)?;
+    refuse_bad(service, conn, at, compared)?;
     Ok(asked)
 }
 
 /// Refuses whoever showed nothing good, and logs that.
-fn admit(service: &Service, conn: &mut Conn, at: At, compared: Result<(), Bad>) -> Result<(), Stop> {
+fn refuse_bad(service: &Service, conn: &mut Conn, at: At, compared: Result<(), Bad>) -> Result<(), Stop> {
     let Err(bad) = compared else { return Ok(()) };
     log(service, conn, &[(bad, at)])?;
     Err(Refusal::InvalidClient.into())

@@ -22,6 +22,7 @@ use crate::{Backend, tests};
 
 tests![
     every_request_of_a_group_is_answered_for_itself,
+    what_an_application_may_not_ask_for_comes_to_nobodys_gate,
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_code_that_somebody_uses_up_past_the_gate_is_good_for_nothing,
     a_group_on_either_of_two_servers_spends_every_code_once,
@@ -112,6 +113,36 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
     // What was refused before its code was looked at has used none up.
     shop.otp("erin", &erin.code()).access_token();
     shop.otp("alice", &alice.code()).must_be(400, "invalid_grant");
+}
+
+/// At the gate a row would be left for each name, of strangers, too, as long as somebody makes some up.
+fn what_an_application_may_not_ask_for_comes_to_nobodys_gate(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let other = app.client_with(ClientSpec {
+        name: "no-codes",
+        grants: vec![Grant::Password],
+        ..ClientSpec::default()
+    });
+    let [alice, bob] = ["alice", "bob"].map(|name| {
+        app.user(name);
+        app.phone(name).code()
+    });
+    let before = count_rows(&app.place, "lockout");
+    let group = vec![
+        other.asked("alice", &alice, None),
+        other.asked("nobody", "123456", None),
+        shop.asked("bob", &bob, Some("users")),
+        shop.asked("somebody", "123456", Some("users")),
+    ];
+    let outcomes = exchange(&app, group).into_iter().map(Result::err);
+    assert_eq!(
+        outcomes.collect::<Vec<_>>(),
+        ["unauthorized_client", "unauthorized_client", "invalid_scope", "invalid_scope"].map(Some)
+    );
+    assert_eq!(count_rows(&app.place, "lockout"), before);
+    shop.otp("alice", &alice).access_token();
+    shop.otp("bob", &bob).access_token();
 }
 
 fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
