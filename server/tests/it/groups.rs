@@ -17,7 +17,7 @@ use countersign::domain::client::Grant;
 use countersign::http::Limits;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Reply, at_once, count_rows};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Reply, at_once, count_rows};
 use crate::{Backend, tests};
 
 tests![
@@ -56,14 +56,15 @@ fn the_log_is_intact(app: &App) {
     assert!(matches!(proof, Proof::Intact { .. }), "{proof:?}");
 }
 
+/// An application that may ask for other things.
+fn without_codes(app: &App) -> Client<'_> {
+    app.client_with(ClientSpec { name: "no-codes", grants: vec![Grant::Password], ..ClientSpec::default() })
+}
+
 fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let other = app.client_with(ClientSpec {
-        name: "no-codes",
-        grants: vec![Grant::Password],
-        ..ClientSpec::default()
-    });
+    let other = without_codes(&app);
     let names = ["alice", "bob", "carol", "dave", "erin", "frank"];
     let phones = names.map(|name| {
         app.user(name);
@@ -119,11 +120,7 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
 fn what_an_application_may_not_ask_for_comes_to_nobodys_gate(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let other = app.client_with(ClientSpec {
-        name: "no-codes",
-        grants: vec![Grant::Password],
-        ..ClientSpec::default()
-    });
+    let other = without_codes(&app);
     let [alice, bob] = ["alice", "bob"].map(|name| {
         app.user(name);
         app.phone(name).code()
