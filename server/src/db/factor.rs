@@ -90,10 +90,10 @@ macro_rules! spend {
         Statement::new(
             "UPDATE factor_step SET last_step = ?, used_at = ? WHERE factor_id = ? AND last_step < ?",
         )
-        .bind::<BigInt, _>($code.step)
-        .bind::<BigInt, _>($code.now.millis())
-        .bind::<Binary, _>($code.factor.bytes())
-        .bind::<BigInt, _>($code.step)
+        .whole($code.step)
+        .whole($code.now.millis())
+        .bytes($code.factor.bytes())
+        .whole($code.step)
     };
 }
 

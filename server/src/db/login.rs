@@ -23,7 +23,7 @@ pub fn write_all(
         Conn::Sqlite(conn) => {
             let spent = factor::spend_each(conn, spending)?;
             session::insert_all(conn, begun)?;
-            tokens.iter().try_for_each(|token| token::insert(conn, token))?;
+            token::insert_all(conn, tokens)?;
             spent
         }
         #[cfg(feature = "postgres")]

@@ -9,9 +9,9 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{audit_head, client, session};
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, for_rows};
 use crate::db::{Conn, id, segment, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -108,36 +108,31 @@ pub(super) fn inserting(logins: &[New]) -> Statement<'_, Pg> {
     .bind::<Array<Nullable<Binary>>, _>(column(logins, |new| new.refresh.as_ref().map(TokenId::bytes)))
 }
 
-/// Records logins, one statement each.
+/// Records many logins.
 pub(super) fn insert_all(conn: &mut SqliteConnection, logins: &[New]) -> Result<(), Fault> {
     if logins.is_empty() {
         return Ok(());
     }
     let head: i64 = audit_head::table.find(1).select(audit_head::seq).first(conn)?;
-    logins.iter().try_for_each(|login| insert(conn, login, head / segment::ENTRIES))
-}
-
-fn insert(conn: &mut SqliteConnection, new: &New, segment: i64) -> Result<(), Fault> {
-    Statement::new(
-        "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-         started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind::<Binary, _>(new.id.bytes())
-    .bind::<Binary, _>(new.user.bytes())
-    .bind::<Binary, _>(new.client.bytes())
-    .bind::<Nullable<Binary>, _>(new.factor.as_ref().map(FactorId::bytes))
-    .bind::<Text, _>(new.amr.as_str())
-    .bind::<Nullable<Text>, _>(new.address.as_deref())
-    .bind::<Nullable<Text>, _>(new.device.as_deref())
-    .bind::<BigInt, _>(new.started_at.millis())
-    .bind::<BigInt, _>(new.started_at.millis())
-    .bind::<Nullable<BigInt>, _>(new.fresh_at.map(Timestamp::millis))
-    .bind::<BigInt, _>(new.ends_at.millis())
-    .bind::<BigInt, _>(new.limit_at.millis())
-    .bind::<Nullable<Binary>, _>(new.refresh.as_ref().map(TokenId::bytes))
-    .bind::<BigInt, _>(segment)
-    .execute(conn)?;
+    let before = "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
+                  started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) VALUES";
+    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", logins, |statement, new| {
+        statement
+            .bytes(new.id.bytes())
+            .bytes(new.user.bytes())
+            .bytes(new.client.bytes())
+            .bytes(new.factor.as_ref().map(FactorId::bytes))
+            .text(new.amr.as_str())
+            .text(new.address.as_deref())
+            .text(new.device.as_deref())
+            .whole(new.started_at.millis())
+            .whole(new.started_at.millis())
+            .whole(new.fresh_at.map(Timestamp::millis))
+            .whole(new.ends_at.millis())
+            .whole(new.limit_at.millis())
+            .bytes(new.refresh.as_ref().map(TokenId::bytes))
+            .whole(head / segment::ENTRIES)
+    })?;
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use diesel::expression::AsExpression;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::RunQueryDsl;
 use diesel::result::QueryResult;
-use diesel::sql_types::{SingleValue, SqlType, Untyped};
+use diesel::sql_types::{BigInt, Binary, Nullable, SingleValue, SqlType, Text, Untyped};
+use diesel::sqlite::{Sqlite, SqliteConnection};
 
 /// Evaluates an expression, such as `query.load(own)`, on the back end's own connection. Handed [`Conn`](crate::db::Conn) itself diesel writes
 /// the query's text three times at each call, prepared or not.
@@ -28,13 +29,35 @@ pub(super) use directly;
 pub(super) struct Statement<'a, DB: Backend> {
     /// Done in the same trip, each under a name.
     with: Vec<(&'static str, Self)>,
-    sql: &'static str,
-    binds: Vec<Box<dyn QueryFragment<DB> + 'a>>,
+    /// Each [`VALUE`] by itself.
+    sql: Vec<&'static str>,
+    values: Vec<Value<'a, DB>>,
+}
+
+/// Stands for a value.
+const VALUE: &str = "?";
+
+/// A value. The types that rows have are told apart, so that they need no memory of their own.
+enum Value<'a, DB: Backend> {
+    Whole(Option<i64>),
+    Text(Option<&'a str>),
+    Bytes(Option<&'a [u8]>),
+    Other(Box<dyn QueryFragment<DB> + 'a>),
+}
+
+/// Text with each [`VALUE`] by itself.
+fn parts(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split_inclusive('?')
+        .flat_map(|part| match part.strip_suffix(VALUE) {
+            Some(before) => [Some(before), Some(VALUE)],
+            None => [Some(part), None],
+        })
+        .flatten()
 }
 
 impl<'a, DB: Backend> Statement<'a, DB> {
     pub(super) fn new(sql: &'static str) -> Self {
-        Self { with: Vec::new(), sql, binds: Vec::new() }
+        Self { with: Vec::new(), sql: parts(sql).collect(), values: Vec::new() }
     }
 
     /// Has another one done in the same trip, as `WITH` of this name. All of them see what was there before the trip.
@@ -51,7 +74,25 @@ impl<'a, DB: Backend> Statement<'a, DB> {
         V: AsExpression<S>,
         V::Expression: QueryFragment<DB> + 'a,
     {
-        self.binds.push(Box::new(value.as_expression()));
+        self.values.push(Value::Other(Box::new(value.as_expression())));
+        self
+    }
+
+    /// The next value, a whole number.
+    pub(super) fn whole(mut self, value: impl Into<Option<i64>>) -> Self {
+        self.values.push(Value::Whole(value.into()));
+        self
+    }
+
+    /// The next value, text.
+    pub(super) fn text(mut self, value: impl Into<Option<&'a str>>) -> Self {
+        self.values.push(Value::Text(value.into()));
+        self
+    }
+
+    /// The next value, bytes.
+    pub(super) fn bytes(mut self, value: impl Into<Option<&'a [u8]>>) -> Self {
+        self.values.push(Value::Bytes(value.into()));
         self
     }
 }
@@ -67,13 +108,18 @@ macro_rules! walk {
                     other.walk_ast(out.reborrow())?;
                     out.push_sql(") ");
                 }
-                let mut binds = self.binds.iter();
-                for (place, part) in self.sql.split('?').enumerate() {
-                    if place > 0 {
-                        let bind = binds.next().expect("there is a value for every `?`");
-                        bind.walk_ast(out.reborrow())?;
+                let mut values = self.values.iter();
+                for part in &self.sql {
+                    if *part != VALUE {
+                        out.push_sql(part);
+                        continue;
                     }
-                    out.push_sql(part);
+                    match values.next().expect("there is a value for every `?`") {
+                        Value::Whole(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
+                        Value::Text(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                        Value::Bytes(value) => out.push_bind_param::<Nullable<Binary>, _>(value)?,
+                        Value::Other(value) => value.walk_ast(out.reborrow())?,
+                    }
                 }
                 Ok(())
             }
@@ -81,7 +127,7 @@ macro_rules! walk {
     )*};
 }
 
-walk!(diesel::sqlite::Sqlite);
+walk!(Sqlite);
 #[cfg(feature = "postgres")]
 walk!(diesel::pg::Pg);
 
@@ -96,6 +142,35 @@ impl<DB: Backend> Query for Statement<'_, DB> {
 }
 
 impl<C, DB: Backend> RunQueryDsl<C> for Statement<'_, DB> {}
+
+/// Does one thing with many rows on SQLite, several with each statement: `before`, then `row` for each with commas between. Returns how many rows
+/// of the database that changed.
+pub(super) fn for_rows<R>(
+    conn: &mut SqliteConnection,
+    before: &'static str,
+    row: &'static str,
+    rows: &[R],
+    bind: impl for<'a> Fn(Statement<'a, Sqlite>, &'a R) -> Statement<'a, Sqlite>,
+) -> QueryResult<usize> {
+    let row: Vec<&str> = parts(row).collect();
+    let mut changed = 0;
+    let mut left = rows;
+    while let Some(length) = LENGTHS.into_iter().find(|length| *length <= left.len()) {
+        let (these, others) = left.split_at(length);
+        left = others;
+        let mut statement = Statement::new(before);
+        for (place, one) in these.iter().enumerate() {
+            statement.sql.push(if place == 0 { " " } else { ", " });
+            statement.sql.extend_from_slice(&row);
+            statement = bind(statement, one);
+        }
+        changed += statement.execute(conn)?;
+    }
+    Ok(changed)
+}
+
+/// With how many rows there are statements, so that few are prepared.
+const LENGTHS: [usize; 4] = [64, 16, 4, 1];
 
 /// One column of many rows.
 #[cfg(feature = "postgres")]

@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::db::schema::{client, session, token, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, directly};
+use crate::db::statement::{Statement, directly, for_rows};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
@@ -85,24 +85,24 @@ pub(super) fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
     .bind::<Array<Bool>, _>(column(tokens, |new| new.one_use))
 }
 
-/// Records one.
-pub(super) fn insert(conn: &mut SqliteConnection, new: &New) -> Result<(), Fault> {
-    Statement::new(
-        "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
-         issued_at, expires_at, one_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind::<Binary, _>(new.id.bytes())
-    .bind::<Nullable<Binary>, _>(new.session.as_ref().map(SessionId::bytes))
-    .bind::<Binary, _>(new.client.bytes())
-    .bind::<Text, _>(new.kind.as_str())
-    .bind::<Nullable<Binary>, _>(new.hash.as_ref().map(<[u8; 32]>::as_slice))
-    .bind::<Text, _>(new.audience.as_str())
-    .bind::<Text, _>(new.scope.as_str())
-    .bind::<Nullable<Text>, _>(new.details.as_deref())
-    .bind::<BigInt, _>(new.issued_at.millis())
-    .bind::<BigInt, _>(new.expires_at.millis())
-    .bind::<Bool, _>(new.one_use)
-    .execute(conn)?;
+/// Records many.
+pub(super) fn insert_all(conn: &mut SqliteConnection, tokens: &[New]) -> Result<(), Fault> {
+    let before = "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
+                  issued_at, expires_at, one_use) VALUES";
+    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tokens, |statement, new| {
+        statement
+            .bytes(new.id.bytes())
+            .bytes(new.session.as_ref().map(SessionId::bytes))
+            .bytes(new.client.bytes())
+            .text(new.kind.as_str())
+            .bytes(new.hash.as_ref().map(<[u8; 32]>::as_slice))
+            .text(new.audience.as_str())
+            .text(new.scope.as_str())
+            .text(new.details.as_deref())
+            .whole(new.issued_at.millis())
+            .whole(new.expires_at.millis())
+            .bind::<Bool, _>(new.one_use)
+    })?;
     Ok(())
 }
 

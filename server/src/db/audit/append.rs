@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 
 use crate::db::Conn;
 use crate::db::schema::audit_head;
-use crate::db::statement::Statement;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
+use crate::db::statement::{Statement, for_rows};
 use crate::domain::audit::{Entry, Noted, Subject};
 use crate::error::Fault;
 
@@ -94,25 +94,22 @@ fn chain(end: &End, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> (V
 }
 
 fn insert_each(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Result<(), Fault> {
-    for entry in entries {
-        Statement::new(
-            "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind::<BigInt, _>(entry.seq)
-        .bind::<BigInt, _>(entry.at.millis())
-        .bind::<Text, _>(entry.actor.as_str())
-        .bind::<Text, _>(entry.action.as_str())
-        .bind::<Nullable<Text>, _>(entry.subject.as_deref())
-        .bind::<Text, _>(entry.outcome.as_str())
-        .bind::<Nullable<Text>, _>(entry.address.as_deref())
-        .bind::<Nullable<Text>, _>(entry.detail.as_deref())
-        .bind::<Binary, _>(entry.hash.as_slice())
-        .execute(conn)?;
-    }
+    let before = "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) VALUES";
+    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?)", entries, |statement, entry| {
+        statement
+            .whole(entry.seq)
+            .whole(entry.at.millis())
+            .text(entry.actor.as_str())
+            .text(entry.action.as_str())
+            .text(entry.subject.as_deref())
+            .text(entry.outcome.as_str())
+            .text(entry.address.as_deref())
+            .text(entry.detail.as_deref())
+            .bytes(entry.hash.as_slice())
+    })?;
     Statement::new("UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1")
-        .bind::<BigInt, _>(last.seq)
-        .bind::<Binary, _>(last.hash.as_slice())
+        .whole(last.seq)
+        .bytes(last.hash.as_slice())
         .execute(conn)?;
     Ok(())
 }
