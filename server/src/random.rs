@@ -1,5 +1,7 @@
 //! The one door to randomness: the operating system's generator.
 
+use std::cell::RefCell;
+
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -20,5 +22,26 @@ pub fn bytes<const N: usize>() -> Zeroizing<[u8; N]> {
 /// A time-ordered id (UUID version 7, RFC 9562 s5.7): rows made together lie together.
 pub fn id(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &bytes::<10>()).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes_for_id()).into_uuid()
+}
+
+const ID_BYTES: usize = 10;
+
+/// How many ids' bytes a thread asks for at once: ids are no secrets, and a code takes several.
+const IDS: usize = 32;
+
+thread_local! {
+    static FOR_IDS: RefCell<Vec<[u8; ID_BYTES]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that no other id gets.
+fn bytes_for_id() -> [u8; ID_BYTES] {
+    FOR_IDS.with_borrow_mut(|left| {
+        if left.is_empty() {
+            let drawn = bytes::<{ IDS * ID_BYTES }>();
+            let (ids, _) = drawn.as_chunks();
+            left.extend_from_slice(ids);
+        }
+        left.pop().expect("there are some since they were drawn")
+    })
 }

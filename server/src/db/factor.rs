@@ -1,6 +1,5 @@
 //! Factors, and the second link of the chain check, spend, issue.
 
-#[cfg(feature = "postgres")]
 use std::collections::HashMap;
 
 use diesel::dsl::count_star;
@@ -17,7 +16,7 @@ use crate::db::lockout::{self as gate, AtGate, Gate, Passed, Standing, TryByName
 use crate::db::schema::{factor, factor_secret, factor_step, lockout, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, directly};
+use crate::db::statement::{OneOf, Statement, directly, pieces};
 use crate::db::{Conn, id, time, word};
 use crate::domain::factor::{FactorState, LastStep, Matched, Mechanism, Summary};
 use crate::domain::figures::Factors;
@@ -341,7 +340,7 @@ macro_rules! with_factors {
     };
 }
 macro_rules! checkable_row {
-    ($($more:expr)?) => {
+    ($($more:expr),*) => {
         (
             user::id,
             user::state,
@@ -349,7 +348,7 @@ macro_rules! checkable_row {
             factor_secret::sealed.nullable(),
             factor_step::last_step.nullable(),
             factor_step::used_at.nullable(),
-            $($more)?
+            $($more,)*
         )
     };
 }
@@ -369,7 +368,14 @@ pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, 
         return Ok(Vec::new());
     }
     match conn {
-        Conn::Sqlite(_) => tries.into_iter().map(|AtGate { one, .. }| pass(conn, &one)).collect(),
+        Conn::Sqlite(_) => {
+            let tries: Vec<_> = tries.into_iter().map(|AtGate { one, .. }| one).collect();
+            let mut passed = Vec::with_capacity(tries.len());
+            for piece in pieces(&tries) {
+                pass_piece(conn, piece, &mut passed)?;
+            }
+            Ok(passed)
+        }
         // A statement of its own: what it reads is what was there once the gate was passed.
         #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
@@ -395,28 +401,47 @@ pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, 
 }
 
 /// A [`CheckableRow`], with failures and time of the user's lockout if there is one.
-type GatedRow = (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<(i64, i64)>);
+type GatedRow =
+    (Vec<u8>, String, Option<Row>, Option<Vec<u8>>, Option<i64>, Option<i64>, Option<(i64, i64)>, String);
 
-/// [`pass_all`] for one on SQLite. A transaction that writes is alone there, so one statement does both, and looking is enough: whoever has not failed
+/// [`pass_all`] for some on SQLite. A transaction that writes is alone there, so one statement does both, and looking is enough: whoever has not failed
 /// needs no row.
-fn pass(conn: &mut Conn, one: &TryByName<'_>) -> Result<(Passed, Option<Checkable>), Fault> {
-    let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
-    let found: Vec<GatedRow> = directly!(&mut *conn, |own| {
-        with_factors!(users)
-            .filter(user::name_folded.eq(one.name.folded()))
-            .select(checkable_row!((lockout::failures, lockout::locked_until).nullable()))
-            .load(own)?
-    });
-    let standing = match found.first() {
-        Some((.., row)) => Standing::read(*row),
-        None => gate::standing(conn, one.stranger.bytes())?,
+fn pass_piece(
+    conn: &mut Conn,
+    tries: &[TryByName<'_>],
+    passed: &mut Vec<(Passed, Option<Checkable>)>,
+) -> Result<(), Fault> {
+    let rows: Vec<GatedRow> = match &mut *conn {
+        Conn::Sqlite(conn) => {
+            let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
+            let values = tries.iter().map(|one| one.name.folded()).collect();
+            with_factors!(users)
+                .filter(OneOf { column: "\"user\".name_folded", values })
+                .select(checkable_row!(
+                    (lockout::failures, lockout::locked_until).nullable(),
+                    user::name_folded
+                ))
+                .load(conn)?
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => Vec::new(),
     };
-    let rows = found
-        .into_iter()
-        .map(|(id, state, row, sealed, last_step, used_at, _)| (id, state, row, sealed, last_step, used_at));
-    let user = read_checkable(rows.collect(), one.now)?;
-    let subject = user.as_ref().map_or(one.stranger, |user| user.user);
-    Ok((Passed::of(subject, standing, one.now), user))
+    let mut found: HashMap<String, (Option<(i64, i64)>, Vec<CheckableRow>)> =
+        HashMap::with_capacity(rows.len());
+    for (id, state, row, sealed, last_step, used_at, lockout, name) in rows {
+        let (_, rows) = found.entry(name).or_insert_with(|| (lockout, Vec::with_capacity(1)));
+        rows.push((id, state, row, sealed, last_step, used_at));
+    }
+    for one in tries {
+        let (standing, rows) = match found.remove(one.name.folded()) {
+            Some((lockout, rows)) => (Standing::read(lockout), rows),
+            None => (gate::standing(conn, one.stranger.bytes())?, Vec::new()),
+        };
+        let user = read_checkable(rows, one.now)?;
+        let subject = user.as_ref().map_or(one.stranger, |user| user.user);
+        passed.push((Passed::of(subject, standing, one.now), user));
+    }
+    Ok(())
 }
 
 fn read_checkable(rows: Vec<CheckableRow>, now: Timestamp) -> Result<Option<Checkable>, Fault> {

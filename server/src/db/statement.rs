@@ -4,12 +4,14 @@
 //! work, so what stands there is written with these: one text for both back ends, and on PostgreSQL, for many rows at once,
 //! whole columns as arrays.
 
+use std::iter;
+
 use diesel::backend::Backend;
-use diesel::expression::AsExpression;
+use diesel::expression::{AppearsOnTable, AsExpression, Expression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::RunQueryDsl;
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Binary, Nullable, SingleValue, SqlType, Text, Untyped};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SingleValue, SqlType, Text, Untyped};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 /// Evaluates an expression, such as `query.load(own)`, on the back end's own connection. Handed [`Conn`](crate::db::Conn) itself diesel writes
@@ -154,10 +156,7 @@ pub(super) fn for_rows<R>(
 ) -> QueryResult<usize> {
     let row: Vec<&str> = parts(row).collect();
     let mut changed = 0;
-    let mut left = rows;
-    while let Some(length) = LENGTHS.into_iter().find(|length| *length <= left.len()) {
-        let (these, others) = left.split_at(length);
-        left = others;
+    for these in pieces(rows) {
         let mut statement = Statement::new(before);
         for (place, one) in these.iter().enumerate() {
             statement.sql.push(if place == 0 { " " } else { ", " });
@@ -169,8 +168,51 @@ pub(super) fn for_rows<R>(
     Ok(changed)
 }
 
-/// With how many rows there are statements, so that few are prepared.
-const LENGTHS: [usize; 4] = [64, 16, 4, 1];
+/// Rows in pieces of a few different lengths, so that few statements are prepared for all of them.
+pub(super) fn pieces<R>(mut rows: &[R]) -> impl Iterator<Item = &[R]> {
+    iter::from_fn(move || {
+        let length = [64, 16, 4, 1].into_iter().find(|length| *length <= rows.len())?;
+        let (piece, left) = rows.split_at(length);
+        rows = left;
+        Some(piece)
+    })
+}
+
+/// Whether a column of text is one of these, on SQLite. Diesel's own way takes any number of values for a statement of its own, and prepares each
+/// anew: these are to be [`pieces`].
+pub(super) struct OneOf<'a> {
+    /// With its table, as SQL has it.
+    pub(super) column: &'static str,
+    /// At least one.
+    pub(super) values: Vec<&'a str>,
+}
+
+impl Expression for OneOf<'_> {
+    type SqlType = Bool;
+}
+
+impl<QS> AppearsOnTable<QS> for OneOf<'_> {}
+
+impl<G> ValidGrouping<G> for OneOf<'_> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for OneOf<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Sqlite> for OneOf<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.column);
+        for (place, value) in self.values.iter().enumerate() {
+            out.push_sql(if place == 0 { " IN (" } else { ", " });
+            out.push_bind_param::<Text, _>(*value)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
 
 /// One column of many rows.
 #[cfg(feature = "postgres")]

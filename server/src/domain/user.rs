@@ -18,7 +18,7 @@ impl UserName {
     /// Takes 1 to 128 characters without control characters, colons (they separate issuer and account in an
     /// otpauth label) or blanks at either end.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let shown: String = text.nfc().collect();
+        let shown: String = if text.is_ascii() { text.to_owned() } else { text.nfc().collect() };
         let reason = match shown.chars().count() {
             0 => "is empty",
             129.. => "is longer than 128 characters",
@@ -43,6 +43,14 @@ impl UserName {
 
     /// Any text as names are compared, for what names begin with.
     pub fn fold(text: &str) -> String {
+        // What the long way makes of it, too.
+        if text.is_ascii() {
+            return text.to_ascii_lowercase();
+        }
+        Self::fold_any(text)
+    }
+
+    fn fold_any(text: &str) -> String {
         text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
     }
 

@@ -172,6 +172,9 @@ impl Fields {
 /// Plus is a blank and the rest percent-encoded UTF-8, as HTML forms do it. Unlike most decoders this one refuses what is not UTF-8 instead of
 /// replacing it: two different passwords must not become one.
 fn form_decoded(text: &str) -> Option<String> {
+    if !text.contains(['+', '%']) {
+        return Some(text.to_owned());
+    }
     let spaced = Zeroizing::new(text.replace('+', " "));
     percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
