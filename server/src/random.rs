@@ -45,3 +45,21 @@ fn bytes_for_id() -> [u8; ID_BYTES] {
         left.pop().expect("there are some since they were drawn")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_ids_are_one_whichever_thread_makes_them() {
+        let now = Timestamp::from_millis(1);
+        let make = || (0..3 * IDS).map(|_| id(now)).collect::<Vec<_>>();
+        let ids: Vec<Uuid> = std::thread::scope(|threads| {
+            let others: Vec<_> = (0..3).map(|_| threads.spawn(make)).collect();
+            others.into_iter().flat_map(|thread| thread.join().expect("ids")).chain(make()).collect()
+        });
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 12 * IDS);
+    }
+}

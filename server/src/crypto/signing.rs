@@ -180,7 +180,11 @@ fn header(pair: &Pair, kid: &str, typ: &str) -> Result<String, Fault> {
     });
     header.typ = Some(typ.to_owned());
     header.kid = Some(kid.to_owned());
-    Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).map_err(|_| UNSIGNED)?))
+    json_in_base64url(&header)
+}
+
+fn json_in_base64url(value: &impl Serialize) -> Result<String, Fault> {
+    Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).map_err(|_| UNSIGNED)?))
 }
 
 /// The `kid` that a token names, if it is a JWT access token at all and the name has the form of ours: a SHA-256 thumbprint in

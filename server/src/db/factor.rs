@@ -368,11 +368,11 @@ pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, 
         return Ok(Vec::new());
     }
     match conn {
-        Conn::Sqlite(_) => {
+        Conn::Sqlite(conn) => {
             let tries: Vec<_> = tries.into_iter().map(|AtGate { one, .. }| one).collect();
             let mut passed = Vec::with_capacity(tries.len());
-            for piece in pieces(&tries) {
-                pass_piece(conn, piece, &mut passed)?;
+            for some in pieces(&tries) {
+                pass(conn, some, &mut passed)?;
             }
             Ok(passed)
         }
@@ -406,36 +406,26 @@ type GatedRow =
 
 /// [`pass_all`] for some on SQLite. A transaction that writes is alone there, so one statement does both, and looking is enough: whoever has not failed
 /// needs no row.
-fn pass_piece(
-    conn: &mut Conn,
+fn pass(
+    conn: &mut SqliteConnection,
     tries: &[TryByName<'_>],
     passed: &mut Vec<(Passed, Option<Checkable>)>,
 ) -> Result<(), Fault> {
-    let rows: Vec<GatedRow> = match &mut *conn {
-        Conn::Sqlite(conn) => {
-            let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
-            let values = tries.iter().map(|one| one.name.folded()).collect();
-            with_factors!(users)
-                .filter(OneOf { column: "\"user\".name_folded", values })
-                .select(checkable_row!(
-                    (lockout::failures, lockout::locked_until).nullable(),
-                    user::name_folded
-                ))
-                .load(conn)?
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => Vec::new(),
-    };
-    let mut found: HashMap<String, (Option<(i64, i64)>, Vec<CheckableRow>)> =
-        HashMap::with_capacity(rows.len());
+    let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
+    let values = tries.iter().map(|one| one.name.folded()).collect();
+    let rows: Vec<GatedRow> = with_factors!(users)
+        .filter(OneOf { column: "\"user\".name_folded", values })
+        .select(checkable_row!((lockout::failures, lockout::locked_until).nullable(), user::name_folded))
+        .load(conn)?;
+    let mut found: HashMap<String, (Standing, Vec<CheckableRow>)> = HashMap::with_capacity(rows.len());
     for (id, state, row, sealed, last_step, used_at, lockout, name) in rows {
-        let (_, rows) = found.entry(name).or_insert_with(|| (lockout, Vec::with_capacity(1)));
+        let (_, rows) = found.entry(name).or_insert_with(|| (Standing::read(lockout), Vec::with_capacity(1)));
         rows.push((id, state, row, sealed, last_step, used_at));
     }
     for one in tries {
         let (standing, rows) = match found.remove(one.name.folded()) {
-            Some((lockout, rows)) => (Standing::read(lockout), rows),
-            None => (gate::standing(conn, one.stranger.bytes())?, Vec::new()),
+            Some(found) => found,
+            None => (gate::standing_of(conn, one.stranger.bytes())?, Vec::new()),
         };
         let user = read_checkable(rows, one.now)?;
         let subject = user.as_ref().map_or(one.stranger, |user| user.user);

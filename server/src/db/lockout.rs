@@ -7,6 +7,7 @@ use diesel::prelude::*;
 #[cfg(feature = "postgres")]
 use diesel::sql_types::{Array, Text};
 use diesel::sql_types::{BigInt, Binary};
+use diesel::sqlite::SqliteConnection;
 
 use crate::db::Conn;
 use crate::db::schema::{lockout, user};
@@ -339,12 +340,21 @@ pub fn count_locked_for_good(conn: &mut Conn) -> Result<i64, Fault> {
     Ok(user::table.filter(user::id.eq_any(locked)).count().get_result(conn)?)
 }
 
+// A macro, since each back end has a type of its own for what is selected.
+macro_rules! standing {
+    ($subject:expr) => {
+        lockout::table.find($subject).select((lockout::failures, lockout::locked_until))
+    };
+}
+
 /// How a subject stands now; without failures where it has no row.
 pub fn standing(conn: &mut Conn, subject: &[u8]) -> Result<Standing, Fault> {
-    let row: Option<(i64, i64)> = directly!(conn, |own| lockout::table
-        .find(subject)
-        .select((lockout::failures, lockout::locked_until))
-        .first(own))
-    .optional()?;
+    let row: Option<(i64, i64)> = directly!(conn, |own| standing!(subject).first(own)).optional()?;
+    Ok(Standing::read(row))
+}
+
+/// The same on SQLite.
+pub(super) fn standing_of(conn: &mut SqliteConnection, subject: &[u8]) -> Result<Standing, Fault> {
+    let row: Option<(i64, i64)> = standing!(subject).first(conn).optional()?;
     Ok(Standing::read(row))
 }

@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::db::schema::{audit_head, client, session};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, for_rows};
+use crate::db::statement::{Statement, insert_rows};
 use crate::db::{Conn, id, segment, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -114,9 +114,9 @@ pub(super) fn insert_all(conn: &mut SqliteConnection, logins: &[New]) -> Result<
         return Ok(());
     }
     let head: i64 = audit_head::table.find(1).select(audit_head::seq).first(conn)?;
-    let before = "INSERT INTO session (id, user_id, client_id, factor_id, amr, address, device, \
-                  started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment) VALUES";
-    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", logins, |statement, new| {
+    let columns = "id, user_id, client_id, factor_id, amr, address, device, \
+                  started_at, used_at, fresh_at, ends_at, limit_at, refresh_id, segment";
+    insert_rows(conn, "session", columns, logins, |statement, new| {
         statement
             .bytes(new.id.bytes())
             .bytes(new.user.bytes())

@@ -145,33 +145,38 @@ impl<DB: Backend> Query for Statement<'_, DB> {
 
 impl<C, DB: Backend> RunQueryDsl<C> for Statement<'_, DB> {}
 
-/// Does one thing with many rows on SQLite, several with each statement: `before`, then `row` for each with commas between. Returns how many rows
-/// of the database that changed.
-pub(super) fn for_rows<R>(
+/// Inserts rows on SQLite, several with each statement.
+///
+/// Where one cannot be inserted those before it stay: then the transaction must not commit. For a way back SQLite would copy each page that a
+/// statement with several rows changes.
+pub(super) fn insert_rows<R>(
     conn: &mut SqliteConnection,
-    before: &'static str,
-    row: &'static str,
+    table: &'static str,
+    columns: &'static str,
     rows: &[R],
     bind: impl for<'a> Fn(Statement<'a, Sqlite>, &'a R) -> Statement<'a, Sqlite>,
-) -> QueryResult<usize> {
-    let row: Vec<&str> = parts(row).collect();
-    let mut changed = 0;
-    for these in pieces(rows) {
-        let mut statement = Statement::new(before);
-        for (place, one) in these.iter().enumerate() {
-            statement.sql.push(if place == 0 { " " } else { ", " });
-            statement.sql.extend_from_slice(&row);
-            statement = bind(statement, one);
+) -> QueryResult<()> {
+    let values = columns.split(',').count();
+    for some in pieces(rows) {
+        let mut statement = Statement::new("INSERT OR FAIL INTO ");
+        statement.sql.extend([table, " (", columns, ") VALUES "]);
+        for (place, row) in some.iter().enumerate() {
+            statement.sql.push(if place == 0 { "(" } else { "), (" });
+            statement.sql.extend((1..2 * values).map(|part| if part % 2 == 1 { VALUE } else { ", " }));
+            statement = bind(statement, row);
         }
-        changed += statement.execute(conn)?;
+        statement.sql.push(")");
+        statement.execute(conn)?;
     }
-    Ok(changed)
+    Ok(())
 }
+
+const LENGTHS: [usize; 4] = [64, 16, 4, 1];
 
 /// Rows in pieces of a few different lengths, so that few statements are prepared for all of them.
 pub(super) fn pieces<R>(mut rows: &[R]) -> impl Iterator<Item = &[R]> {
     iter::from_fn(move || {
-        let length = [64, 16, 4, 1].into_iter().find(|length| *length <= rows.len())?;
+        let length = LENGTHS.into_iter().find(|length| *length <= rows.len())?;
         let (piece, left) = rows.split_at(length);
         rows = left;
         Some(piece)
@@ -218,4 +223,18 @@ impl QueryFragment<Sqlite> for OneOf<'_> {
 #[cfg(feature = "postgres")]
 pub(super) fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
     rows.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_all_rows_in_their_order() {
+        for count in [0, 1, 3, 4, 63, 64, 89, 256] {
+            let rows: Vec<usize> = (0..count).collect();
+            assert_eq!(pieces(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+            assert!(pieces(&rows).all(|some| LENGTHS.contains(&some.len())));
+        }
+    }
 }

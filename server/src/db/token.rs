@@ -11,7 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::db::schema::{client, session, token, user};
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, directly, for_rows};
+use crate::db::statement::{Statement, directly, insert_rows};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
@@ -87,9 +87,9 @@ pub(super) fn inserting(tokens: &[New]) -> Statement<'_, Pg> {
 
 /// Records many.
 pub(super) fn insert_all(conn: &mut SqliteConnection, tokens: &[New]) -> Result<(), Fault> {
-    let before = "INSERT INTO token (id, session_id, client_id, kind, hash, audience, scope, details, \
-                  issued_at, expires_at, one_use) VALUES";
-    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", tokens, |statement, new| {
+    let columns = "id, session_id, client_id, kind, hash, audience, scope, details, \
+                  issued_at, expires_at, one_use";
+    insert_rows(conn, "token", columns, tokens, |statement, new| {
         statement
             .bytes(new.id.bytes())
             .bytes(new.session.as_ref().map(SessionId::bytes))

@@ -178,6 +178,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_plain_is_folded_like_all_else() {
+        let plain: String = (0..128_u8).map(char::from).collect();
+        assert_eq!(UserName::fold(&plain), UserName::fold_any(&plain));
+        assert_eq!(plain.nfc().collect::<String>(), plain);
+    }
+
+    #[test]
     fn names_that_cannot_be_told_apart_are_refused() {
         for bad in ["", " alice", "alice ", "a\u{0}b", "a\nb", "a:b", "ali\u{200b}ce", "\u{202e}ecila"] {
             assert!(UserName::parse(bad).is_err(), "{bad:?}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use mobile_core::Code;
 use serde::Serialize;
@@ -23,6 +24,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::user::UserName;
+use crate::error::Fault;
 use crate::http::extract::{Fields, credentials};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
@@ -75,7 +77,7 @@ pub(super) async fn exchange(
     match outcome {
         Ok(Success::Tokens(issued, fresh)) => {
             let fresh = fresh.map(|code| code.shown());
-            HttpResponse::Ok().json(TokenReply::new(&issued, fresh.as_ref().map(|code| code.as_str())))
+            reply(&TokenReply::new(&issued, fresh.as_ref().map(|code| code.as_str())))
         }
         Ok(Success::MfaRequired(mfa_token)) => {
             HttpResponse::build(StatusCode::FORBIDDEN).json(MfaRequiredReply::from(mfa_token.as_str()))
@@ -242,6 +244,20 @@ impl<'a> TokenReply<'a> {
             recovery_code,
             scope: &issued.scope,
             authorization_details: &issued.details,
+        }
+    }
+}
+
+/// What a reply holds beside the long tokens.
+const ROOM: usize = 384;
+
+/// As `json` of the builder does it, which would ask for more and more memory for a token.
+fn reply(tokens: &TokenReply<'_>) -> HttpResponse {
+    let mut body = Vec::with_capacity(tokens.access_token.len() + tokens.id_token.map_or(0, str::len) + ROOM);
+    match serde_json::to_writer(&mut body, tokens) {
+        Ok(()) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
+        Err(error) => {
+            answer(Stop::Broken(Fault::while_("a reply could not be written")(error)), Style::OAuth)
         }
     }
 }

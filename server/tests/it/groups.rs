@@ -17,11 +17,12 @@ use countersign::domain::client::Grant;
 use countersign::http::Limits;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, Client, ClientSpec, PASSWORD, Reply, at_once, count_rows};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, Reply, at_once, count_rows};
 use crate::{Backend, tests};
 
 tests![
     every_request_of_a_group_is_answered_for_itself,
+    many_requests_of_a_group_are_answered_for_themselves,
     what_an_application_may_not_ask_for_comes_to_nobodys_gate,
     what_is_broken_for_one_user_is_no_other_users_fault,
     a_code_that_somebody_uses_up_past_the_gate_is_good_for_nothing,
@@ -114,6 +115,49 @@ fn every_request_of_a_group_is_answered_for_itself(on: Backend) {
     // What was refused before its code was looked at has used none up.
     shop.otp("erin", &erin.code()).access_token();
     shop.otp("alice", &alice.code()).must_be(400, "invalid_grant");
+}
+
+/// More than a statement takes at once. Who asks, and what for, changes from one to the next.
+fn many_requests_of_a_group_are_answered_for_themselves(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let names: Vec<String> = (0..90).map(|n| format!("P{n}")).collect();
+    let phones: Vec<Phone> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            app.user(name);
+            if n % 3 == 0 {
+                app.hotp_token(name, 7);
+            }
+            app.phone(name)
+        })
+        .collect();
+    let sessions = count_rows(&app.place, "session");
+    let events = count_rows(&app.place, "audit");
+    let group = names.iter().zip(&phones).enumerate().map(|(n, (name, phone))| match n % 9 {
+        4 => shop.asked(name, &phone.wrong_codes().next().unwrap(), None),
+        7 => shop.asked(&format!("nobody{n}"), &phone.code(), None),
+        _ => shop.asked(&name.to_lowercase(), &phone.code(), None),
+    });
+    let outcomes = exchange(&app, group.collect());
+    for (n, (name, outcome)) in names.iter().zip(&outcomes).enumerate() {
+        match (n % 9, outcome) {
+            (4 | 7, Err("invalid_grant")) => {}
+            (4 | 7, _) => panic!("{name} got a token by another's code"),
+            (_, Ok(issued)) => {
+                let told = shop.introspect(&issued.access_token);
+                assert_eq!(told.body["username"], name.as_str(), "{told:?}");
+            }
+            (_, Err(code)) => panic!("{name}: {code}"),
+        }
+    }
+    assert_eq!(count_rows(&app.place, "session") - sessions, 70);
+    assert_eq!(count_rows(&app.place, "audit") - events, 90);
+    the_log_is_intact(&app);
+    let again = names.iter().zip(&phones).map(|(name, phone)| shop.asked(name, &phone.code(), None));
+    let good = exchange(&app, again.collect()).iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(good, 20, "whose code was not used up before");
 }
 
 /// At the gate a row would be left for each name, of strangers, too, as long as somebody makes some up.

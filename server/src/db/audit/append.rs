@@ -14,7 +14,7 @@ use crate::db::Conn;
 use crate::db::schema::audit_head;
 #[cfg(feature = "postgres")]
 use crate::db::statement::column;
-use crate::db::statement::{Statement, for_rows};
+use crate::db::statement::{Statement, insert_rows};
 use crate::domain::audit::{Entry, Noted, Subject};
 use crate::error::Fault;
 
@@ -94,8 +94,8 @@ fn chain(end: &End, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> (V
 }
 
 fn insert_each(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Result<(), Fault> {
-    let before = "INSERT INTO audit (seq, at, actor, action, subject, outcome, address, detail, hash) VALUES";
-    for_rows(conn, before, "(?, ?, ?, ?, ?, ?, ?, ?, ?)", entries, |statement, entry| {
+    let columns = "seq, at, actor, action, subject, outcome, address, detail, hash";
+    insert_rows(conn, "audit", columns, entries, |statement, entry| {
         statement
             .whole(entry.seq)
             .whole(entry.at.millis())
