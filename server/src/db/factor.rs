@@ -7,8 +7,7 @@ use diesel::dsl::count_star;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
-use diesel::sql_types::{BigInt, Binary};
+use diesel::sql_types::{Array, BigInt, Binary};
 use diesel::sqlite::SqliteConnection;
 use mobile_core::{Algorithm, Digits, Hotp, Period, Totp};
 

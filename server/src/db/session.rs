@@ -4,14 +4,13 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{audit_head, client, session};
+use crate::db::statement::insert_rows;
 #[cfg(feature = "postgres")]
-use crate::db::statement::column;
-use crate::db::statement::{Statement, insert_rows};
+use crate::db::statement::{Statement, column};
 use crate::db::{Conn, id, segment, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};

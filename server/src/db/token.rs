@@ -4,14 +4,13 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::Array;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{client, session, token, user};
 #[cfg(feature = "postgres")]
-use crate::db::statement::column;
-use crate::db::statement::{Statement, directly, insert_rows};
+use crate::db::statement::{Statement, column};
+use crate::db::statement::{directly, insert_rows};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
@@ -101,7 +100,7 @@ pub(super) fn insert_all(conn: &mut SqliteConnection, tokens: &[New]) -> Result<
             .text(new.details.as_deref())
             .whole(new.issued_at.millis())
             .whole(new.expires_at.millis())
-            .bind::<Bool, _>(new.one_use)
+            .whole(i64::from(new.one_use))
     })?;
     Ok(())
 }

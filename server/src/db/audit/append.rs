@@ -4,8 +4,7 @@
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, Bool};
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 #[cfg(feature = "postgres")]
 use parking_lot::Mutex;
