@@ -361,7 +361,7 @@ pub fn checkable(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Option
 }
 
 /// Passes the gate with all that came to it, in their order, and reads behind it what their codes are checked against; none where nobody has the
-/// name.
+/// name. No name may be among them twice.
 pub fn pass_all(conn: &mut Conn, tries: Vec<AtGate<'_>>) -> Result<Vec<(Passed, Option<Checkable>)>, Fault> {
     if tries.is_empty() {
         return Ok(Vec::new());
@@ -411,9 +411,9 @@ fn pass(
     passed: &mut Vec<(Passed, Option<Checkable>)>,
 ) -> Result<(), Fault> {
     let users = user::table.left_join(lockout::table.on(lockout::subject.eq(user::id)));
-    let values = tries.iter().map(|one| one.name.folded()).collect();
+    let names = tries.iter().map(|one| one.name.folded()).collect();
     let rows: Vec<GatedRow> = with_factors!(users)
-        .filter(OneOf { column: "\"user\".name_folded", values })
+        .filter(OneOf(user::name_folded, names))
         .select(checkable_row!((lockout::failures, lockout::locked_until).nullable(), user::name_folded))
         .load(conn)?;
     let mut found: HashMap<String, (Standing, Vec<CheckableRow>)> = HashMap::with_capacity(rows.len());

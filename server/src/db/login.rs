@@ -11,8 +11,8 @@ use crate::db::statement::Statement;
 use crate::db::{Conn, session, token};
 use crate::error::Fault;
 
-/// Uses codes up and records sessions and tokens; on PostgreSQL in one trip, however many. A fault where one of the codes was used up
-/// by somebody who did not pass its user's gate: then the transaction must not commit.
+/// Uses codes up and records sessions and tokens; on PostgreSQL in one trip, however many. A fault, too, where one of the codes was used up
+/// by somebody who did not pass its user's gate. After any fault the transaction must not commit: some of it may be written.
 pub fn write_all(
     conn: &mut Conn,
     spending: &Spending,

@@ -1,8 +1,8 @@
 //! Statements that are written by hand and prepared once a connection.
 //!
 //! Diesel plans its own `UPDATE`s, many `INSERT`s and every `sql_query` anew at each call. On the path of a code that is a good part of the
-//! work, so what stands there is written with these: one text for both back ends, and on PostgreSQL, for many rows at once,
-//! whole columns as arrays.
+//! work, so what stands there is written with these: one text for both back ends. Of many rows PostgreSQL is told whole columns as arrays; SQLite
+//! has several rows in one statement ([`insert_rows`], [`OneOf`]).
 
 use std::iter;
 
@@ -164,6 +164,7 @@ pub(super) fn insert_rows<R>(
             statement.sql.push(if place == 0 { "(" } else { "), (" });
             statement.sql.extend((1..2 * values).map(|part| if part % 2 == 1 { VALUE } else { ", " }));
             statement = bind(statement, row);
+            debug_assert_eq!(statement.values.len(), (place + 1) * values, "{columns}");
         }
         statement.sql.push(")");
         statement.execute(conn)?;
@@ -171,9 +172,10 @@ pub(super) fn insert_rows<R>(
     Ok(())
 }
 
+/// How many rows there are statements for.
 const LENGTHS: [usize; 4] = [64, 16, 4, 1];
 
-/// Rows in pieces of a few different lengths, so that few statements are prepared for all of them.
+/// Rows in pieces of a few different lengths ([`LENGTHS`]), so that few statements are prepared for all of them.
 pub(super) fn pieces<R>(mut rows: &[R]) -> impl Iterator<Item = &[R]> {
     iter::from_fn(move || {
         let length = LENGTHS.into_iter().find(|length| *length <= rows.len())?;
@@ -183,34 +185,30 @@ pub(super) fn pieces<R>(mut rows: &[R]) -> impl Iterator<Item = &[R]> {
     })
 }
 
-/// Whether a column of text is one of these, on SQLite. Diesel's own way takes any number of values for a statement of its own, and prepares each
+/// Whether a column of text is one of these, on SQLite; of one or more. Diesel's own way takes any number of values for a statement of its own, and prepares each
 /// anew: these are to be [`pieces`].
-pub(super) struct OneOf<'a> {
-    /// With its table, as SQL has it.
-    pub(super) column: &'static str,
-    /// At least one.
-    pub(super) values: Vec<&'a str>,
-}
+pub(super) struct OneOf<'a, C>(pub(super) C, pub(super) Vec<&'a str>);
 
-impl Expression for OneOf<'_> {
+impl<C: Expression<SqlType = Text>> Expression for OneOf<'_, C> {
     type SqlType = Bool;
 }
 
-impl<QS> AppearsOnTable<QS> for OneOf<'_> {}
+impl<QS, C: AppearsOnTable<QS>> AppearsOnTable<QS> for OneOf<'_, C> where Self: Expression {}
 
-impl<G> ValidGrouping<G> for OneOf<'_> {
+impl<G, C> ValidGrouping<G> for OneOf<'_, C> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl QueryId for OneOf<'_> {
+impl<C> QueryId for OneOf<'_, C> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl QueryFragment<Sqlite> for OneOf<'_> {
+impl<C: QueryFragment<Sqlite>> QueryFragment<Sqlite> for OneOf<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(self.column);
-        for (place, value) in self.values.iter().enumerate() {
+        let Self(column, values) = self;
+        column.walk_ast(out.reborrow())?;
+        for (place, value) in values.iter().enumerate() {
             out.push_sql(if place == 0 { " IN (" } else { ", " });
             out.push_bind_param::<Text, _>(*value)?;
         }

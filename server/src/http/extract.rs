@@ -328,6 +328,7 @@ mod tests {
     #[test]
     fn forms_are_decoded_and_doubled_fields_refused() {
         assert_eq!(form("a=1+2&b=%C3%A4&c"), pairs(&[("a", "1 2"), ("b", "ä"), ("c", "")]));
+        assert_eq!(form("ä=ö&c+d=+&%25=%2B"), pairs(&[("ä", "ö"), ("c d", " "), ("%", "+")]));
         assert_eq!(form("otp=1&otp=2"), Err("otp is given more than once".to_owned()));
         assert_eq!(form("otp=%ff"), Err("otp is not UTF-8".to_owned()));
         assert_eq!(form(&"x&".repeat(2)), Err("x is given more than once".to_owned()));

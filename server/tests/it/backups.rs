@@ -747,23 +747,31 @@ fn a_killed_restore_leaves_the_database_empty(on: Backend) {
     Story::begin(&source);
     crowd(&source);
     let (file, made) = back_up(&source, "all.db");
-    let target = empty(&source, on);
-    let mut child = spawn(&target, &["restore", file.to_str().unwrap()]);
-    match on {
-        Backend::Sqlite => soon(|| {
-            let log = target.database_file().with_extension("db-wal");
-            log.metadata().is_ok_and(|log| log.len() > 100_000).then_some(())
-        }),
-        #[cfg(feature = "postgres")]
-        Backend::Postgres => {
-            let mut watch = conn(&target);
-            let watch = std::cell::RefCell::new(&mut watch);
-            soon(|| (count(&mut watch.borrow_mut(), OTHERS_MIGRATE) > 0).then_some(()));
+    let killed = || {
+        let target = empty(&source, on);
+        let mut child = spawn(&target, &["restore", file.to_str().unwrap()]);
+        match on {
+            Backend::Sqlite => soon(|| {
+                let log = target.database_file().with_extension("db-wal");
+                log.metadata().is_ok_and(|log| log.len() > 100_000).then_some(())
+            }),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => {
+                let mut watch = conn(&target);
+                let watch = std::cell::RefCell::new(&mut watch);
+                soon(|| (count(&mut watch.borrow_mut(), OTHERS_MIGRATE) > 0).then_some(()));
+            }
         }
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!has_tables(&target));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if !has_tables(&target) {
+            return Some(target);
+        }
+        // It had ended by then, on a machine that was slow to kill it: then it had done everything.
+        assert_eq!(target.json(&["audit", "verify"])["intact"], true);
+        None
+    };
+    let target = (0..5).find_map(|_| killed()).expect("one that was killed before it ended");
     assert_eq!(restore(&target, &file)["rows"], made["rows"]);
     assert_eq!(target.json(&["audit", "verify"])["intact"], true);
 }

@@ -25,6 +25,7 @@ tests![
     many_requests_of_a_group_are_answered_for_themselves,
     what_an_application_may_not_ask_for_comes_to_nobodys_gate,
     what_is_broken_for_one_user_is_no_other_users_fault,
+    a_group_that_cannot_be_written_leaves_nothing,
     a_code_that_somebody_uses_up_past_the_gate_is_good_for_nothing,
     a_group_on_either_of_two_servers_spends_every_code_once,
     more_codes_than_the_server_keeps_are_shed_and_stay_good,
@@ -200,6 +201,29 @@ fn what_is_broken_for_one_user_is_no_other_users_fault(on: Backend) {
     let outcomes = exchange(&app, group).into_iter().map(Result::err);
     assert_eq!(outcomes.collect::<Vec<_>>(), [None, Some("broken"), None]);
     the_log_is_intact(&app);
+}
+
+/// Not even the rows before the one that cannot be written.
+fn a_group_that_cannot_be_written_leaves_nothing(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client();
+    let people = app.people(6);
+    let mut conn = app.place.connection();
+    let group = || people.iter().map(|(phone, name)| shop.asked(name, &phone.code(), None)).collect();
+    let rows = || ["session", "token", "audit"].map(|table| count_rows(&app.place, table));
+    let before = rows();
+    // In the place of the third entry.
+    conn.batch_execute(
+        "INSERT INTO audit (seq, at, actor, action, outcome, hash) \
+         SELECT seq + 3, 0, 'operator', 'user.added', 'done', hash FROM audit_head",
+    )
+    .unwrap();
+    assert!(exchange(&app, group()).iter().all(|outcome| matches!(outcome, Err("broken"))));
+    conn.batch_execute("DELETE FROM audit WHERE seq > (SELECT seq FROM audit_head)").unwrap();
+    drop(conn);
+    assert_eq!(rows(), before);
+    the_log_is_intact(&app);
+    assert!(exchange(&app, group()).iter().all(Result::is_ok), "no code was used up");
 }
 
 /// By hand, say: the program itself passes the gate first. On PostgreSQL the code was found to be right by then.

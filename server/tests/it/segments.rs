@@ -236,7 +236,7 @@ fn entries_about_a_user_are_found_in_every_segment(on: Backend) {
 }
 
 /// How the database would find what a statement asks for. `?` stand for `values`.
-fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
+pub fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
     use diesel::prelude::*;
     use diesel::sql_types::Text;
 

@@ -18,11 +18,12 @@ use diesel::connection::{Connection as _, InstrumentationEvent};
 
 use crate::actors::{App, Client, ClientSpec, Phone, exchange_all};
 use crate::audit::entries;
-use crate::{Backend, tests};
+use crate::{Backend, segments, tests};
 
 tests![
     statements_of_codes_are_prepared_once,
     a_code_and_an_introspection_take_few_statements,
+    everybody_of_a_group_is_found_by_an_index,
     a_server_is_told_the_logs_end_only_where_others_write_too,
     a_server_writes_behind_what_it_is_committing_without_asking,
     whoever_is_no_client_adds_no_work_to_a_group,
@@ -86,12 +87,17 @@ fn statements_of_codes_are_prepared_once(on: Backend) {
     assert!(heard.prepared.len() > 5, "{heard:#?}");
 }
 
+/// In how many pieces SQLite is told of so many rows.
+fn pieces(mut rows: usize) -> usize {
+    [64, 16, 4, 1].into_iter().map(|length| (rows / length, rows %= length).0).sum()
+}
+
 /// How many statements a group of so many codes takes.
 fn of_a_group(on: Backend, codes: usize) -> usize {
     match on {
-        // The application; begin; it once more, and the key; the log's end, twice; commit. The log's number for logins. For each code: gate and
-        // factors; the step; login; token; entry.
-        Backend::Sqlite => 7 + 5 * codes,
+        // The application; begin; it once more, and the key; the log's end, twice; commit. The log's number for logins. For each piece: gate and
+        // factors; login; token; entry. For each code: the step.
+        Backend::Sqlite => 7 + 4 * pieces(codes) + codes,
         // The application; begin; its lock, names and gate; the application behind that, and the key; factors; steps, logins and tokens; entries behind
         // the end that is known; commit.
         #[cfg(feature = "postgres")]
@@ -131,6 +137,30 @@ fn a_code_and_an_introspection_take_few_statements(on: Backend) {
         Ok(())
     })
     .unwrap();
+}
+
+/// SQLite might read all users instead of looking for many names.
+fn everybody_of_a_group_is_found_by_an_index(on: Backend) {
+    if on != Backend::Sqlite {
+        // There it is one statement with the ids behind the gate, whatever their number.
+        return;
+    }
+    let app = App::start(on);
+    let shop = app.client();
+    let people = app.people(64);
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    for count in [1, 4, 16, 64] {
+        heard.lock().unwrap().sent.clear();
+        app.operate(|service, _, _| Ok(exchange_all(service, &mut conn, codes_of(&shop, &people[..count]))))
+            .unwrap();
+        app.clock.advance(30_000);
+        let sent = heard.lock().unwrap().sent.clone();
+        let asked = sent.iter().find(|sql| sql.contains("name_folded` IN (")).expect("whose codes they are");
+        assert_eq!(asked.matches('?').count(), count + 1, "one piece: {asked}");
+        let plan = segments::plan(&mut conn, asked, &vec!["'x'"; count + 1]);
+        assert!(!plan.contains("SCAN") && plan.contains("(name_folded=?)"), "{plan}");
+    }
 }
 
 fn a_server_is_told_the_logs_end_only_where_others_write_too(on: Backend) {

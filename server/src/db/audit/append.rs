@@ -31,7 +31,7 @@ struct End {
 pub struct LastWritten(#[cfg(feature = "postgres")] Mutex<End>);
 
 /// Appends events, the last thing a transaction does: the head's row serialises appenders, and is held until the commit. Returns the
-/// number of the last one.
+/// number of the last one. After a fault the transaction must not commit: some of them may stand there.
 pub fn append(
     conn: &mut Conn,
     #[cfg_attr(
@@ -46,7 +46,7 @@ pub fn append(
         Conn::Sqlite(conn) => {
             let end = audit_head::table.find(1).select(End::as_select()).first(conn)?;
             let (entries, last) = chain(&end, events, hash);
-            insert_each(conn, &entries, &last)?;
+            insert_all(conn, &entries, &last)?;
             Ok(last.seq)
         }
         #[cfg(feature = "postgres")]
@@ -92,7 +92,7 @@ fn chain(end: &End, events: &[Noted], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> (V
     (entries, last)
 }
 
-fn insert_each(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Result<(), Fault> {
+fn insert_all(conn: &mut SqliteConnection, entries: &[Entry], last: &End) -> Result<(), Fault> {
     let columns = "seq, at, actor, action, subject, outcome, address, detail, hash";
     insert_rows(conn, "audit", columns, entries, |statement, entry| {
         statement
