@@ -2,7 +2,7 @@
 //! The busiest path of all, so it takes many requests at a time ([`exchange_all`]).
 //!
 //! 1. The applications ([`admit_all`]): each is read once, however many requests it sent. Whoever is none, or asks for what it may not, goes no further.
-//! 2. One transaction for all ([`exchange_all`]): the applications are held, then the steps of `app/verify` and `app/issue`, each one statement for everybody.
+//! 2. One transaction for all ([`exchange_all`]): the applications are held, then the steps of `app/verify` and `app/issue`, each with statements for many at once.
 //!    No password is hashed and nothing is signed while it is open.
 //! 3. After its commit every caller signs its own token.
 //!
