@@ -23,6 +23,9 @@ const STATIC: &[&str] = &["web/phone/static"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The crate that makes the bundle.
+pub(crate) const BUNDLER: &str = "countersign-bundle";
+
 /// A crate that runs in the browser.
 pub(crate) struct Module {
     pub(crate) package: &'static str,
@@ -34,10 +37,10 @@ pub(crate) struct Module {
     script: Option<&'static str>,
 }
 
-const APP: Module =
+pub(crate) const APP: Module =
     Module { package: "countersign-phone", name: "app", wasm: "countersign-phone.wasm", script: None };
 
-pub(crate) const WORKER: Module = Module {
+const WORKER: Module = Module {
     package: "countersign-phone-worker",
     name: "worker_wasm",
     wasm: "countersign_phone_worker.wasm",
@@ -47,7 +50,7 @@ pub(crate) const WORKER: Module = Module {
 const MODULES: [Module; 2] = [APP, WORKER];
 
 /// The names of the crates that are compiled for browsers.
-pub(crate) fn packages() -> [&'static str; 2] {
+fn packages() -> [&'static str; 2] {
     MODULES.map(|module| module.package)
 }
 
@@ -94,7 +97,7 @@ pub(crate) fn build() -> Result<(), String> {
         println!("{BUNDLE} is as new as what it is made of");
         return Ok(());
     }
-    let mut words = ["run", "--quiet", "-p", "countersign-bundle", "--", BUNDLE, env!("CARGO_PKG_VERSION")]
+    let mut words = ["run", "--quiet", "-p", BUNDLER, "--", BUNDLE, env!("CARGO_PKG_VERSION")]
         .map(str::to_owned)
         .to_vec();
     words.extend(statics().map(str::to_owned));
