@@ -1,11 +1,12 @@
 //! Registering clients.
 
+mod closing;
+
 use zeroize::Zeroizing;
 
 use crate::app::context::{At, Change, Service, Stop, Tx};
 use crate::app::key::ensure_for_id_tokens_of;
 use crate::crypto::keyed_hash::Purpose;
-use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::client::{
@@ -15,8 +16,6 @@ use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::token::RevocationKind;
-use crate::error::Fault;
 use crate::random;
 
 /// What shall be registered.
@@ -220,53 +219,65 @@ pub fn set_state(
     name_or_id: &str,
     state: ClientState,
 ) -> Result<(), Stop> {
-    service.write(conn, at, |tx| {
-        let client = require_client(tx, name_or_id)?;
-        if state == ClientState::Disabled && is_own(tx, client.id) {
-            return Err(Refusal::OwnClient.into());
-        }
-        let action = match state {
-            ClientState::Active => {
-                db::client::set_state(tx.conn, client.id, state)?;
-                Action::ClientEnabled
-            }
-            ClientState::Disabled => {
-                disable(tx, client.id)?;
-                Action::ClientDisabled
-            }
-        };
-        tx.note(Event::done(tx.origin.manager, action, Subject::Client(client.id)));
-        Ok(())
-    })
+    match state {
+        ClientState::Active => enable(service, conn, at, name_or_id),
+        ClientState::Disabled => disable(service, conn, at, name_or_id),
+    }
 }
 
-/// Removes a client with its sessions and tokens.
-pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
-    service.write(conn, at, |tx| {
+fn disable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
+    let client = service.write(conn, at, |tx| {
         let client = require_client(tx, name_or_id)?;
         if is_own(tx, client.id) {
             return Err(Refusal::OwnClient.into());
         }
-        disable(tx, client.id)?;
-        db::client::remove(tx.conn, client.id)?;
-        let detail = format!("name={}", client.name);
-        tx.note(
-            Event::done(tx.origin.manager, Action::ClientRemoved, Subject::Client(client.id)).with(detail),
-        );
-        Ok(())
-    })
+        closing::disable(tx, client.id)?;
+        tx.note(Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client.id)));
+        Ok(client.id)
+    })?;
+    closing::end_rest(service, conn, at, client)
 }
 
-/// Disables a client and ends all logins at it, and the tokens that it got for itself. It is held first: whoever is getting a token has got it
-/// by the time they are looked up, or gets none.
-fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
-    db::hold::hold_alone(tx.conn, client)?;
-    db::client::set_state(tx.conn, client, ClientState::Disabled)?;
-    tx.end_sessions(Which::OfClient(client))?;
-    for (token, expires_at) in db::token::revoke_clients_own(tx.conn, client, tx.now)? {
-        tx.revoked(RevocationKind::Token, token.to_string(), expires_at);
+/// What was live when the client was disabled must have ended before: it would be good again.
+fn enable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
+    loop {
+        let unfinished = service.write(conn, at, |tx| {
+            let client = require_client(tx, name_or_id)?;
+            if client.state == ClientState::Disabled && closing::is_any_live(tx, client.id)? {
+                return Ok(Some(client.id));
+            }
+            db::client::set_state(tx.conn, client.id, ClientState::Active)?;
+            tx.note(Event::done(tx.origin.manager, Action::ClientEnabled, Subject::Client(client.id)));
+            Ok(None)
+        })?;
+        let Some(client) = unfinished else { return Ok(()) };
+        closing::end_rest(service, conn, at, client)?;
     }
-    Ok(())
+}
+
+/// Removes a client with its sessions and tokens: at once where they are few, else once they have gone.
+pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
+    loop {
+        let unfinished = service.write(conn, at, |tx| {
+            let client = require_client(tx, name_or_id)?;
+            if is_own(tx, client.id) {
+                return Err(Refusal::OwnClient.into());
+            }
+            closing::disable(tx, client.id)?;
+            let subject = Subject::Client(client.id);
+            if closing::is_any_live(tx, client.id)? || !closing::delete_some(tx, client.id)? {
+                tx.note(Event::done(tx.origin.manager, Action::ClientDisabled, subject));
+                return Ok(Some(client.id));
+            }
+            db::client::remove(tx.conn, client.id)?;
+            let detail = format!("name={}", client.name);
+            tx.note(Event::done(tx.origin.manager, Action::ClientRemoved, subject).with(detail));
+            Ok(None)
+        })?;
+        let Some(client) = unfinished else { return Ok(()) };
+        closing::end_rest(service, conn, at, client)?;
+        closing::delete_rest(service, conn, at, client)?;
+    }
 }
 
 /// The client of this name or id, within the manager's reach.

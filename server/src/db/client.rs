@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use crate::db::schema::{client, token};
+use crate::db::schema::client;
 use crate::db::statement::directly;
 use crate::db::{Conn, id, unless_taken, word};
 use crate::domain::client::{Client, ClientName, ClientState, SessionLimits, TokenPolicy};
@@ -227,11 +227,8 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
     Ok(())
 }
 
-/// Removes a client and its tokens.
+/// Removes a client. What it still has goes with it, but for the tokens that it got for itself (`db::token::delete_own`).
 pub fn remove(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
-    // Those of its logins go with these.
-    let own = token::table.filter(token::client_id.eq(id.bytes())).filter(token::session_id.is_null());
-    diesel::delete(own).execute(conn)?;
     diesel::delete(client::table.find(id.bytes())).execute(conn)?;
     Ok(())
 }

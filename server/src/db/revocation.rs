@@ -1,24 +1,45 @@
 //! What was revoked while JWTs of it could still be verified.
 
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Text};
 
 use crate::db::schema::revocation;
+use crate::db::statement::insert_rows;
+#[cfg(feature = "postgres")]
+use crate::db::statement::{Statement, column};
 use crate::db::{Conn, word};
 use crate::domain::time::Timestamp;
 use crate::domain::token::Revocation;
 use crate::error::Fault;
 
-/// Records revocations under `seq`, the audit log's number in the same transaction.
+/// Records revocations under `seq`, the audit log's number in the same transaction: on PostgreSQL in one trip, since the log's end is held.
 pub fn append(conn: &mut Conn, seq: i64, revocations: &[Revocation]) -> Result<(), Fault> {
-    for one in revocations {
-        diesel::insert_into(revocation::table)
-            .values((
-                revocation::seq.eq(seq),
-                revocation::kind.eq(one.kind.as_str()),
-                revocation::id.eq(&one.id),
-                revocation::expires_at.eq(one.expires_at.millis()),
-            ))
+    if revocations.is_empty() {
+        return Ok(());
+    }
+    match conn {
+        Conn::Sqlite(conn) => {
+            insert_rows(conn, "revocation", "seq, kind, id, expires_at", revocations, |statement, one| {
+                statement
+                    .whole(seq)
+                    .text(one.kind.as_str())
+                    .text(one.id.as_str())
+                    .whole(one.expires_at.millis())
+            })?;
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            Statement::new(
+                "INSERT INTO revocation (seq, kind, id, expires_at) \
+                 SELECT ?, one.kind, one.id, one.expires_at FROM UNNEST(?, ?, ?) AS one (kind, id, expires_at)",
+            )
+            .bind::<BigInt, _>(seq)
+            .bind::<Array<Text>, _>(column(revocations, |one| one.kind.as_str()))
+            .bind::<Array<Text>, _>(column(revocations, |one| one.id.as_str()))
+            .bind::<Array<BigInt>, _>(column(revocations, |one| one.expires_at.millis()))
             .execute(conn)?;
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{audit_head, client, session};
-use crate::db::statement::insert_rows;
+use crate::db::statement::{MOST_VALUES, insert_rows};
 #[cfg(feature = "postgres")]
 use crate::db::statement::{Statement, column};
 use crate::db::{Conn, id, segment, time};
@@ -77,9 +77,6 @@ impl Row {
         })
     }
 }
-
-/// Most sessions that one statement is told: SQLite takes only so many values.
-const TOGETHER: usize = 10_000;
 
 /// Records many logins in one statement.
 #[cfg(feature = "postgres")]
@@ -243,25 +240,27 @@ pub enum Which {
     OfUserBut(UserId, SessionId),
     /// All of a user whose last code was a factor's.
     OfFactor(UserId, FactorId),
-    /// All at a client.
-    OfClient(ClientId),
     /// One.
     One(SessionId),
     /// One, if it is this user's.
     OneOf(UserId, SessionId),
 }
 
+// A macro, since what it builds has a type that nobody wants to write.
+macro_rules! ending {
+    ($now:expr) => {
+        diesel::update(session::table)
+            .filter(session::revoked_at.is_null())
+            .filter(session::ends_at.gt($now.plus_seconds(-LEEWAY_S).millis()))
+            .set(session::revoked_at.eq($now.millis()))
+            .returning(session::id)
+    };
+}
+
 /// Ends sessions; returns those that were live, or that somebody with a clock a little behind could still take for it: a request that waited
 /// for this one has the time at which it came.
 pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
     let since = now.plus_seconds(-LEEWAY_S);
-    let live = || {
-        diesel::update(session::table)
-            .filter(session::revoked_at.is_null())
-            .filter(session::ends_at.gt(since.millis()))
-            .set(session::revoked_at.eq(now.millis()))
-            .returning(session::id)
-    };
     let ids = match which {
         Which::OfUser(user) | Which::OfFactor(user, _) => segment::live_sessions(conn, user, since)?,
         Which::OfUserBut(user, kept) => {
@@ -270,15 +269,10 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
             ids
         }
         Which::One(one) | Which::OneOf(_, one) => vec![one.bytes().to_vec()],
-        Which::OfClient(client) => {
-            let ended: Vec<Vec<u8>> =
-                live().filter(session::client_id.eq(client.bytes())).get_results(conn)?;
-            return read_ids(&ended);
-        }
     };
     let mut ended = Vec::new();
-    for some in ids.chunks(TOGETHER) {
-        let found = live().filter(session::id.eq_any(some));
+    for some in ids.chunks(MOST_VALUES) {
+        let found = ending!(now).filter(session::id.eq_any(some));
         let now_ended: Vec<Vec<u8>> = match which {
             Which::OfFactor(_, factor) => {
                 found.filter(session::factor_id.eq(factor.bytes())).get_results(conn)?
@@ -291,13 +285,51 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
     read_ids(&ended)
 }
 
+/// [`end`] for sessions that were looked up.
+pub fn end_these(conn: &mut Conn, sessions: &[SessionId], now: Timestamp) -> Result<Vec<SessionId>, Fault> {
+    let mut ended = Vec::new();
+    for some in sessions.chunks(MOST_VALUES) {
+        let ids: Vec<&[u8]> = some.iter().map(SessionId::bytes).collect();
+        let now_ended: Vec<Vec<u8>> = ending!(now).filter(session::id.eq_any(ids)).get_results(conn)?;
+        ended.extend(now_ended);
+    }
+    read_ids(&ended)
+}
+
+/// Sessions at a client that [`end`] would end, at most so many.
+pub fn live_at(
+    conn: &mut Conn,
+    client: ClientId,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<SessionId>, Fault> {
+    let live: Vec<Vec<u8>> = session::table
+        .filter(session::client_id.eq(client.bytes()))
+        .filter(session::revoked_at.is_null())
+        .filter(session::ends_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(session::id)
+        .load(conn)?;
+    read_ids(&live)
+}
+
+/// Deletes sessions at a client, and with them their tokens, at most so many; returns how many.
+pub fn delete_at(conn: &mut Conn, client: ClientId, most: usize) -> Result<usize, Fault> {
+    let some = session::table
+        .filter(session::client_id.eq(client.bytes()))
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(session::id);
+    let ids: Vec<Vec<u8>> = some.load(conn)?;
+    Ok(diesel::delete(session::table.filter(session::id.eq_any(ids))).execute(conn)?)
+}
+
 fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {
     ids.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
 }
 
 /// Deletes the sessions of a user who is removed, and with them their tokens.
 pub(super) fn delete_of(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
-    for some in segment::all_sessions(conn, user)?.chunks(TOGETHER) {
+    for some in segment::all_sessions(conn, user)?.chunks(MOST_VALUES) {
         diesel::delete(session::table.filter(session::id.eq_any(some))).execute(conn)?;
     }
     Ok(())

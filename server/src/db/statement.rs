@@ -172,6 +172,9 @@ pub(super) fn insert_rows<R>(
     Ok(())
 }
 
+/// Most values that one statement is told: SQLite takes only so many.
+pub(super) const MOST_VALUES: usize = 10_000;
+
 /// How many rows there are statements for.
 const LENGTHS: [usize; 4] = [64, 16, 4, 1];
 

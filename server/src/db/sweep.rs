@@ -31,7 +31,7 @@ const STATEMENTS: [&str; 13] = [
     "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 AND session_id IS NULL LIMIT $2)",
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
-    "DELETE FROM revocation WHERE expires_at < $1 AND seq IN (SELECT seq FROM revocation WHERE expires_at < $1 LIMIT $2)",
+    "DELETE FROM revocation WHERE (seq, kind, id) IN (SELECT seq, kind, id FROM revocation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM factor WHERE id IN (SELECT id FROM factor WHERE state = 'revoked' AND revoked_at < $1 LIMIT $2)",
     // Kept longer than a day. Thirty days: what was sent. A year: what was not, when it interests nobody any more. 400 days: where a user
     // has not logged in.

@@ -8,9 +8,9 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{client, session, token, user};
+use crate::db::statement::{MOST_VALUES, directly, insert_rows};
 #[cfg(feature = "postgres")]
 use crate::db::statement::{Statement, column};
-use crate::db::statement::{directly, insert_rows};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
@@ -240,20 +240,28 @@ pub fn forget_ended(conn: &mut Conn, session: SessionId, before: Timestamp) -> R
     Ok(())
 }
 
-/// When the last JWT of a session ends; none where all have ended for every clock, or were revoked one by one.
-pub fn last_jwt_of_session(
+/// When the last JWT of each of these sessions ends; without those whose all have ended for every clock, or were revoked one by one.
+pub fn last_jwts(
     conn: &mut Conn,
-    session: SessionId,
+    sessions: &[SessionId],
     now: Timestamp,
-) -> Result<Option<Timestamp>, Fault> {
-    let last: Option<i64> = token::table
-        .filter(token::session_id.eq(session.bytes()))
-        .filter(token::hash.is_null())
-        .filter(token::revoked_at.is_null())
-        .filter(token::expires_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
-        .select(diesel::dsl::max(token::expires_at))
-        .first(conn)?;
-    Ok(time(last))
+) -> Result<Vec<(SessionId, Timestamp)>, Fault> {
+    let mut last = Vec::new();
+    for some in sessions.chunks(MOST_VALUES) {
+        let rows: Vec<(Option<Vec<u8>>, Option<i64>)> = token::table
+            .filter(token::session_id.eq_any(some.iter().map(|id| Some(id.bytes()))))
+            .filter(token::hash.is_null())
+            .filter(token::revoked_at.is_null())
+            .filter(token::expires_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
+            .group_by(token::session_id)
+            .select((token::session_id, diesel::dsl::max(token::expires_at)))
+            .load(conn)?;
+        for (session, ends_at) in rows {
+            let session = session.and_then(|bytes| SessionId::from_bytes(&bytes));
+            last.push((id("session id", session)?, id("end of a token", time(ends_at))?));
+        }
+    }
+    Ok(last)
 }
 
 /// Spends a one-use token; of any number of callers one gets `true`.
@@ -266,25 +274,59 @@ pub fn spend(conn: &mut Conn, id: TokenId, now: Timestamp) -> Result<bool, Fault
     Ok(spent == 1)
 }
 
-/// Revokes all tokens that a client got for itself; returns the JWTs among them that had not ended, and when they end.
-pub fn revoke_clients_own(
+/// Tokens that a client got for itself and that have not ended, at most so many.
+pub fn live_own(
     conn: &mut Conn,
     client: ClientId,
     now: Timestamp,
-) -> Result<Vec<(TokenId, Timestamp)>, Fault> {
-    let revoked: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = diesel::update(token::table)
+    most: usize,
+) -> Result<Vec<TokenId>, Fault> {
+    let live: Vec<Vec<u8>> = token::table
         .filter(token::client_id.eq(client.bytes()))
         .filter(token::session_id.is_null())
         .filter(token::revoked_at.is_null())
         .filter(token::expires_at.gt(now.millis()))
-        .set(token::revoked_at.eq(now.millis()))
-        .returning((token::id, token::expires_at, token::hash))
-        .get_results(conn)?;
-    revoked
-        .into_iter()
-        .filter(|(_, _, hash)| hash.is_none())
-        .map(|(bytes, at, _)| Ok((id("token id", TokenId::from_bytes(&bytes))?, Timestamp::from_millis(at))))
-        .collect()
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(token::id)
+        .load(conn)?;
+    live.iter().map(|bytes| id("token id", TokenId::from_bytes(bytes))).collect()
+}
+
+/// What [`revoke_own`] has revoked.
+pub struct Revoked {
+    /// How many.
+    pub number: usize,
+    /// The JWTs among them, and when they end.
+    pub jwts: Vec<(TokenId, Timestamp)>,
+}
+
+/// Revokes those of these tokens that nobody has revoked.
+pub fn revoke_own(conn: &mut Conn, tokens: &[TokenId], now: Timestamp) -> Result<Revoked, Fault> {
+    let mut all = Revoked { number: 0, jwts: Vec::new() };
+    for some in tokens.chunks(MOST_VALUES) {
+        let revoked: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = diesel::update(token::table)
+            .filter(token::id.eq_any(some.iter().map(TokenId::bytes)))
+            .filter(token::revoked_at.is_null())
+            .set(token::revoked_at.eq(now.millis()))
+            .returning((token::id, token::expires_at, token::hash))
+            .get_results(conn)?;
+        all.number += revoked.len();
+        for (bytes, at, _) in revoked.into_iter().filter(|(_, _, hash)| hash.is_none()) {
+            all.jwts.push((id("token id", TokenId::from_bytes(&bytes))?, Timestamp::from_millis(at)));
+        }
+    }
+    Ok(all)
+}
+
+/// Deletes tokens that a client got for itself, at most so many; returns how many.
+pub fn delete_own(conn: &mut Conn, client: ClientId, most: usize) -> Result<usize, Fault> {
+    let some = token::table
+        .filter(token::client_id.eq(client.bytes()))
+        .filter(token::session_id.is_null())
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(token::id);
+    let ids: Vec<Vec<u8>> = some.load(conn)?;
+    Ok(diesel::delete(token::table.filter(token::id.eq_any(ids))).execute(conn)?)
 }
 
 /// Revokes a token; `false` where it was revoked already.

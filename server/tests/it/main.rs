@@ -25,6 +25,7 @@ mod backups;
 mod browser;
 mod cli;
 mod clients;
+mod closing;
 mod codes;
 mod console;
 mod console_system;
@@ -126,6 +127,7 @@ fn main() -> ExitCode {
         ("audit_export", audit_export::tests()),
         ("cli", cli::tests()),
         ("clients", clients::tests()),
+        ("closing", closing::tests()),
         ("codes", codes::tests()),
         ("console", console::tests()),
         ("console_system", console_system::tests()),

@@ -1,5 +1,6 @@
 //! Access tokens: what stands in them, who may look at them, how they end.
 
+use countersign::db;
 use countersign::domain::client::TokenFormat;
 use diesel::connection::SimpleConnection;
 use jsonwebtoken::jwk::JwkSet;
@@ -250,13 +251,19 @@ fn two_servers_sweep_at_once_however_much_there_is(on: Backend) {
     let other = app.another();
     // Several times what is deleted in one transaction, and some that still matter.
     let rows = |name: &str, count: i64, expires_at: i64| {
-        let row = |number: i64| format!("({number}, 'token', '{name}{number}', {expires_at})");
+        // Many of one number: they were revoked at once.
+        let row = |number: i64| format!("({}, 'token', '{name}{number}', {expires_at})", number / 1000);
         let rows = (0..count).map(row).collect::<Vec<_>>().join(", ");
         format!("INSERT INTO revocation (seq, kind, id, expires_at) VALUES {rows};")
     };
     let now = app.clock.now().millis();
     let sql = rows("over", 1500, now - 2 * 86_400_000) + &rows("live", 300, now + 86_400_000);
     app.place.connection().batch_execute(&sql).unwrap();
+    let kind = db::sweep::tables().position(|table| table == "revocation").unwrap();
+    let day_ago = app.clock.now().plus_seconds(-86_400);
+    let more = db::sweep::sweep(&mut app.place.connection(), kind, day_ago).unwrap();
+    assert!(more);
+    assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 1600, "so many at a time");
     at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
     assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 300);
 }
