@@ -24,6 +24,7 @@ mod userinfo;
 mod v1;
 mod well_known;
 
+pub use codes::threads_for_codes;
 pub use meters::Mailed;
 pub use server::{keep_house, start};
 pub use state::{Limits, State};

@@ -1,7 +1,7 @@
 //! Who may do what: scopes with rules, groups, and grants that begin and end. They are enforced where tokens are issued, refreshed and
 //! introspected (`app/issue.rs`, `app/introspect.rs`).
 
-use crate::app::context::{At, Change, Service, Stop, Tx};
+use crate::app::context::{At, Change, Service, Stop, Tx, all_pages};
 use crate::db::grant::Holder;
 pub use crate::db::grant::Summary;
 use crate::db::{self, Conn};
@@ -308,9 +308,13 @@ pub fn take_one(service: &Service, conn: &mut Conn, at: At, grant: GrantId) -> R
     })
 }
 
-/// Grants that are not over: all, or those of one holder; a thousand at most.
+/// Grants that are not over: all, or those of one holder.
 pub fn grants(conn: &mut Conn, at: At, of: Option<&Named>) -> Result<Vec<Summary>, Stop> {
-    grant_page(conn, at, of, GrantId::LAST, 1000)
+    all_pages(
+        GrantId::LAST,
+        |grant: &Summary| grant.id,
+        |before, limit| grant_page(conn, at, of, before, limit),
+    )
 }
 
 /// A page of grants that are not over, given before one of them, the youngest first.

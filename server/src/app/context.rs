@@ -49,6 +49,22 @@ pub enum Change<T> {
     Overtaken(T),
 }
 
+/// All of a list that is read page by page, so that no statement takes long. `page` takes where the last one ended, and how many it may bring.
+pub fn all_pages<T, P>(
+    begin: P,
+    place: impl Fn(&T) -> P,
+    mut page: impl FnMut(P, i64) -> Result<Vec<T>, Stop>,
+) -> Result<Vec<T>, Stop> {
+    const LENGTH: i64 = 1000;
+    let (mut all, mut last) = (Vec::new(), begin);
+    loop {
+        let some = page(last, LENGTH)?;
+        let Some(end) = some.last() else { return Ok(all) };
+        last = place(end);
+        all.extend(some);
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -141,7 +157,7 @@ impl<'a> Tx<'a> {
     /// Seals a secret for its place, unless the master key was rotated since this server has read it: nobody could open that.
     pub fn seal(&mut self, service: &Service, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         if !self.is_bound {
-            service.must_be(db::master_key::hold(self.conn)?)?;
+            service.must_stay_bound(self.conn)?;
             self.is_bound = true;
         }
         service.sealer.seal(place, plain)
@@ -304,6 +320,11 @@ impl Service {
     /// Refuses to go on with a database that is bound to another master key than ours.
     pub fn must_be_bound(&self, conn: &mut Conn) -> Result<(), Fault> {
         self.must_be(db::master_key::find(conn)?.map(|(key_id, _)| key_id))
+    }
+
+    /// The same until the transaction ends.
+    pub fn must_stay_bound(&self, conn: &mut Conn) -> Result<(), Fault> {
+        self.must_be(db::master_key::hold(conn)?)
     }
 
     fn must_be(&self, bound: Option<String>) -> Result<(), Fault> {

@@ -96,10 +96,13 @@ fn claim_next(service: &Service, database: &Database, now: Timestamp) -> Result<
     let mut conn = database.connection()?;
     let until = now.plus_seconds(CLAIM_S);
     for id in db::outbox::due(&mut conn, now, LOOKAHEAD)? {
-        if let Some(claimed) =
-            service.write_in_turn(&mut conn, |conn| db::outbox::claim(conn, id, until, now))?
-        {
-            return Ok(Some(claimed));
+        let claimed = service.write_in_turn(&mut conn, |conn| {
+            // A server that was left on after the master key was rotated would give up every mail: it cannot open one.
+            service.must_stay_bound(conn)?;
+            db::outbox::claim(conn, id, until, now)
+        })?;
+        if claimed.is_some() {
+            return Ok(claimed);
         }
     }
     Ok(None)

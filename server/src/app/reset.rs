@@ -14,6 +14,7 @@ use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{User, UserName};
+use crate::error::Fault;
 use crate::random;
 
 /// How long a request waits, in seconds: a day.
@@ -106,15 +107,16 @@ pub struct Waiting {
 pub fn waiting(conn: &mut Conn, at: At) -> Result<Vec<Waiting>, Stop> {
     let mut waiting = Vec::new();
     for request in db::reset_request::list_live(conn, at.now, LISTED)? {
-        // Either may have been removed at this moment, and the request with them.
-        if let (Some(user), Some(asked_by)) =
-            (db::user::find(conn, request.user)?, db::user::find(conn, request.asked_by)?)
-        {
-            let Request { id, asked_at, expires_at, .. } = request;
-            waiting.push(Waiting { id, user, asked_by, asked_at, expires_at });
-        }
+        waiting.extend(with_people(conn, &request)?);
     }
     Ok(waiting)
+}
+
+/// A request with whom it is about; none where either was removed at this moment, and the request with them.
+fn with_people(conn: &mut Conn, request: &Request) -> Result<Option<Waiting>, Fault> {
+    let people = db::user::find(conn, request.user)?.zip(db::user::find(conn, request.asked_by)?);
+    let &Request { id, asked_at, expires_at, .. } = request;
+    Ok(people.map(|(user, asked_by)| Waiting { id, user, asked_by, asked_at, expires_at }))
 }
 
 /// How many wait.
@@ -124,7 +126,8 @@ pub fn count_waiting(conn: &mut Conn, at: At) -> Result<i64, Stop> {
 
 /// One that waits.
 pub fn find_waiting(conn: &mut Conn, at: At, id: ResetRequestId) -> Result<Waiting, Stop> {
-    let found = waiting(conn, at)?.into_iter().find(|waiting| waiting.id == id);
+    let request = db::reset_request::find_live(conn, id, at.now)?;
+    let found = request.map(|request| with_people(conn, &request)).transpose()?.flatten();
     Ok(found.ok_or(Refusal::NotFound { what: "reset request" })?)
 }
 

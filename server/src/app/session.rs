@@ -1,7 +1,7 @@
 //! Sessions: every login is one. Listing and ending them, by the user and by the operator.
 
 use crate::app::bearer::logged_in;
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Service, Stop, Tx, all_pages};
 use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
@@ -17,7 +17,11 @@ const MAX_LISTED: i64 = 1000;
 /// A user's live sessions, as the operator sees them; a thousand at most.
 pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<SessionSummary>, Stop> {
     let user = find(conn, name)?;
-    Ok(db::session::page(conn, user.id, at.now, SessionId::LAST, MAX_LISTED)?)
+    all_pages(
+        SessionId::LAST,
+        |session: &SessionSummary| session.id,
+        |before, limit| Ok(db::session::page(conn, user.id, at.now, before, limit)?),
+    )
 }
 
 /// A page of a user's live sessions, started before one of them, the youngest first.

@@ -2,7 +2,7 @@
 
 pub mod import;
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Service, Stop, Tx, all_pages};
 use crate::app::invitation::{Link, invite_in};
 use crate::app::outbox::queue;
 use crate::crypto::password;
@@ -182,7 +182,14 @@ pub fn page(conn: &mut Conn, after: Option<&str>, prefix: &str, limit: i64) -> R
 
 /// All users by name.
 pub fn list(conn: &mut Conn) -> Result<Vec<User>, Stop> {
-    Ok(db::user::list(conn)?)
+    all_pages(
+        None,
+        |user: &User| Some(user.name.clone()),
+        |after: Option<String>, limit| {
+            let after = after.map(|name| UserName::fold(&name));
+            Ok(db::user::page(conn, after.as_deref(), "", limit)?)
+        },
+    )
 }
 
 /// Whether there is no user at all.

@@ -13,6 +13,7 @@ use crate::crypto::master_key::MasterKey;
 use crate::db::Database;
 use crate::domain::audit::Origin;
 use crate::domain::target::Target;
+use crate::http;
 use crate::settings::Settings;
 
 /// Most connections for the requests of one server, besides the one of codes.
@@ -74,8 +75,7 @@ pub(super) fn make_data_folder(settings: &Settings) -> Result<(), Failure> {
 
 /// How many connections a server opens at most.
 pub(super) fn opened_by_server(target: &Target) -> u32 {
-    // One more is for codes.
-    for_requests(target) + Database::ASIDE + 1
+    for_requests(target) + Database::ASIDE + http::threads_for_codes(target)
 }
 
 fn for_requests(target: &Target) -> u32 {

@@ -21,7 +21,7 @@ const LOOK: i64 = 2000;
 /// What is swept: each statement takes the time before which rows go, and the number of rows.
 ///
 /// An ended token needs no row: without one it is just unknown.
-const STATEMENTS: [&str; 13] = [
+const STATEMENTS: [&str; 14] = [
     "DELETE FROM mfa_token WHERE hash IN (SELECT hash FROM mfa_token WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM authorization_code WHERE hash IN (SELECT hash FROM authorization_code WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
@@ -36,7 +36,8 @@ const STATEMENTS: [&str; 13] = [
     // Kept longer than a day. Thirty days: what was sent. A year: what was not, when it interests nobody any more. 400 days: where a user
     // has not logged in.
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'sent' AND sent_at < $1 - 2505600000 LIMIT $2)",
-    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state <> 'sent' AND created_at < $1 - 31449600000 LIMIT $2)",
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' AND created_at < $1 - 31449600000 LIMIT $2)",
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state = 'failed' AND created_at < $1 - 31449600000 LIMIT $2)",
     "DELETE FROM known_device WHERE seen_at < $1 - 34473600000 AND hash IN \
      (SELECT hash FROM known_device WHERE seen_at < $1 - 34473600000 LIMIT $2)",
 ];
@@ -46,10 +47,15 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     STATEMENTS.iter().filter_map(|statement| statement.split(' ').nth(2))
 }
 
+/// The statement that deletes one kind, as SQLite has it.
+pub const fn statement(kind: usize) -> &'static str {
+    STATEMENTS[kind]
+}
+
 /// How many rows of one kind were over before `before` and are still there; a batch and more count as a batch.
 pub fn count(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<i64, Fault> {
-    let statement = STATEMENTS[kind];
-    let which = statement.find("(SELECT").and_then(|begin| statement.get(begin..)).unwrap_or_default();
+    let text = statement(kind);
+    let which = text.find("(SELECT").and_then(|begin| text.get(begin..)).unwrap_or_default();
     let count: Count = diesel::sql_query(format!("SELECT count(*) AS number FROM {which} AS waiting"))
         .bind::<BigInt, _>(before.millis())
         .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
@@ -66,12 +72,12 @@ struct Count {
 /// Deletes some rows of one kind that were over before `before`; `true` when there may be more. Servers of one PostgreSQL that do so at once
 /// take different rows.
 pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {
-    let statement = match conn {
-        Conn::Sqlite(_) => STATEMENTS[kind].to_owned(),
+    let text = match conn {
+        Conn::Sqlite(_) => statement(kind).to_owned(),
         #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => STATEMENTS[kind].replace("LIMIT $2", "LIMIT $2 FOR UPDATE SKIP LOCKED"),
+        Conn::Postgres(_) => statement(kind).replace("LIMIT $2", "LIMIT $2 FOR UPDATE SKIP LOCKED"),
     };
-    let deleted = diesel::sql_query(statement)
+    let deleted = diesel::sql_query(text)
         .bind::<BigInt, _>(before.millis())
         .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
         .execute(conn)?;

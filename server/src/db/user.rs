@@ -78,12 +78,6 @@ pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Fault> {
     row.map(Row::read).transpose()
 }
 
-/// All users by name.
-pub fn list(conn: &mut Conn) -> Result<Vec<User>, Fault> {
-    let rows = user::table.order(user::name_folded.asc()).select(Row::as_select()).load(conn)?;
-    rows.into_iter().map(Row::read).collect()
-}
-
 /// Up to `limit` users by folded name, after one and with a prefix where they are given.
 pub fn page(conn: &mut Conn, after: Option<&str>, prefix: &str, limit: i64) -> Result<Vec<User>, Fault> {
     // No name holds a character after this one, so a prefix is a range, which the index serves.

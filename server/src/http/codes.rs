@@ -27,7 +27,15 @@ use crate::http::meters::{Meters, Queue};
 
 /// Threads of one server that exchange codes on PostgreSQL. While one waits for the database the other calculates, and the log's end is held for the
 /// last statements of a group only.
-const WRITERS_ON_POSTGRES: usize = 2;
+const WRITERS_ON_POSTGRES: u32 = 2;
+
+/// How many threads of a server exchange codes, each on a connection of its own.
+pub fn threads_for_codes(target: &Target) -> u32 {
+    match target {
+        Target::Sqlite(_) => 1,
+        Target::Postgres(_) => WRITERS_ON_POSTGRES,
+    }
+}
 
 /// The way in. The threads end when this is dropped.
 pub(super) struct Codes {
@@ -45,12 +53,8 @@ impl Codes {
         meters: Arc<Meters>,
         limit: usize,
     ) -> Self {
-        let writers = match database.target() {
-            Target::Sqlite(_) => 1,
-            Target::Postgres(_) => WRITERS_ON_POSTGRES,
-        };
         let line = Arc::new(Line::default());
-        for _ in 0..writers {
+        for _ in 0..threads_for_codes(database.target()) {
             let (service, database, meters, line) =
                 (Arc::clone(service), database.for_codes(), Arc::clone(&meters), Arc::clone(&line));
             thread::Builder::new()

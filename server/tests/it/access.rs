@@ -1,8 +1,11 @@
 //! What a token may do in the end: rules of scopes, groups, grants that begin and end, and `authorization_details`.
 
 use countersign::app::access::{self, Named, Span};
+use countersign::db;
+use countersign::db::grant::Holder;
 use countersign::domain::authorization::{Access, Details, ScopeRule};
 use countersign::domain::client::{Grant, TokenFormat};
+use countersign::domain::id::GrantId;
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::UserName;
 use diesel::connection::SimpleConnection as _;
@@ -31,6 +34,7 @@ tests![
     details_travel_with_the_mfa_token,
     a_clients_own_token_has_no_grants,
     every_change_is_logged,
+    grants_are_listed_however_many_there_are,
 ];
 
 const COMMENT: &str = r#"{"type":"document","actions":["comment"],"identifier":"42"}"#;
@@ -443,4 +447,30 @@ fn every_change_is_logged(on: Backend) {
             "scope.removed",
         ]
     );
+}
+
+fn grants_are_listed_however_many_there_are(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let (now, later) = (app.clock.now(), app.clock.now().plus_seconds(3600));
+    let alice = Named::User(UserName::parse("alice").unwrap());
+    let mut conn = app.place.connection();
+    conn.write(|conn| {
+        let user = db::user::find_by_name(conn, &UserName::parse("alice").unwrap())?.unwrap().id;
+        for number in 0..2050_u32 {
+            let mut bytes = [1; 16];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            let (grant, access) =
+                (GrantId::from_bytes(&bytes).unwrap(), Access::Scope(format!("scope{number}")));
+            db::grant::insert(conn, grant, Holder::User(user), &access, (now, later), now)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    drop(conn);
+    for of in [None, Some(&alice)] {
+        let listed = app.operate(|_, conn, at| access::grants(conn, at, of)).unwrap();
+        assert_eq!(listed.len(), 2050);
+        assert!(listed.is_sorted_by(|one, next| one.id > next.id), "the youngest first, each once");
+    }
 }

@@ -728,6 +728,45 @@ pub fn count(conn: &mut Conn, from: &str) -> i64 {
     diesel::sql_query(query).get_result::<Count>(conn).unwrap().rows
 }
 
+/// How the database would find what a statement asks for. `?` stand for `values`.
+pub fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
+    use diesel::prelude::*;
+    use diesel::sql_types::Text;
+
+    #[derive(QueryableByName)]
+    struct OfSqlite {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+    #[cfg(feature = "postgres")]
+    #[derive(QueryableByName)]
+    struct OfPostgres {
+        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+        line: String,
+    }
+    let mut values = values.iter();
+    let text: String = statement
+        .split_inclusive('?')
+        .map(|part| {
+            part.strip_suffix('?')
+                .map_or(part.to_owned(), |before| format!("{before}{}", values.next().unwrap()))
+        })
+        .collect();
+    let steps: Vec<String> = match conn {
+        Conn::Sqlite(conn) => {
+            let steps: Vec<OfSqlite> =
+                diesel::sql_query(format!("EXPLAIN QUERY PLAN {text}")).load(conn).unwrap();
+            steps.into_iter().map(|step| step.detail).collect()
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            let steps: Vec<OfPostgres> = diesel::sql_query(format!("EXPLAIN {text}")).load(conn).unwrap();
+            steps.into_iter().map(|step| step.line).collect()
+        }
+    };
+    steps.join("\n")
+}
+
 /// A number that no other call in this run returns.
 pub fn unique() -> u64 {
     static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

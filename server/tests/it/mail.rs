@@ -6,8 +6,9 @@ use std::time::Duration;
 use countersign::app;
 use countersign::app::client_auth::{Asker, Credentials};
 use countersign::app::context::{At, Service};
-use countersign::app::outbox::Outcome;
-use countersign::db;
+use countersign::app::outbox::{Outcome, send_next};
+use countersign::crypto::master_key::MasterKey;
+use countersign::db::{self, Conn, Database};
 use countersign::domain::audit::{Actor, Origin};
 use countersign::domain::id::MailId;
 use countersign::domain::lockout::{FAILURE_LIMIT, FREE_FAILURES};
@@ -34,6 +35,8 @@ tests![
     a_lost_reply_brings_the_same_message_again,
     two_servers_deliver_each_mail_once,
     a_server_that_dies_leaves_its_mail_to_the_others,
+    a_retried_mail_is_due_at_once_though_a_server_died_over_it,
+    a_server_with_another_key_leaves_mails_alone,
     a_mail_that_nobody_takes_is_given_up_and_kept,
     wrong_credentials_and_strange_certificates_send_nothing,
     without_starttls_nothing_is_said,
@@ -307,6 +310,34 @@ fn a_server_that_dies_leaves_its_mail_to_the_others(on: Backend) {
     let late = db::outbox::Tried::Failed("too late");
     app.operate(|_, conn, at| Ok(db::outbox::settle(conn, &claimed, late, at.now)?)).unwrap();
     assert_eq!(outbox(&app)[0].state, MailState::Sent);
+}
+
+fn a_retried_mail_is_due_at_once_though_a_server_died_over_it(on: Backend) {
+    let app = App::start(on);
+    let (smtp, transport) = plain();
+    alice(&app);
+    let (mail, now) = (outbox(&app)[0].id, app.clock.now());
+    // Its claim is far ahead, as where its clock was.
+    let claim = |conn: &mut Conn| db::outbox::claim(conn, mail, now.plus_seconds(86_400), now);
+    assert!(app.place.connection().write(claim).unwrap().is_some());
+    assert_eq!(app.send_mail(&transport), None);
+    app.operate(|service, conn, at| app::outbox::retry(service, conn, at, mail)).unwrap();
+    assert_eq!(app.send_mail(&transport), Some(Outcome::Sent(mail)));
+    only(&smtp);
+}
+
+fn a_server_with_another_key_leaves_mails_alone(on: Backend) {
+    let app = App::start(on);
+    let (smtp, transport) = plain();
+    alice(&app);
+    // What a server becomes that was left on while the master key was rotated.
+    let left_on = Service::new(&MasterKey::generate(), ISSUER.to_owned(), "Login".to_owned(), None);
+    let database = Database::new(app.place.target.clone(), 1, None);
+    assert!(send_next(&left_on, &database, &transport, app.clock.now()).is_err());
+    let mail = outbox(&app).remove(0);
+    assert_eq!((mail.state, mail.attempts, mail.last_error), (MailState::Waiting, 0, None));
+    assert_eq!(app.send_mail(&transport), Some(Outcome::Sent(mail.id)));
+    only(&smtp);
 }
 
 fn a_mail_that_nobody_takes_is_given_up_and_kept(on: Backend) {

@@ -9,7 +9,7 @@ use countersign::domain::id::{ClientId, SessionId, UserId};
 use countersign::domain::user::UserName;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, Client, ClientSpec, Phone, count};
+use crate::actors::{App, Client, ClientSpec, Phone, count, plan};
 use crate::{Backend, tests};
 
 tests![
@@ -233,45 +233,6 @@ fn entries_about_a_user_are_found_in_every_segment(on: Backend) {
     let last =
         app.operate(|_, conn, _| Ok(db::audit::of_user(conn, &Subject::User(alice).stored(), 3)?)).unwrap();
     assert_eq!(last.iter().map(|entry| entry.seq).collect::<Vec<_>>(), hers[..3]);
-}
-
-/// How the database would find what a statement asks for. `?` stand for `values`.
-pub fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
-    use diesel::prelude::*;
-    use diesel::sql_types::Text;
-
-    #[derive(QueryableByName)]
-    struct OfSqlite {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
-    #[cfg(feature = "postgres")]
-    #[derive(QueryableByName)]
-    struct OfPostgres {
-        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-        line: String,
-    }
-    let mut values = values.iter();
-    let text: String = statement
-        .split_inclusive('?')
-        .map(|part| {
-            part.strip_suffix('?')
-                .map_or(part.to_owned(), |before| format!("{before}{}", values.next().unwrap()))
-        })
-        .collect();
-    let steps: Vec<String> = match conn {
-        Conn::Sqlite(conn) => {
-            let steps: Vec<OfSqlite> =
-                diesel::sql_query(format!("EXPLAIN QUERY PLAN {text}")).load(conn).unwrap();
-            steps.into_iter().map(|step| step.detail).collect()
-        }
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(conn) => {
-            let steps: Vec<OfPostgres> = diesel::sql_query(format!("EXPLAIN {text}")).load(conn).unwrap();
-            steps.into_iter().map(|step| step.line).collect()
-        }
-    };
-    steps.join("\n")
 }
 
 fn each_segment_is_one_step_down_an_index(on: Backend) {

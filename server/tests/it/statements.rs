@@ -16,9 +16,9 @@ use countersign::domain::refusal::Refusal;
 use diesel::connection::SimpleConnection as _;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
-use crate::actors::{App, Client, ClientSpec, Phone, exchange_all};
+use crate::actors::{App, Client, ClientSpec, Phone, exchange_all, plan};
 use crate::audit::entries;
-use crate::{Backend, segments, tests};
+use crate::{Backend, tests};
 
 tests![
     statements_of_codes_are_prepared_once,
@@ -158,8 +158,8 @@ fn everybody_of_a_group_is_found_by_an_index(on: Backend) {
         let sent = heard.lock().unwrap().sent.clone();
         let asked = sent.iter().find(|sql| sql.contains("name_folded` IN (")).expect("whose codes they are");
         assert_eq!(asked.matches('?').count(), count + 1, "one piece: {asked}");
-        let plan = segments::plan(&mut conn, asked, &vec!["'x'"; count + 1]);
-        assert!(!plan.contains("SCAN") && plan.contains("(name_folded=?)"), "{plan}");
+        let steps = plan(&mut conn, asked, &vec!["'x'"; count + 1]);
+        assert!(!steps.contains("SCAN") && steps.contains("(name_folded=?)"), "{steps}");
     }
 }
 

@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde_json::{Value, json};
 
-use crate::actors::{App, ClientSpec, ISSUER, at_once};
+use crate::actors::{App, ClientSpec, ISSUER, at_once, plan};
 use crate::{Backend, tests};
 
 tests![
@@ -21,6 +21,7 @@ tests![
     forged_tokens_are_inactive,
     what_is_over_is_swept_and_stays_over,
     two_servers_sweep_at_once_however_much_there_is,
+    what_is_over_is_found_by_an_index,
     strangers_are_forgotten_among_however_many_users,
 ];
 
@@ -266,6 +267,21 @@ fn two_servers_sweep_at_once_however_much_there_is(on: Backend) {
     assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 1600, "so many at a time");
     at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
     assert_eq!(crate::actors::count_rows(&app.place, "revocation"), 300);
+}
+
+fn what_is_over_is_found_by_an_index(on: Backend) {
+    // PostgreSQL reads small tables as they are.
+    if on != Backend::Sqlite {
+        return;
+    }
+    let app = App::start(on);
+    let mut conn = app.place.connection();
+    for (kind, table) in db::sweep::tables().enumerate() {
+        let plan = plan(&mut conn, db::sweep::statement(kind), &[]);
+        let reads_all = plan.lines().any(|step| step == format!("SCAN {table}"));
+        // Of requests for a reset there are a few at most.
+        assert_eq!(reads_all, table == "reset_request", "{plan}");
+    }
 }
 
 fn strangers_are_forgotten_among_however_many_users(on: Backend) {

@@ -1,0 +1,3 @@
+DROP INDEX outbox_sent;
+DROP INDEX outbox_failed;
+DROP INDEX outbox_waiting;
