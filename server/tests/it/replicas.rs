@@ -474,7 +474,7 @@ fn the_doctor_knows_what_a_server_promises(_: Backend) {
     let mut node = node;
     for (settings, healthy, durability, connections) in [
         (&["synchronous_commit=off", "max_connections=25"][..], true, "note", "ok"),
-        (&["full_page_writes=off", "max_connections=21"], false, "problem", "problem"),
+        (&["full_page_writes=off", "max_connections=22"], false, "problem", "problem"),
     ] {
         node.stop();
         node = Node::start_at(node.port, node.folder, &[&["ssl=on", "fsync=on"], settings].concat());
