@@ -83,6 +83,17 @@ const CONSOLE_IDLE_S: i64 = 1800;
 /// How often a session that is in use is written, in seconds.
 const TOUCH_EVERY_S: i64 = 60;
 
+/// Refuses the console's cookie where a token is wanted: whoever has stolen it would be spared the codes that the console's forms want.
+pub fn must_be_no_cookie(service: &Service, conn: &mut Conn, token: &str) -> Result<(), Stop> {
+    // No JWT is one.
+    if signing::named_kid(token).is_none()
+        && db::token::client_of(conn, &hash_of(service, token))? == Some(ClientId::CONSOLE)
+    {
+        return Err(Refusal::InvalidToken.into());
+    }
+    Ok(())
+}
+
 /// The login of a browser with this cookie.
 pub fn console_login(service: &Service, conn: &mut Conn, now: Timestamp, token: &str) -> Result<Login, Stop> {
     let record = find_access_token(service, conn, token)?.filter(|record| record.is_live(now));

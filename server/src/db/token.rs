@@ -169,6 +169,13 @@ pub fn find(conn: &mut Conn, key: Key<'_>) -> Result<Option<TokenRecord>, Fault>
     Ok(found.map(read).transpose()?.flatten())
 }
 
+/// Whose the opaque token with this keyed hash is, live or not.
+pub fn client_of(conn: &mut Conn, hash: &[u8]) -> Result<Option<ClientId>, Fault> {
+    let found: Option<Vec<u8>> =
+        token::table.filter(token::hash.eq(hash)).select(token::client_id).first(conn).optional()?;
+    found.map(|bytes| id("client id", ClientId::from_bytes(&bytes))).transpose()
+}
+
 /// What a token's rows say; nothing where its user is gone.
 pub(super) fn read((row, client_state, session, user): Found) -> Result<Option<TokenRecord>, Fault> {
     let login = match (session, user) {

@@ -11,6 +11,7 @@ use mobile_core::Code;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::app::bearer::must_be_no_cookie;
 use crate::app::client_auth::Credentials;
 use crate::app::console::{Visitor, visit};
 use crate::app::context::{At, Service, Stop};
@@ -225,7 +226,11 @@ impl State {
         use_case: impl FnOnce(&Service, &mut Conn, At, &str) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Stop> {
         let token = bearer(request)?;
-        self.run(request, move |service, conn, at| use_case(service, conn, at, &token)).await
+        self.run(request, move |service, conn, at| {
+            must_be_no_cookie(service, conn, &token)?;
+            use_case(service, conn, at, &token)
+        })
+        .await
     }
 
     /// Finds out whether whoever sent a request is a manager with what an operation needs.

@@ -8,7 +8,7 @@ use countersign::db;
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::user::{Role, UserName};
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
+use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows};
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
 
@@ -487,6 +487,15 @@ fn an_applications_token_is_no_cookie_and_the_cookie_is_the_consoles_own(on: Bac
     assert!(!client.is_active(&cookie), "another application hears nothing of it");
     client.revoke(&cookie);
     visitor.get("/console/account").must_be(200);
+    // Where a token is wanted it is none: nothing there asks for a code, as the console's forms do.
+    app.associate(&cookie).must_be_problem(401, "invalid_token");
+    for path in ["/mfa/authenticators", "/mfa/recovery-codes", "/account/sessions", "/v1/users/alice"] {
+        app.get_as(path, &cookie).must_be_problem(401, "invalid_token");
+    }
+    let factor = count_rows(&app.place, "factor");
+    app.delete_as("/account/sessions", &cookie).must_be_problem(401, "invalid_token");
+    visitor.get("/console/account").must_be(200);
+    assert_eq!(count_rows(&app.place, "factor"), factor);
 }
 
 fn pages_are_not_kept_framed_or_scripted(on: Backend) {
