@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 use mobile_core::transfer::Import;
-use mobile_core::vault::EntryId;
+use mobile_core::vault::{Entry, EntryId};
 use wasm_bindgen::prelude::*;
 
 use crate::glue;
 use crate::screens;
-use crate::server::Standing;
+use crate::server::{self, Standing};
 use crate::session::{Behind, Session, Ways};
 use crate::settings::Settings;
 use crate::trouble::Trouble;
@@ -48,6 +48,11 @@ pub(crate) enum Screen {
     About,
 }
 
+/// A device's clock that moves by this much more or less than time has passed was set, or the device was asleep. In milliseconds.
+pub(crate) const JUMP_MS: i64 = 2_000;
+/// The shortest time between two comparisons that nobody asked for, in milliseconds.
+const COMPARE_EVERY_MS: i64 = 5_000;
+
 /// Everything that screens share. A handle: it can be copied, and all copies are the same app.
 #[derive(Clone, Copy)]
 pub(crate) struct App {
@@ -60,6 +65,14 @@ pub(crate) struct App {
     pub(crate) changed: RwSignal<u64>,
     /// Seconds since the Unix epoch, corrected by what the server's clock said.
     pub(crate) now: RwSignal<u64>,
+    /// The same by this device's clock alone.
+    device_now: RwSignal<u64>,
+    /// Whether the correction was measured since the app was started, and the device's clock has not been set since.
+    pub(crate) compared: RwSignal<bool>,
+    /// The device's clock and the one that nobody can set, at the last look.
+    clocks: StoredValue<(i64, i64)>,
+    /// Whether the clocks have to be compared, and when that was last begun.
+    comparing: StoredValue<(bool, i64)>,
     pub(crate) settings: RwSignal<Settings>,
     notice: RwSignal<Option<String>>,
     /// How the entries stand at the server, as far as it was asked.
@@ -72,7 +85,8 @@ pub(crate) struct App {
     pub(crate) counter_codes: RwSignal<BTreeMap<EntryId, (String, u64)>>,
     /// Whether a newer release waits for the person's word.
     pub(crate) update: RwSignal<Option<(String, String)>>,
-    last_touch: StoredValue<i64>,
+    /// By both clocks: one can be set, and the other may stand still while the device sleeps.
+    last_touch: StoredValue<(i64, i64)>,
     /// Until when being out of sight is the app's own doing.
     excused: StoredValue<i64>,
 }
@@ -86,6 +100,10 @@ impl App {
             behind: StoredValue::new(Behind::default()),
             changed: RwSignal::new(0),
             now: RwSignal::new(0),
+            device_now: RwSignal::new(0),
+            compared: RwSignal::new(false),
+            clocks: StoredValue::new((glue::now_ms(), glue::steady_ms())),
+            comparing: StoredValue::new((false, i64::MIN)),
             settings: RwSignal::new(Settings::load()),
             notice: RwSignal::new(None),
             standing: RwSignal::new(Standing::default()),
@@ -93,7 +111,7 @@ impl App {
             incoming: RwSignal::new(None),
             counter_codes: RwSignal::default(),
             update: RwSignal::new(None),
-            last_touch: StoredValue::new(0),
+            last_touch: StoredValue::new((0, 0)),
             excused: StoredValue::new(0),
         }
     }
@@ -153,18 +171,72 @@ impl App {
         });
     }
 
-    /// This device's clock with the server's correction, in milliseconds.
-    pub(crate) fn corrected_ms(self) -> i64 {
-        glue::now_ms() + self.settings.with_untracked(|settings| settings.clock_offset_ms)
+    /// Whether an entry's codes go by the server's clock: those of the server's own accounts always do.
+    pub(crate) fn is_corrected(self, entry: &Entry) -> bool {
+        self.settings.with(|settings| settings.correct_all)
+            || self.standing.with(|standing| standing.has_enrolled(entry))
+    }
+
+    /// The seconds by which codes are made that are corrected, or are not.
+    pub(crate) fn seconds(self, is_corrected: bool) -> u64 {
+        if is_corrected { self.now.get() } else { self.device_now.get() }
+    }
+
+    /// Notices when this device's clock was set, and takes that off the correction: what was known of the time stays known.
+    ///
+    /// Only a clock that is set goes back. One that goes forward may belong to a device that was asleep, where the steady clock
+    /// stands still meanwhile; so that counts as set only where it makes up for just what was corrected. What stays open is asked of
+    /// the server.
+    pub(crate) fn notice_jump(self) {
+        let (wall, steady) = (glue::now_ms(), glue::steady_ms());
+        let (wall_before, steady_before) = self.clocks.get_value();
+        self.clocks.set_value((wall, steady));
+        let jump = (wall - wall_before) - (steady - steady_before);
+        if jump.abs() < JUMP_MS {
+            return;
+        }
+        let offset = self.settings.with_untracked(|settings| settings.clock_offset_ms);
+        let is_put_right = offset >= JUMP_MS && (offset - jump).abs() < JUMP_MS;
+        // Where nothing is known of the time, the clock as it is now is the best there is.
+        let is_known = offset != 0 || self.compared.get_untracked();
+        if is_known && (jump < 0 || is_put_right) {
+            self.settings.update(|settings| settings.clock_offset_ms = offset - jump);
+        }
+        self.compared.set(false);
+        self.compare_soon();
+    }
+
+    /// Has the clocks compared, now or when the last comparison is some seconds old.
+    pub(crate) fn compare_soon(self) {
+        self.comparing.update_value(|(is_due, _)| *is_due = true);
+    }
+
+    fn compare_if_due(self) {
+        let (is_due, begun) = self.comparing.get_value();
+        let now = glue::steady_ms();
+        if is_due && begun.saturating_add(COMPARE_EVERY_MS) <= now {
+            self.comparing.set_value((false, now));
+            leptos::task::spawn_local(async move {
+                // Without a network there is nothing to tell.
+                let _ = server::check_clock(self).await;
+            });
+        }
     }
 
     fn tick(self) {
-        let seconds = u64::try_from(self.corrected_ms()).unwrap_or_default() / 1000;
-        if seconds != self.now.get_untracked() {
-            self.now.set(seconds);
+        self.notice_jump();
+        self.compare_if_due();
+        let wall = glue::now_ms();
+        let offset = self.settings.with_untracked(|settings| settings.clock_offset_ms);
+        for (clock, ms) in [(self.now, wall + offset), (self.device_now, wall)] {
+            let seconds = u64::try_from(ms).unwrap_or_default() / 1000;
+            if seconds != clock.get_untracked() {
+                clock.set(seconds);
+            }
         }
         let limit = self.settings.with_untracked(|settings| settings.lock_seconds);
-        let idle_ms = glue::now_ms() - self.last_touch.get_value();
+        let (touched, touched_steady) = self.last_touch.get_value();
+        let idle_ms = (wall - touched).max(glue::steady_ms() - touched_steady);
         if limit > 0 && idle_ms > i64::from(limit) * 1000 && self.phase.get_untracked() == Phase::Open {
             self.lock();
         }
@@ -183,7 +255,7 @@ impl App {
     }
 
     fn touched(self) {
-        self.last_touch.set_value(glue::now_ms());
+        self.last_touch.set_value((glue::now_ms(), glue::steady_ms()));
     }
 }
 
@@ -210,12 +282,13 @@ fn start(app: App) {
             app.hidden();
         } else {
             app.excused.set_value(0);
+            app.compare_soon();
             // What ran out in the background is locked before anything is shown.
             app.tick();
         }
     });
     listen(&window, "countersign-install", move || app.changed.update(|count| *count += 1));
-    listen(&window, "online", move || leptos::task::spawn_local(crate::server::look(app)));
+    listen(&window, "online", move || leptos::task::spawn_local(server::look(app)));
 
     let popped = Closure::<dyn FnMut(u32)>::new(move |depth: u32| {
         app.trail.update(|trail| trail.truncate(depth as usize));
@@ -234,7 +307,7 @@ fn start(app: App) {
     listen(&window, "hashchange", hear);
     leptos::task::spawn_local(async move {
         app.begin().await;
-        crate::server::look(app).await;
+        server::look(app).await;
         crate::release::look(app).await;
     });
 }

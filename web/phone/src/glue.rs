@@ -72,6 +72,8 @@ extern "C" {
     pub(crate) async fn pasted() -> Result<JsValue, JsValue>;
     pub(crate) fn take_pastes(take: Option<&Closure<dyn FnMut(JsValue)>>);
     pub(crate) fn buzz();
+    fn steady() -> f64;
+    pub(crate) fn reveal(id: &str);
     // Rust's own would bring Unicode's tables along.
     pub(crate) fn lower(text: &str) -> String;
     #[wasm_bindgen(catch)]
@@ -114,6 +116,11 @@ pub(crate) fn integer(value: &JsValue) -> Option<i64> {
 /// This device's clock, in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> i64 {
     integer(&js_sys::Date::now().into()).unwrap_or_default()
+}
+
+/// The milliseconds since the page was loaded, by a clock that nobody sets. It may stand still while the device sleeps.
+pub(crate) fn steady_ms() -> i64 {
+    integer(&steady().into()).unwrap_or_default()
 }
 
 /// So many random bytes from the browser's generator.

@@ -8,12 +8,12 @@ use mobile_core::phone::{PhoneKey, Purpose};
 use mobile_core::vault::{Entry, EntryId};
 use wasm_bindgen::JsValue;
 
-use crate::app::App;
+use crate::app::{App, JUMP_MS};
 use crate::glue::{self, integer, items, member};
 use crate::trouble::Trouble;
 
 /// A difference that is worth telling, in milliseconds: the network alone makes smaller ones.
-const WORTH_TELLING_MS: i64 = 3_000;
+pub(crate) const WORTH_TELLING_MS: i64 = 3_000;
 
 /// How one enrolment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Standing {
         let factor = factor_of(entry, self.issuer.as_deref()?)?;
         let is_it = |(id, known, _): &&(EntryId, String, State)| *id == entry.id() && *known == factor;
         self.states.iter().find(is_it).map(|(_, _, state)| *state)
+    }
+
+    /// Whether it is this server's account.
+    pub(crate) fn has_enrolled(&self, entry: &Entry) -> bool {
+        self.issuer.as_deref().is_some_and(|issuer| factor_of(entry, issuer).is_some())
     }
 
     fn set(&mut self, id: EntryId, factor: String, state: State) {
@@ -83,7 +88,7 @@ pub(crate) async fn look(app: App) {
 /// Measures this device's clock against the server's and keeps the difference. Answers with it, in milliseconds.
 pub(crate) async fn check_clock(app: App) -> Result<i64, Trouble> {
     let (issuer, api) = config().await?;
-    let asked = glue::now_ms();
+    let asked = Asked::now();
     let (status, answer) = ask(&format!("{api}time"), None).await?;
     if status != 200 {
         return Err(Trouble::new("offline"));
@@ -92,13 +97,34 @@ pub(crate) async fn check_clock(app: App) -> Result<i64, Trouble> {
     correct(app, asked, &answer)
 }
 
+/// When something was asked, by the device's clock and by the one that nobody sets.
+#[derive(Clone, Copy)]
+struct Asked {
+    wall: i64,
+    steady: i64,
+}
+
+impl Asked {
+    fn now() -> Self {
+        Self { wall: glue::now_ms(), steady: glue::steady_ms() }
+    }
+}
+
 /// Corrects this device's clock by the time that stands in an answer to what was `asked` then. Answers with the difference.
-fn correct(app: App, asked: i64, answer: &JsValue) -> Result<i64, Trouble> {
-    let answered = glue::now_ms();
+fn correct(app: App, asked: Asked, answer: &JsValue) -> Result<i64, Trouble> {
+    // A jump that was not noticed yet is in what is measured now, and must not be taken off once more.
+    app.notice_jump();
+    let answered = Asked::now();
     let server = integer(&member(answer, "unix_ms")).ok_or_else(|| Trouble::new("offline"))?;
-    let measured = server - i64::midpoint(asked, answered);
+    let trip = answered.steady - asked.steady;
+    if (answered.wall - asked.wall - trip).abs() >= JUMP_MS {
+        // The clock was set meanwhile, or the device was asleep: how old the answer is nobody knows.
+        return Err(Trouble::new("offline"));
+    }
+    let measured = server + trip / 2 - answered.wall;
     // What the way there and back could have made of it is no difference.
-    let offset = if measured.abs() <= answered - asked { 0 } else { measured };
+    let offset = if measured.abs() <= trip { 0 } else { measured };
+    app.compared.set(true);
     let before = app.settings.with_untracked(|settings| settings.clock_offset_ms);
     if before != offset {
         app.settings.update(|settings| settings.clock_offset_ms = offset);
@@ -115,8 +141,8 @@ async fn send(app: App, url: &str, body: &dyn Fn(u64) -> Option<String>) -> Resu
     let mut is_second = false;
     loop {
         let offset = app.settings.with_untracked(|settings| settings.clock_offset_ms);
-        let asked = glue::now_ms();
-        let seconds = u64::try_from(asked + offset).unwrap_or_default() / 1000;
+        let asked = Asked::now();
+        let seconds = u64::try_from(asked.wall + offset).unwrap_or_default() / 1000;
         let body = body(seconds).ok_or_else(|| Trouble::new("unknown_factor"))?;
         let (status, answer) = ask(url, Some(body)).await?;
         if status == 200 {
@@ -135,14 +161,34 @@ async fn send(app: App, url: &str, body: &dyn Fn(u64) -> Option<String>) -> Resu
 /// What is said about this device's clock.
 pub(crate) fn clock_words(app: App, offset_ms: i64) -> String {
     let words = app.words();
-    if offset_ms == 0 && app.standing.with(|standing| standing.issuer.is_none()) {
-        return words.clock_unknown.to_owned();
-    }
+    let is_compared = app.compared.get();
     if offset_ms.abs() < WORTH_TELLING_MS {
-        return words.clock_good.to_owned();
+        return (if is_compared { words.clock_good } else { words.clock_unknown }).to_owned();
     }
     let text = if offset_ms > 0 { words.clock_slow } else { words.clock_fast };
-    text.replace("{time}", &roughly(offset_ms.abs()))
+    let mut text = text.replace("{time}", &roughly(offset_ms.abs()));
+    if !is_compared {
+        text.push(' ');
+        text.push_str(words.clock_kept);
+    }
+    text
+}
+
+/// What the list says while codes are made by another time than this device's. `None` where they are not.
+pub(crate) fn correction(app: App) -> Option<String> {
+    let words = app.words();
+    let offset = app.settings.with(|settings| settings.clock_offset_ms);
+    let concerns = || {
+        app.read(|content| {
+            content.entries().iter().any(|entry| entry.key.period().is_some() && app.is_corrected(entry))
+        })
+    };
+    if offset.abs() < WORTH_TELLING_MS || !concerns() {
+        return None;
+    }
+    let sign = if offset > 0 { "+" } else { "−" };
+    let text = if app.compared.get() { words.clock_corrected } else { words.clock_corrected_kept };
+    Some(text.replace("{time}", &[sign, &roughly(offset.abs())].concat()))
 }
 
 /// A span of time as people say it, by symbols that are the same in every language.

@@ -37,12 +37,14 @@ pub(crate) struct Settings {
     pub(crate) lock_when_hidden: bool,
     /// What to add to this device's clock, in milliseconds; as last measured against the server's.
     pub(crate) clock_offset_ms: i64,
+    /// Whether that corrects the codes of all accounts, or only of those that the server itself enrolled.
+    pub(crate) correct_all: bool,
     /// The last vault and revision that were opened here: `vault:revision` in hexadecimal and decimal digits.
     pub(crate) mark: String,
 }
 
 const PREFIX: &str = "countersign.";
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "language",
     "theme",
     "tap_to_reveal",
@@ -50,6 +52,7 @@ const NAMES: [&str; 8] = [
     "lock_seconds",
     "lock_when_hidden",
     "clock_offset_ms",
+    "correct_all",
     "mark",
 ];
 
@@ -77,6 +80,7 @@ impl Settings {
             lock_seconds: number("lock_seconds", 300),
             lock_when_hidden: is("lock_when_hidden", false),
             clock_offset_ms: read("clock_offset_ms").and_then(|text| text.parse().ok()).unwrap_or_default(),
+            correct_all: is("correct_all", true),
             mark: read("mark").unwrap_or_default(),
         }
     }
@@ -92,6 +96,7 @@ impl Settings {
             self.lock_seconds.to_string(),
             self.lock_when_hidden.to_string(),
             self.clock_offset_ms.to_string(),
+            self.correct_all.to_string(),
             self.mark.clone(),
         ];
         for (name, value) in NAMES.into_iter().zip(values) {

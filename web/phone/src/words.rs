@@ -276,7 +276,12 @@ words! {
     clock: "Clock" / "Uhr";
     clock_check: "Compare with the server" / "Mit dem Server vergleichen";
     clock_good: "This device's clock is right." / "Die Uhr dieses Geräts geht richtig.";
-    clock_unknown: "This device's clock has not been compared with the server's yet." / "Die Uhr dieses Geräts wurde noch nicht mit der des Servers verglichen.";
+    clock_text: "Codes of accounts that this server enrolled always go by its clock. If other services refuse their codes while the clock is corrected, it is the server's clock that is wrong: do not let it correct theirs." / "Die Codes der Konten, die dieser Server eingerichtet hat, richten sich immer nach seiner Uhr. Wenn andere Dienste ihre Codes ablehnen, solange die Uhr berichtigt wird, geht die Uhr des Servers falsch: Lassen Sie deren Codes dann nicht berichtigen.";
+    clock_all: "Correct the codes of other services, too" / "Auch die Codes anderer Dienste berichtigen";
+    clock_kept: "That is what the last comparison said; the server has not been reached since." / "So ergab es der letzte Vergleich; seitdem war der Server nicht erreichbar.";
+    clock_corrected: "Clock corrected by {time}" / "Uhr um {time} berichtigt";
+    clock_corrected_kept: "Clock corrected by {time}, not compared lately" / "Uhr um {time} berichtigt, zuletzt nicht verglichen";
+    clock_unknown: "This device's clock has not been compared with the server's lately." / "Die Uhr dieses Geräts wurde zuletzt nicht mit der des Servers verglichen.";
     clock_slow: "This device's clock is {time} slow. Codes are corrected." / "Die Uhr dieses Geräts geht {time} nach. Codes werden berichtigt.";
     clock_fast: "This device's clock is {time} fast. Codes are corrected." / "Die Uhr dieses Geräts geht {time} vor. Codes werden berichtigt.";
     storage: "Storage" / "Speicher";

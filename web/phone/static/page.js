@@ -66,6 +66,16 @@ export function lower(text) {
   return text.toLowerCase();
 }
 
+// A clock that nobody sets, in milliseconds.
+export function steady() {
+  return performance.now();
+}
+
+// Brings a part of the next screen into view, once that is drawn.
+export function reveal(id) {
+  requestAnimationFrame(() => document.getElementById(id)?.scrollIntoView({ block: "center" }));
+}
+
 export function buzz() {
   navigator.vibrate?.(15);
 }

@@ -26,6 +26,10 @@ tests![
     nobody_is_asked_in_the_servers_place,
     a_clock_that_jumps_is_corrected_while_the_server_is_asked,
     a_wrong_clock_is_told_and_corrected,
+    a_clock_that_is_set_while_the_app_is_open_makes_no_codes_wrong,
+    a_device_that_slept_keeps_its_correction,
+    a_wrong_server_corrects_its_own_accounts_alone_where_the_person_says_so,
+    the_clocks_are_compared_when_the_app_comes_into_sight,
     codes_stay_right_without_the_server,
     the_codes_of_rfc_6238_appear_at_their_times,
     a_passphrase_opens_the_vault_and_a_wrong_one_does_not,
@@ -380,7 +384,9 @@ fn a_clock_that_jumps_is_corrected_while_the_server_is_asked(on: Backend) {
     let phone = Handset::new(&app).start_without_passphrase();
     let uri = app.enrol("alice", NewFactor::default()).uri.to_uri();
     let jump = || {
-        let a_day = "const now = Date.now.bind(Date); Date.now = () => now() + 86400000";
+        // As after a day's sleep, in which both of the browser's clocks go on: nothing is noticed before the server is asked.
+        let a_day = "for (const clock of [Date, performance]) { const now = clock.now.bind(clock); \
+             clock.now = () => now() + 86400000 }";
         phone.browser.script(a_day, Vec::new());
     };
     // What asks by itself is refused, and asks once more.
@@ -416,6 +422,125 @@ fn a_wrong_clock_is_told_and_corrected(on: Backend) {
         let near = [0, 30, 60].map(|later| code_at(URI, server + later));
         phone.codes().first().filter(|shown| near.contains(shown)).map(|_| ())
     });
+}
+
+/// A phone whose clock is wrong from the start, and can be set by [`set_clock`].
+fn with_wrong_clock(app: &App, seconds: i64) -> Handset {
+    let phone = Handset::new(app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    let wrong = format!(
+        "const now = Date.now.bind(Date); window.wrong = {seconds}; Date.now = () => now() + window.wrong * 1000"
+    );
+    phone.browser.chromium("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": wrong }));
+    phone.reload();
+    phone
+}
+
+/// Has the clock go wrong by so many seconds.
+fn set_clock(phone: &Handset, seconds: i64) {
+    phone.browser.script("window.wrong = arguments[0]", vec![json!(seconds)]);
+}
+
+/// The only code must be the one of a time that is so far from ours.
+#[track_caller]
+fn must_show_the_code_of(phone: &Handset, seconds: i64) {
+    phone.browser.soon(seconds, || {
+        let at = || unix_seconds().checked_add_signed(seconds).unwrap();
+        let before = code_at(URI, at());
+        let shown = phone.codes();
+        (shown == [before] || shown == [code_at(URI, at())]).then_some(())
+    });
+}
+
+fn a_clock_that_is_set_while_the_app_is_open_makes_no_codes_wrong(on: Backend) {
+    for (wrong, told) in [(-3_600, "Clock corrected by +60 min"), (3_600, "Clock corrected by −60 min")] {
+        let app = server(on);
+        let phone = with_wrong_clock(&app, wrong);
+        phone.browser.must_say(told);
+        phone.browser.must_not_say("not compared lately");
+        must_show_the_code_of(&phone, 0);
+        // The server is out of reach, and the last comparison stands.
+        drop(app);
+        phone.reload();
+        phone.browser.must_say(&format!("{told}, not compared lately"));
+        must_show_the_code_of(&phone, 0);
+        phone.browser.unfold(&format!("{told}, not compared lately"));
+        phone.browser.must_say("the server has not been reached since");
+        phone.home();
+        // Now the clock is put right.
+        set_clock(&phone, 0);
+        phone
+            .browser
+            .soon("no correction", || (!phone.browser.text().contains("Clock corrected")).then_some(()));
+        must_show_the_code_of(&phone, 0);
+        phone.reload();
+        phone.browser.soon("the codes", || (phone.codes().len() == 1).then_some(()));
+        // That page has a wrong clock once more, and nothing to know it by.
+        must_show_the_code_of(&phone, wrong);
+    }
+}
+
+fn a_device_that_slept_keeps_its_correction(on: Backend) {
+    let app = server(on);
+    let phone = with_wrong_clock(&app, -3_600);
+    phone.browser.must_say("Clock corrected by +60 min");
+    drop(app);
+    // Ten minutes pass in which the clock that nobody sets stands still.
+    set_clock(&phone, -3_000);
+    phone.browser.must_say("Clock corrected by +60 min, not compared lately");
+    must_show_the_code_of(&phone, 600);
+}
+
+fn a_wrong_server_corrects_its_own_accounts_alone_where_the_person_says_so(on: Backend) {
+    let app = App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::fake(START));
+    app.user("alice");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let own = app.enrol("alice", NewFactor::default()).uri.to_uri();
+    phone.add(&own);
+    phone.home();
+    let must_show = |other: &dyn Fn() -> u64| {
+        phone.browser.soon("codes of both times", || {
+            let server = |uri: &str| [0, 30, 60, 90].map(|later| code_at(uri, START.unix_seconds() + later));
+            let expected = [code_at(URI, other()), code_at(URI, other() + 30), code_at(URI, other() + 60)];
+            let shown = phone.codes();
+            (shown.len() == 2 && server(&own).contains(&shown[0]) && expected.contains(&shown[1]))
+                .then_some(())
+        });
+    };
+    phone.add(URI);
+    phone.home();
+    must_show(&|| START.unix_seconds());
+    phone.browser.must_say("Clock corrected by −");
+    phone.settings();
+    phone.browser.click("#correct-all");
+    phone.home();
+    must_show(&unix_seconds);
+    // The line concerns the server's own account now. Without that, it would be about nothing.
+    phone.browser.must_say("Clock corrected by −");
+    phone.reload();
+    must_show(&unix_seconds);
+    let title = phone.browser.texts(".card .title")[0].clone();
+    phone.browser.unfold(&format!("More about {title}"));
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("turn the second factor off at the service");
+    phone.browser.unfold("Delete");
+    phone.browser.soon("one is left", || (phone.codes().len() == 1).then_some(()));
+    phone.browser.must_not_say("Clock corrected");
+}
+
+fn the_clocks_are_compared_when_the_app_comes_into_sight(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    // Both clocks of the browser go on by themselves, so that nothing but the server tells.
+    let an_hour = "for (const clock of [Date, performance]) { const now = clock.now.bind(clock); \
+         clock.now = () => now() + 3600000 }";
+    phone.browser.script(an_hour, Vec::new());
+    phone.browser.script("document.dispatchEvent(new Event('visibilitychange'))", Vec::new());
+    phone.browser.must_say("Clock corrected by −60 min");
+    must_show_the_code_of(&phone, 0);
 }
 
 fn codes_stay_right_without_the_server(on: Backend) {

@@ -61,7 +61,10 @@ fn live(app: App, entry: Entry) -> Option<AnyView> {
     if app.settings.with_untracked(|settings| settings.tap_to_reveal) {
         return None;
     }
-    let code = Memo::new(move |_| entry.key.code_at(app.now.get() / period * period).as_str().to_owned());
+    let code = Memo::new(move |_| {
+        let seconds = app.seconds(app.is_corrected(&entry));
+        entry.key.code_at(seconds / period * period).as_str().to_owned()
+    });
     Some(view! { <p class="code big">{move || grouped(&code.get())}</p> }.into_any())
 }
 

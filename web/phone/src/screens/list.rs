@@ -8,7 +8,7 @@ use mobile_core::vault::{Entry, EntryId, Generator};
 use super::{GEAR, MORE, PADLOCK, PLUS, badge, entry_of, icon, subtitle_of, title_of};
 use crate::app::{App, Screen};
 use crate::glue;
-use crate::server::State;
+use crate::server::{self, State};
 use crate::words::Words;
 
 /// In the last seconds of a step the next code is shown as well.
@@ -113,6 +113,12 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     view! {
         {app.update.get().map(|_| view! {
             <button class="banner" on:click=move |_| app.go(Screen::About)>{words.update_there}</button>
+        })}
+        {server::correction(app).map(|text| view! {
+            <button class="banner" on:click=move |_| {
+                app.go(Screen::Settings);
+                glue::reveal("clock");
+            }>{text}</button>
         })}
         {(gone > 0).then(|| view! {
             <button class="banner" on:click=move |_| app.go(Screen::Enrolments)>
@@ -238,9 +244,12 @@ fn copy(app: App, code: String) {
 
 fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
     let period = entry.key.period().map_or(30, mobile_core::Period::get);
-    let step = Memo::new(move |_| app.now.get() / u64::from(period));
+    let timed = entry.clone();
+    let is_corrected = Memo::new(move |_| app.is_corrected(&timed));
+    let seconds = move || app.seconds(is_corrected.get());
+    let step = Memo::new(move |_| seconds() / u64::from(period));
     #[expect(clippy::cast_possible_truncation, reason = "below the period")]
-    let left = Memo::new(move |_| period - (app.now.get() % u64::from(period)) as u32);
+    let left = Memo::new(move |_| period - (seconds() % u64::from(period)) as u32);
     let key = entry.key.clone();
     let code_of = move |step: u64| key.code_at(step.saturating_mul(period.into())).as_str().to_owned();
     let next_of = code_of.clone();

@@ -60,12 +60,14 @@ pub(super) fn show(app: App) -> AnyView {
                     settings.clipboard_seconds = value.parse().unwrap_or_default();
                 })}
             </section>
-            <section class="stack">
+            <section class="stack" id="clock">
                 <h2>{words.clock}</h2>
                 <p>{move || {
                     let offset = app.settings.with(|settings| settings.clock_offset_ms);
                     server::clock_words(app, offset)
                 }}</p>
+                <p class="hint">{words.clock_text}</p>
+                {check(app, words.clock_all, "correct-all", now.correct_all, |settings, on| settings.correct_all = on)}
                 <button class="button" on:click=move |_| app.spawn(async move {
                     let offset = server::check_clock(app).await?;
                     app.say(server::clock_words(app, offset));
