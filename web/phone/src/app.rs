@@ -137,6 +137,7 @@ impl App {
             trail.pop();
             trail.push(screen);
         });
+        glue::turned();
     }
 
     /// Goes back, as the device's own gesture does.
@@ -355,10 +356,10 @@ pub(crate) fn view() -> impl IntoView {
         (app.phase.get(), app.trail.with(|trail| trail.last().copied()), language)
     });
     view! {
-        {move || {
-            let (phase, screen, _) = top.get();
+        {screens::anew(move || top.track(), move || {
+            let (phase, screen, _) = top.get_untracked();
             screens::show(app, &phase, screen)
-        }}
+        })}
         <div class="notice" role="status" aria-live="polite">
             {move || app.notice.get().map(|text| view! { <p>{text}</p> })}
         </div>

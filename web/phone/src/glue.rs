@@ -82,6 +82,7 @@ extern "C" {
     pub(crate) fn handed_over() -> Option<String>;
     pub(crate) fn deeper(depth: u32);
     pub(crate) fn shallower(steps: u32);
+    pub(crate) fn turned();
     pub(crate) fn watch_history(popped: &Closure<dyn FnMut(u32)>);
     #[wasm_bindgen(catch)]
     pub(crate) async fn install() -> Result<JsValue, JsValue>;

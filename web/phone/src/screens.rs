@@ -14,6 +14,8 @@ mod scan;
 mod settings;
 mod start;
 
+use std::sync::Arc;
+
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -46,6 +48,25 @@ pub(crate) fn show(app: App, phase: &Phase, screen: Option<Screen>) -> AnyView {
             Some(Screen::About) => about::show(app),
         },
     }
+}
+
+/// Draws from nothing whenever what `look` looks at changes. Otherwise fields of the same kind would stay, with what was typed into
+/// them for something else.
+pub(crate) fn anew(
+    look: impl Fn() + Send + 'static,
+    draw: impl Fn() -> AnyView + Send + Sync + 'static,
+) -> AnyView {
+    keyed(Box::new(look), Arc::new(draw))
+}
+
+fn keyed(look: Box<dyn Fn() + Send>, draw: Arc<dyn Fn() -> AnyView + Send + Sync>) -> AnyView {
+    let count = StoredValue::new(0_u32);
+    let each = move || {
+        look();
+        count.update_value(|count| *count = count.wrapping_add(1));
+        [count.get_value()]
+    };
+    view! { <For each key=|count| *count children=move |_| untrack(|| draw()) /> }.into_any()
 }
 
 /// A screen with a title and a way back. The title takes the focus, so that screen readers begin there.
@@ -134,6 +155,15 @@ fn filed_as(name: &'static str) -> AnyView {
 /// What stands in a field.
 fn typed(field: NodeRef<Input>) -> String {
     field.get_untracked().map(|field| field.value()).unwrap_or_default()
+}
+
+/// Takes away what was typed, where the fields are still there.
+fn empty(fields: &[NodeRef<Input>]) {
+    for field in fields {
+        if let Some(field) = field.try_get_untracked().flatten() {
+            field.set_value("");
+        }
+    }
 }
 
 /// Whether something takes its time, and what went wrong with it. Shown beside the button that began it.

@@ -105,9 +105,25 @@ export function handed_over() {
   }
 }
 
-// One step deeper; `popped(depth)` is told how deep one is after going back.
+// How far each screen below the present one was scrolled, the list first.
+const places = [];
+
+// Scrolls the screen that is about to be drawn.
+function place(top) {
+  requestAnimationFrame(() => scrollTo({ top, behavior: "instant" }));
+}
+
+// One step deeper; `popped(depth)` is told how deep one is after going back. What is new begins at its top, and what one comes
+// back to is where it was left.
 export function deeper(depth) {
+  places[depth - 1] = scrollY;
   history.pushState(depth, "");
+  place(0);
+}
+
+// Another screen in the place of this one.
+export function turned() {
+  place(0);
 }
 
 export function shallower(steps) {
@@ -116,7 +132,12 @@ export function shallower(steps) {
 
 export function watch_history(popped) {
   history.replaceState(0, "");
-  addEventListener("popstate", ({ state }) => popped(Number(state) || 0));
+  history.scrollRestoration = "manual";
+  addEventListener("popstate", ({ state }) => {
+    const depth = Number(state) || 0;
+    popped(depth);
+    place(places[depth] ?? 0);
+  });
 }
 
 export async function install() {

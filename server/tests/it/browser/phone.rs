@@ -45,6 +45,8 @@ tests![
     a_picture_of_another_thing_is_told_apart,
     a_picture_with_a_code_adds_its_account,
     accounts_are_found_named_and_put_in_order,
+    a_screen_begins_at_its_top_and_the_list_is_where_it_was_left,
+    an_import_that_could_not_be_saved_shows_what_it_will_do,
     the_screens_look_right_in_english,
     the_screens_look_right_in_german,
 ];
@@ -173,6 +175,18 @@ impl Handset {
                 == true)
                 .then_some(())
         });
+    }
+
+    /// What stands in a field.
+    fn value(&self, css: &str) -> Value {
+        self.browser.script("return document.querySelector(arguments[0])?.value", vec![Value::from(css)])
+    }
+
+    /// Has the browser's storage fail, or serve again.
+    fn break_storage(&self, is_broken: bool) {
+        let set = "window.realOpen ??= IDBFactory.prototype.open; IDBFactory.prototype.open = arguments[0] ? \
+             () => { throw new DOMException('no', 'UnknownError') } : window.realOpen";
+        self.browser.script(set, vec![Value::from(is_broken)]);
     }
 
     fn unlock(&self, passphrase: &str) {
@@ -624,6 +638,10 @@ fn a_passphrase_opens_the_vault_and_a_wrong_one_does_not(on: Backend) {
     phone.browser.fill("#passphrase-old", PASSPHRASE);
     phone.browser.unfold("Save");
     phone.browser.must_say("Saved.");
+    // Nothing of them is left for whoever comes by.
+    for field in ["#passphrase-old", "#passphrase-new", "#passphrase-again"] {
+        phone.browser.soon(field, || (phone.value(field) == "").then_some(()));
+    }
     assert_eq!(phone.kept(), json!(["current"]), "the file that the old passphrase opens is gone");
     phone.reload();
     phone.unlock(PASSPHRASE);
@@ -1046,6 +1064,69 @@ fn accounts_are_found_named_and_put_in_order(on: Backend) {
     phone.browser.must_say("turn the second factor off at the service");
     phone.browser.unfold("Delete");
     phone.browser.soon("two are left", || (titles(&phone) == ["My berries", "Cherry"]).then_some(()));
+}
+
+fn a_screen_begins_at_its_top_and_the_list_is_where_it_was_left(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let entry = |number: usize| {
+        format!(
+            r#"{{"id":"{number:032}","kind":"totp","issuer":"Issuer {number}","account":"alice","secret":"GEZDGNBVGY3TQOJQ","#
+        ) + r#""algorithm":"SHA1","digits":6,"period":30,"favourite":false,"created":1795568400000}"#
+    };
+    let entries = (1..=30).map(entry).collect::<Vec<_>>().join(",");
+    let vault = format!("countersign vault 1, NOT ENCRYPTED\n{{\"version\":1,\"entries\":[{entries}]}}");
+    let write = "return import('./store.js').then(store => store.save(new Uint8Array(arguments[0]), 1, 0))";
+    phone.browser.script(write, vec![json!(vault.as_bytes())]);
+    let small = json!({ "width": 390, "height": 600, "deviceScaleFactor": 1, "mobile": false });
+    phone.browser.chromium("Emulation.setDeviceMetricsOverride", &small);
+    phone.reload();
+    phone.browser.soon("the codes", || (phone.codes().len() == 30).then_some(()));
+    let scrolled = || phone.browser.script("return Math.round(scrollY)", Vec::new());
+    let must_be_scrolled = |to: &Value| phone.browser.soon(to, || (scrolled() == *to).then_some(()));
+    // The ways deeper, and the thing by which one sees that one is there.
+    let more = "document.querySelectorAll('.card .icon-button')[24].click()";
+    let gear = "document.querySelectorAll('.bar .icon-button')[0].click()";
+    for (go, there) in [(more, ".who"), (gear, "#theme")] {
+        phone.browser.script("scrollTo(0, 1500)", Vec::new());
+        let left = scrolled();
+        assert_eq!(left, 1500);
+        phone.browser.script(go, Vec::new());
+        phone.browser.soon(there, || phone.browser.is_there(there).then_some(()));
+        must_be_scrolled(&json!(0));
+        phone.browser.script("scrollTo(0, 200)", Vec::new());
+        let below = scrolled();
+        assert_ne!(below, 0);
+        phone.browser.click_path("//*[@class='row-title' and (.='Show as QR code' or .='Export')]");
+        phone.browser.soon("a screen deeper", || phone.browser.is_there(".quiet").then_some(()));
+        must_be_scrolled(&json!(0));
+        phone.browser.back();
+        phone.browser.soon(there, || phone.browser.is_there(there).then_some(()));
+        phone.browser.unfold("Back");
+        phone.browser.soon("the list", || phone.browser.is_there(".fab").then_some(()));
+        must_be_scrolled(&left);
+    }
+}
+
+fn an_import_that_could_not_be_saved_shows_what_it_will_do(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.settings();
+    phone.choose("Import");
+    let (file, ..) = samples().into_iter().find(|(file, ..)| file.ends_with("2fas.json")).unwrap();
+    phone.browser.attach("#import", &file);
+    phone.browser.must_say("Take over 4");
+    let skip = "const choice = document.querySelector('#item-0'); choice.value = 'skip'; \
+         choice.dispatchEvent(new Event('change', { bubbles: true }))";
+    phone.browser.script(skip, Vec::new());
+    phone.browser.must_say("Take over 3");
+    phone.break_storage(true);
+    phone.browser.unfold("Take over 3");
+    phone.browser.must_say("Take over 4");
+    assert_eq!(phone.value("#item-0"), "add");
+    phone.break_storage(false);
+    phone.browser.unfold("Take over 4");
+    phone.browser.must_say("Taken over: 4.");
 }
 
 /// Every screen, with something on it.

@@ -3,13 +3,14 @@
 use core::fmt::Write as _;
 
 use js_sys::Uint8Array;
+use leptos::html::Input;
 use leptos::prelude::*;
 use mobile_core::transfer::{write_migration, write_uris};
 use mobile_core::vault::EntryId;
 use qrcode::QrCode;
 
 use super::start::chosen;
-use super::{Work, entry_of, filed_as, on_submit, page, passphrase_field, sure, title_of, typed};
+use super::{Work, empty, entry_of, filed_as, on_submit, page, passphrase_field, sure, title_of, typed};
 use crate::app::App;
 use crate::glue::{self, random};
 use crate::trouble::Trouble;
@@ -17,10 +18,11 @@ use crate::trouble::Trouble;
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
     let work = Work::new(app);
-    let (first, second) = (NodeRef::new(), NodeRef::new());
+    let (first, second) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let sealed = move || match chosen(&typed(first), &typed(second)) {
         Ok(text) => work.start(async move {
             let file = app.export_sealed(&text).await?;
+            empty(&[first, second]);
             glue::download(
                 &name_of("csvault"),
                 "application/octet-stream",

@@ -7,7 +7,7 @@ use mobile_core::transfer::{Choice, Format, Import, Item, Place, Preview, Reason
 use wasm_bindgen::JsValue;
 
 use super::add::{bytes_of, file_row};
-use super::{Work, filed_as, on_submit, page, passphrase_field, subtitle_of, title_of, typed};
+use super::{Work, anew, filed_as, on_submit, page, passphrase_field, subtitle_of, title_of, typed};
 use crate::app::App;
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
@@ -34,14 +34,14 @@ pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
     // What was not taken is not kept.
     on_cleanup(move || app.incoming.set(None));
-    let body = move || match app.incoming.get() {
+    let body = move || match app.incoming.get_untracked() {
         Some(read) => {
             let preview = app.peek(|content| Some(read.preview(content)));
             preview.map(|preview| choose(app, words, preview)).into_any()
         }
         None => pick(app, words),
     };
-    view! { {page(app, words.import, view! { {body} })} }.into_any()
+    page(app, words.import, anew(move || app.incoming.track(), body))
 }
 
 fn pick(app: App, words: &'static Words) -> AnyView {

@@ -4,14 +4,16 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::start::chosen;
-use super::{Work, filed_as, later, on_submit, page, passphrase_field, sure, typed};
+use super::{Work, anew, empty, filed_as, later, on_submit, page, passphrase_field, sure, typed};
 use crate::app::App;
 use crate::glue;
 
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
+    // Not with every change of the vault: something may be half typed.
+    let ways = Memo::new(move |_| app.ways());
     let body = move || {
-        let ways = app.ways();
+        let ways = ways.get_untracked();
         let knows = ways.as_ref().is_some_and(|ways| ways.passphrase);
         view! {
             {passphrase(app, knows)}
@@ -21,20 +23,22 @@ pub(super) fn show(app: App) -> AnyView {
             }}
             {knows.then(|| without(app))}
         }
+        .into_any()
     };
-    view! { {page(app, words.lock_screen, view! { {body} })} }.into_any()
+    page(app, words.lock_screen, anew(move || ways.track(), body))
 }
 
 fn passphrase(app: App, knows: bool) -> AnyView {
     let words = app.words();
     let work = Work::new(app);
     let old = NodeRef::<Input>::new();
-    let (first, second) = (NodeRef::new(), NodeRef::new());
+    let (first, second) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let set = move || match chosen(&typed(first), &typed(second)) {
         Ok(text) => {
-            let old = typed(old);
+            let known = typed(old);
             work.start(async move {
-                app.set_passphrase(&old, &text).await?;
+                app.set_passphrase(&known, &text).await?;
+                empty(&[old, first, second]);
                 app.say(app.words().saved);
                 Ok(())
             });
