@@ -1,6 +1,7 @@
 //! The app as a whole: its state, its clock, and which screen is shown.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 
 use leptos::prelude::*;
 use mobile_core::transfer::Import;
@@ -74,6 +75,8 @@ pub(crate) struct App {
     /// Whether the clocks have to be compared, and when that was last begun.
     comparing: StoredValue<(bool, i64)>,
     pub(crate) settings: RwSignal<Settings>,
+    /// The settings as this window last read or wrote them.
+    stored: StoredValue<Settings>,
     notice: RwSignal<Option<String>>,
     /// How the entries stand at the server, as far as it was asked.
     pub(crate) standing: RwSignal<Standing>,
@@ -93,6 +96,7 @@ pub(crate) struct App {
 
 impl App {
     fn new() -> Self {
+        let settings = Settings::load();
         Self {
             phase: RwSignal::new(Phase::Starting),
             trail: RwSignal::default(),
@@ -104,7 +108,8 @@ impl App {
             compared: RwSignal::new(false),
             clocks: StoredValue::new((glue::now_ms(), glue::steady_ms())),
             comparing: StoredValue::new((false, i64::MIN)),
-            settings: RwSignal::new(Settings::load()),
+            settings: RwSignal::new(settings.clone()),
+            stored: StoredValue::new(settings),
             notice: RwSignal::new(None),
             standing: RwSignal::new(Standing::default()),
             handed: RwSignal::new(None),
@@ -165,6 +170,11 @@ impl App {
 
     /// Runs what takes time, and tells what went wrong with it.
     pub(crate) fn spawn(self, work: impl Future<Output = Result<(), Trouble>> + 'static) {
+        self.run(Box::pin(work));
+    }
+
+    /// Compiled once: the app is small because such things are.
+    fn run(self, work: Pin<Box<dyn Future<Output = Result<(), Trouble>>>>) {
         leptos::task::spawn_local(async move {
             if let Err(trouble) = work.await {
                 self.complain(&trouble);
@@ -245,14 +255,28 @@ impl App {
 
     /// The device's own picker of files comes over the page; that is no reason to lock.
     pub(crate) fn expect_absence(self) {
-        self.excused.set_value(glue::now_ms() + 120_000);
+        self.excused.set_value(glue::steady_ms() + 120_000);
+    }
+
+    /// The picker is gone, or never covered the page.
+    pub(crate) fn end_absence(self) {
+        self.excused.set_value(0);
     }
 
     fn hidden(self) {
-        let is_excused = glue::now_ms() < self.excused.get_value();
+        let is_excused = glue::steady_ms() < self.excused.get_value();
         if !is_excused && self.settings.with_untracked(|settings| settings.lock_when_hidden) {
             self.lock();
         }
+    }
+
+    /// Takes over what another window has set.
+    pub(crate) fn read_settings(self) {
+        // A clock that has jumped is in the other window's correction already.
+        self.notice_jump();
+        let settings = Settings::load();
+        self.stored.set_value(settings.clone());
+        self.settings.set(settings);
     }
 
     fn touched(self) {
@@ -282,12 +306,14 @@ fn start(app: App) {
         if seen.hidden() {
             app.hidden();
         } else {
-            app.excused.set_value(0);
+            app.end_absence();
             app.compare_soon();
             // What ran out in the background is locked before anything is shown.
             app.tick();
         }
     });
+    listen(&window, "focus", move || app.end_absence());
+    listen(&window, "storage", move || app.read_settings());
     listen(&window, "countersign-install", move || app.changed.update(|count| *count += 1));
     listen(&window, "online", move || leptos::task::spawn_local(server::look(app)));
 
@@ -319,7 +345,12 @@ pub(crate) fn view() -> impl IntoView {
     Effect::new(move |_| {
         let (theme, language) =
             app.settings.with(|settings| (settings.theme.code(), settings.language.code()));
-        app.settings.with(Settings::store);
+        app.settings.with(|settings| {
+            app.stored.update_value(|stored| {
+                settings.store(stored);
+                stored.clone_from(settings);
+            });
+        });
         let root = web_sys::window().and_then(|window| window.document()?.document_element());
         if let Some(root) = root {
             let _ = root.set_attribute("data-theme", theme);

@@ -14,7 +14,7 @@ mod scan;
 mod settings;
 mod start;
 
-use std::sync::Arc;
+use std::pin::Pin;
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -52,25 +52,28 @@ pub(crate) fn show(app: App, phase: &Phase, screen: Option<Screen>) -> AnyView {
 
 /// Draws from nothing whenever what `look` looks at changes. Otherwise fields of the same kind would stay, with what was typed into
 /// them for something else.
-pub(crate) fn anew(
-    look: impl Fn() + Send + 'static,
-    draw: impl Fn() -> AnyView + Send + Sync + 'static,
-) -> AnyView {
-    keyed(Box::new(look), Arc::new(draw))
+pub(crate) fn anew(look: impl Fn() + Send + 'static, draw: impl Fn() -> AnyView + Send + 'static) -> AnyView {
+    by_turns(Box::new(look), Box::new(draw))
 }
 
-fn keyed(look: Box<dyn Fn() + Send>, draw: Arc<dyn Fn() -> AnyView + Send + Sync>) -> AnyView {
-    let count = StoredValue::new(0_u32);
-    let each = move || {
+fn by_turns(look: Box<dyn Fn() + Send>, draw: Box<dyn Fn() -> AnyView + Send>) -> AnyView {
+    let mut is_wrapped = false;
+    // A view is made anew where it is of another kind than the one before.
+    let view = move || {
         look();
-        count.update_value(|count| *count = count.wrapping_add(1));
-        [count.get_value()]
+        is_wrapped = !is_wrapped;
+        let view = untrack(&draw);
+        if is_wrapped { (view,).into_any() } else { view }
     };
-    view! { <For each key=|count| *count children=move |_| untrack(|| draw()) /> }.into_any()
+    view.into_any()
 }
 
 /// A screen with a title and a way back. The title takes the focus, so that screen readers begin there.
 fn page(app: App, title: &'static str, body: impl IntoView) -> AnyView {
+    framed(app, title, body.into_any())
+}
+
+fn framed(app: App, title: &'static str, body: AnyView) -> AnyView {
     view! {
         <header class="bar">
             <button class="icon-button" aria-label=app.words().back on:click=move |_| app.back()>
@@ -78,7 +81,7 @@ fn page(app: App, title: &'static str, body: impl IntoView) -> AnyView {
             </button>
             {heading(title)}
         </header>
-        <main class="page">{body.into_any()}</main>
+        <main class="page">{body}</main>
     }
     .into_any()
 }
@@ -114,12 +117,16 @@ fn icon(path: &'static str) -> AnyView {
 }
 
 /// A choice that leads somewhere, as wide as the screen.
-fn row(title: &'static str, hint: impl IntoView, act: impl Fn() + 'static) -> AnyView {
+fn row(title: &'static str, hint: &'static str, act: impl Fn() + 'static) -> AnyView {
+    boxed_row(title, hint, Box::new(act))
+}
+
+fn boxed_row(title: &'static str, hint: &'static str, act: Box<dyn Fn()>) -> AnyView {
     view! {
         <button class="row" on:click=move |_| act()>
             <span class="row-text">
                 <span class="row-title">{title}</span>
-                <span class="row-hint">{hint.into_any()}</span>
+                <span class="row-hint">{hint}</span>
             </span>
             {icon(NEXT)}
         </button>
@@ -181,6 +188,10 @@ impl Work {
 
     /// Does one thing at a time.
     fn start(self, work: impl Future<Output = Result<(), Trouble>> + 'static) {
+        self.run(Box::pin(work));
+    }
+
+    fn run(self, work: Pin<Box<dyn Future<Output = Result<(), Trouble>>>>) {
         if self.busy.get_untracked() {
             return;
         }
@@ -227,7 +238,16 @@ fn sure(
     app: App,
     label: &'static str,
     question: &'static str,
-    act: impl Fn() + Copy + Send + 'static,
+    act: impl Fn() + Send + Sync + 'static,
+) -> AnyView {
+    boxed_sure(app, label, question, StoredValue::new(Box::new(act)))
+}
+
+fn boxed_sure(
+    app: App,
+    label: &'static str,
+    question: &'static str,
+    act: StoredValue<Box<dyn Fn() + Send + Sync>>,
 ) -> AnyView {
     let asked = RwSignal::new(false);
     let words = app.words();
@@ -237,7 +257,7 @@ fn sure(
                 if asked.get() {
                     view! {
                         <p role="alert">{question}</p>
-                        <button class="button danger" on:click=move |_| act()>{label}</button>
+                        <button class="button danger" on:click=move |_| act.with_value(|act| act())>{label}</button>
                         <button class="button" on:click=move |_| asked.set(false)>{words.cancel}</button>
                     }
                     .into_any()

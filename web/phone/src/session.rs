@@ -22,6 +22,7 @@ use wasm_bindgen::JsValue;
 
 use crate::app::{App, Phase};
 use crate::glue::{self, integer, items, member, random, to_bytes};
+use crate::settings::{self, Settings};
 use crate::trouble::Trouble;
 
 /// What is open: a vault with its master key, or a content that its owner keeps without a lock.
@@ -226,38 +227,18 @@ impl App {
         let file = session.file()?;
         let next = session.stored + 1.0;
         glue::save_file(Uint8Array::from(file.as_slice()), next, session.stored, false).await?;
-        self.remember(&session.holder);
+        remember(&session.holder);
         self.opened(session.holder, next);
         Ok(())
     }
 
-    /// Remembers the vault's revision outside of its file, to notice an older one.
-    fn remember(self, holder: &Holder) {
-        let Holder::Locked(vault) = holder else { return };
-        let mark = vault.mark();
-        let text = format!("{:032x}:{}", u128::from_be_bytes(mark.vault), mark.revision);
-        if self.settings.with_untracked(|settings| settings.mark != text) {
-            self.settings.update(|settings| settings.mark = text);
-        }
-    }
-
-    /// Whether a file of this vault with a later revision was seen here.
-    fn is_rollback(self, vault: &Vault) -> bool {
-        let mark = vault.mark();
-        let seen = self.settings.with_untracked(|settings| settings.mark.clone());
-        seen.split_once(':').is_some_and(|(id, revision)| {
-            id == format!("{:032x}", u128::from_be_bytes(mark.vault))
-                && revision.parse().is_ok_and(|seen: u64| mark.revision < seen)
-        })
-    }
-
     fn unlocked(self, vault: Vault, revision: f64) {
-        if self.is_rollback(&vault) {
-            let words = self.words();
-            self.say(words.rollback);
+        let (id, opened) = mark_of(&vault);
+        if settings::seen(&id).is_some_and(|seen| opened < seen) {
+            self.say(self.words().rollback);
         }
         let holder = Holder::Locked(Box::new(vault));
-        self.remember(&holder);
+        remember(&holder);
         self.opened(holder, revision);
         self.phase.set(Phase::Open);
     }
@@ -344,7 +325,7 @@ impl App {
         saved?;
         self.session.with_value(|slot| {
             if let Some(session) = slot {
-                self.remember(&session.holder);
+                remember(&session.holder);
             }
         });
         self.changed.update(|count| *count += 1);
@@ -476,7 +457,10 @@ impl App {
     /// Erases vault and settings for good.
     pub(crate) async fn erase(self) -> Result<(), Trouble> {
         glue::erase_files().await?;
-        crate::settings::Settings::forget();
+        Settings::forget();
+        self.read_settings();
+        self.compared.set(false);
+        self.compare_soon();
         self.leave_all();
         self.begin().await;
         Ok(())
@@ -492,6 +476,20 @@ impl App {
     /// The stored bytes as they are, for whoever wants to look at a damaged file elsewhere.
     pub(crate) async fn raw_file(self) -> Result<Vec<u8>, Trouble> {
         Ok(load().await?.map(|file| file.bytes).unwrap_or_default())
+    }
+}
+
+/// A vault's id and revision.
+fn mark_of(vault: &Vault) -> (String, u64) {
+    let mark = vault.mark();
+    (format!("{:032x}", u128::from_be_bytes(mark.vault)), mark.revision)
+}
+
+/// Remembers the vault's revision outside of its file, to notice an older one.
+fn remember(holder: &Holder) {
+    if let Holder::Locked(vault) = holder {
+        let (id, revision) = mark_of(vault);
+        settings::see(&id, revision);
     }
 }
 

@@ -39,22 +39,11 @@ pub(crate) struct Settings {
     pub(crate) clock_offset_ms: i64,
     /// Whether that corrects the codes of all accounts, or only of those that the server itself enrolled.
     pub(crate) correct_all: bool,
-    /// The last vault and revision that were opened here: `vault:revision` in hexadecimal and decimal digits.
-    pub(crate) mark: String,
 }
 
 const PREFIX: &str = "countersign.";
-const NAMES: [&str; 9] = [
-    "language",
-    "theme",
-    "tap_to_reveal",
-    "clipboard_seconds",
-    "lock_seconds",
-    "lock_when_hidden",
-    "clock_offset_ms",
-    "correct_all",
-    "mark",
-];
+/// The last vault and revision that were opened here: `vault:revision`, in hexadecimal and decimal digits.
+const MARK: &str = "mark";
 
 fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok().flatten()
@@ -62,6 +51,12 @@ fn storage() -> Option<web_sys::Storage> {
 
 fn read(name: &str) -> Option<String> {
     storage()?.get_item(&[PREFIX, name].concat()).ok().flatten()
+}
+
+fn write(name: &str, value: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(&[PREFIX, name].concat(), value);
+    }
 }
 
 impl Settings {
@@ -81,34 +76,52 @@ impl Settings {
             lock_when_hidden: is("lock_when_hidden", false),
             clock_offset_ms: read("clock_offset_ms").and_then(|text| text.parse().ok()).unwrap_or_default(),
             correct_all: is("correct_all", true),
-            mark: read("mark").unwrap_or_default(),
         }
     }
 
-    /// Stores all. A browser that refuses keeps them until the app is closed.
-    pub(crate) fn store(&self) {
-        let Some(storage) = storage() else { return };
-        let values = [
-            self.language.code().to_owned(),
-            self.theme.code().to_owned(),
-            self.tap_to_reveal.to_string(),
-            self.clipboard_seconds.to_string(),
-            self.lock_seconds.to_string(),
-            self.lock_when_hidden.to_string(),
-            self.clock_offset_ms.to_string(),
-            self.correct_all.to_string(),
-            self.mark.clone(),
-        ];
-        for (name, value) in NAMES.into_iter().zip(values) {
-            let _ = storage.set_item(&[PREFIX, name].concat(), &value);
+    fn values(&self) -> [(&'static str, String); 8] {
+        [
+            ("language", self.language.code().to_owned()),
+            ("theme", self.theme.code().to_owned()),
+            ("tap_to_reveal", self.tap_to_reveal.to_string()),
+            ("clipboard_seconds", self.clipboard_seconds.to_string()),
+            ("lock_seconds", self.lock_seconds.to_string()),
+            ("lock_when_hidden", self.lock_when_hidden.to_string()),
+            ("clock_offset_ms", self.clock_offset_ms.to_string()),
+            ("correct_all", self.correct_all.to_string()),
+        ]
+    }
+
+    /// Stores what is not as it was: the rest may be what another window has set. A browser that refuses keeps it until the app is
+    /// closed.
+    pub(crate) fn store(&self, before: &Self) {
+        for ((name, value), (_, old)) in self.values().into_iter().zip(before.values()) {
+            if value != old {
+                write(name, &value);
+            }
         }
     }
 
     /// Forgets everything, as with the vault.
     pub(crate) fn forget() {
         let Some(storage) = storage() else { return };
-        for name in NAMES {
+        let names = Self::load().values().map(|(name, _)| name);
+        for name in names.into_iter().chain([MARK]) {
             let _ = storage.remove_item(&[PREFIX, name].concat());
         }
+    }
+}
+
+/// The latest revision of this vault that was opened here.
+pub(crate) fn seen(vault: &str) -> Option<u64> {
+    let mark = read(MARK)?;
+    let (known, revision) = mark.split_once(':')?;
+    (known == vault).then(|| revision.parse().ok()).flatten()
+}
+
+/// Notes that one was opened. An older one than before is not noted, nor is one that another window has overtaken.
+pub(crate) fn see(vault: &str, revision: u64) {
+    if seen(vault).is_none_or(|seen| seen < revision) {
+        write(MARK, &format!("{vault}:{revision}"));
     }
 }

@@ -38,6 +38,8 @@ tests![
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
     two_windows_do_not_undo_each_other,
+    two_windows_have_the_same_settings,
+    a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
     a_counters_code_is_stored_before_it_is_seen,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
     every_format_is_imported_once,
@@ -762,6 +764,24 @@ fn a_vault_that_was_changed_or_cut_off_is_told_and_kept(on: Backend) {
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("This vault is older than the one last opened here.");
+    // And so it is the next time: what was seen once stays seen.
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("This vault is older than the one last opened here.");
+    // With the vault goes what was remembered of it, and the settings.
+    phone.settings();
+    phone.browser.click("#reveal");
+    phone.browser.unfold("Erase everything");
+    phone.browser.must_say("All accounts on this device will be gone.");
+    phone.browser.unfold("Erase everything");
+    phone.browser.must_say("Your second factor");
+    let phone = phone.start_without_passphrase();
+    phone.settings();
+    phone.browser.click("#lock-hidden");
+    let kept = "return ['mark', 'tap_to_reveal', 'lock_when_hidden'].map(name => localStorage.getItem('countersign.' + name))";
+    phone.browser.soon("what is kept", || {
+        (phone.browser.script(kept, Vec::new()) == json!([null, null, "true"])).then_some(())
+    });
 }
 
 fn a_full_store_changes_nothing(on: Backend) {
@@ -808,6 +828,88 @@ fn two_windows_do_not_undo_each_other(on: Backend) {
     assert_eq!(phone.browser.script(save, Vec::new()), "conflict");
     phone.browser.show_window(&second);
     phone.must_show_codes_of(&[URI]);
+}
+
+fn two_windows_have_the_same_settings(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.settings();
+    let first = phone.browser.window();
+    phone.browser.new_window();
+    phone.browser.visit(&format!("{}/phone/", app.url));
+    phone.settings();
+    for switch in ["#lock-hidden", "#reveal"] {
+        phone.browser.click(switch);
+    }
+    let choose = |css: &str, value: &str| {
+        let choose = "const field = document.querySelector(arguments[0]); field.value = arguments[1]; \
+             field.dispatchEvent(new Event('change', { bubbles: true }))";
+        phone.browser.script(choose, vec![Value::from(css), Value::from(value)]);
+    };
+    choose("#lock-after", "60");
+    let kept = || {
+        let names = ["lock_when_hidden", "tap_to_reveal", "lock_seconds", "theme"];
+        names.map(|name| {
+            let read = "return localStorage.getItem('countersign.' + arguments[0])";
+            phone.browser.script(read, vec![Value::from(name)])
+        })
+    };
+    phone
+        .browser
+        .soon("what was set", || (kept()[..3] == ["true", "true", "60"].map(Value::from)).then_some(()));
+    // The first window knows it, and what it sets itself puts nothing back.
+    phone.browser.show_window(&first);
+    let shown = "return [document.querySelector('#lock-hidden').checked, document.querySelector('#reveal').checked, \
+         document.querySelector('#lock-after').value]";
+    phone.browser.soon("the other window's settings", || {
+        (phone.browser.script(shown, Vec::new()) == json!([true, true, "60"])).then_some(())
+    });
+    choose("#theme", "dark");
+    phone
+        .browser
+        .soon("all of them", || (kept() == ["true", "true", "60", "dark"].map(Value::from)).then_some(()));
+}
+
+fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    phone.settings();
+    phone.browser.click("#lock-hidden");
+    phone.home();
+    let hide = |is_hidden: bool| {
+        let hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] }); \
+             document.dispatchEvent(new Event('visibilitychange'))";
+        phone.browser.script(hide, vec![Value::from(is_hidden)]);
+    };
+    // The events of a picker, without one.
+    let event = |script: &str| {
+        phone
+            .browser
+            .script(&format!("const input = document.querySelector('#picture'); {script}"), Vec::new())
+    };
+    let tap = "input.dispatchEvent(new Event('click', { bubbles: true }))";
+    for end in [
+        "input.dispatchEvent(new Event('cancel', { bubbles: true }))",
+        "input.dispatchEvent(new Event('change', { bubbles: true }))",
+        "window.dispatchEvent(new Event('focus'))",
+    ] {
+        phone.browser.unfold("Add");
+        phone.browser.soon("add", || phone.browser.is_there("#picture").then_some(()));
+        // A picker that covers the page.
+        event(tap);
+        hide(true);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        phone.browser.must_not_say("Locked");
+        hide(false);
+        // One that does not, and is gone.
+        event(tap);
+        event(end);
+        hide(true);
+        phone.browser.must_say("Locked");
+        hide(false);
+        phone.unlock(PASSPHRASE);
+        phone.browser.must_say("No accounts yet");
+    }
 }
 
 fn a_counters_code_is_stored_before_it_is_seen(on: Backend) {

@@ -69,7 +69,19 @@ pub(super) fn file_row(
     accept: &'static str,
     taken: impl Fn(web_sys::File) + 'static,
 ) -> AnyView {
+    boxed_file_row(app, title, hint, id, accept, Box::new(taken))
+}
+
+fn boxed_file_row(
+    app: App,
+    title: &'static str,
+    hint: &'static str,
+    id: &'static str,
+    accept: &'static str,
+    taken: Box<dyn Fn(web_sys::File)>,
+) -> AnyView {
     let picked = move |event: leptos::ev::Event| {
+        app.end_absence();
         let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
         let Some(input) = input else { return };
         if let Some(file) = input.files().and_then(|files| files.get(0)) {
@@ -84,7 +96,7 @@ pub(super) fn file_row(
                 <span class="row-title">{title}</span>
                 <span class="row-hint">{hint}</span>
             </span>
-            <input class="file" id=id type="file" accept=accept on:click=move |_| app.expect_absence() on:change=picked />
+            <input class="file" id=id type="file" accept=accept on:click=move |_| app.expect_absence() on:cancel=move |_: leptos::ev::Event| app.end_absence() on:change=picked />
             {super::icon(super::NEXT)}
         </label>
     }

@@ -11,7 +11,6 @@ use crate::words::Language;
 
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
-    let now = app.settings.get_untracked();
     let persistent = later(session::is_persistent());
     let seconds = |value: u32, name: &str| (value.to_string(), name.to_owned());
     let minutes = |count: u32| (count * 60).to_string();
@@ -45,18 +44,18 @@ pub(super) fn show(app: App) -> AnyView {
             {row(words.export, words.export_hint, move || app.go(Screen::Export))}
             {row(words.about, words.about_hint, move || app.go(Screen::About))}
             <section class="stack">
-                {choice(app, words.language, "language", languages.into(), now.language.code(), |settings, value| {
+                {choice(app, words.language, "language", languages.into(), |settings| settings.language.code().to_owned(), |settings, value| {
                     settings.language = Language::of(value);
                 })}
-                {choice(app, words.theme, "theme", themes.into(), now.theme.code(), |settings, value| {
+                {choice(app, words.theme, "theme", themes.into(), |settings| settings.theme.code().to_owned(), |settings, value| {
                     settings.theme = Theme::ALL.into_iter().find(|theme| theme.code() == value).unwrap_or(Theme::Device);
                 })}
-                {choice(app, words.lock_after, "lock-after", lock_choices, &now.lock_seconds.to_string(), |settings, value| {
+                {choice(app, words.lock_after, "lock-after", lock_choices, |settings| settings.lock_seconds.to_string(), |settings, value| {
                     settings.lock_seconds = value.parse().unwrap_or_default();
                 })}
-                {check(app, words.lock_hidden, "lock-hidden", now.lock_when_hidden, |settings, on| settings.lock_when_hidden = on)}
-                {check(app, words.reveal, "reveal", now.tap_to_reveal, |settings, on| settings.tap_to_reveal = on)}
-                {choice(app, words.clipboard, "clipboard", clipboard_choices, &now.clipboard_seconds.to_string(), |settings, value| {
+                {check(app, words.lock_hidden, "lock-hidden", |settings| settings.lock_when_hidden, |settings, on| settings.lock_when_hidden = on)}
+                {check(app, words.reveal, "reveal", |settings| settings.tap_to_reveal, |settings, on| settings.tap_to_reveal = on)}
+                {choice(app, words.clipboard, "clipboard", clipboard_choices, |settings| settings.clipboard_seconds.to_string(), |settings, value| {
                     settings.clipboard_seconds = value.parse().unwrap_or_default();
                 })}
             </section>
@@ -67,7 +66,7 @@ pub(super) fn show(app: App) -> AnyView {
                     server::clock_words(app, offset)
                 }}</p>
                 <p class="hint">{words.clock_text}</p>
-                {check(app, words.clock_all, "correct-all", now.correct_all, |settings, on| settings.correct_all = on)}
+                {check(app, words.clock_all, "correct-all", |settings| settings.correct_all, |settings, on| settings.correct_all = on)}
                 <button class="button" on:click=move |_| app.spawn(async move {
                     let offset = server::check_clock(app).await?;
                     app.say(server::clock_words(app, offset));
@@ -89,9 +88,11 @@ fn choice(
     label: &'static str,
     id: &'static str,
     choices: Vec<(String, String)>,
-    chosen: &str,
+    get: fn(&Settings) -> String,
     set: fn(&mut Settings, &str),
 ) -> AnyView {
+    // Another window may set it, too.
+    let chosen = app.settings.with_untracked(get);
     let options = choices
         .into_iter()
         .map(|(value, name)| {
@@ -102,19 +103,31 @@ fn choice(
     view! {
         <label class="field" for=id>
             <span>{label}</span>
-            <select id=id on:change=move |event| {
-                let value = event_target_value(&event);
-                app.settings.update(|settings| set(settings, &value));
-            }>{options}</select>
+            <select
+                id=id
+                prop:value=move || app.settings.with(get)
+                on:change=move |event| {
+                    let value = event_target_value(&event);
+                    app.settings.update(|settings| set(settings, &value));
+                }
+            >
+                {options}
+            </select>
         </label>
     }
     .into_any()
 }
 
-fn check(app: App, label: &'static str, id: &'static str, on: bool, set: fn(&mut Settings, bool)) -> AnyView {
+fn check(
+    app: App,
+    label: &'static str,
+    id: &'static str,
+    get: fn(&Settings) -> bool,
+    set: fn(&mut Settings, bool),
+) -> AnyView {
     view! {
         <label class="check" for=id>
-            <input id=id type="checkbox" checked=on on:change=move |event| {
+            <input id=id type="checkbox" prop:checked=move || app.settings.with(get) on:change=move |event| {
                 let on = event_target_checked(&event);
                 app.settings.update(|settings| set(settings, on));
             } />
