@@ -27,6 +27,8 @@ pub(crate) enum Phase {
     Locked(Ways),
     /// Open.
     Open,
+    /// The browser's storage did not answer.
+    Unread,
     /// There is one that cannot be read.
     Broken { trouble: Trouble, has_previous: bool },
 }
@@ -97,6 +99,7 @@ pub(crate) struct App {
 impl App {
     fn new() -> Self {
         let settings = Settings::load();
+        let standing = Standing::at(&settings.issuer);
         Self {
             phase: RwSignal::new(Phase::Starting),
             trail: RwSignal::default(),
@@ -111,7 +114,7 @@ impl App {
             settings: RwSignal::new(settings.clone()),
             stored: StoredValue::new(settings),
             notice: RwSignal::new(None),
-            standing: RwSignal::new(Standing::default()),
+            standing: RwSignal::new(standing),
             handed: RwSignal::new(None),
             incoming: RwSignal::new(None),
             counter_codes: RwSignal::default(),

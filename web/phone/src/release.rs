@@ -39,6 +39,10 @@ pub(crate) async fn look(app: App) {
 
 async fn check(app: App) -> Result<(), Trouble> {
     let answer = glue::release(message("check", None)).await?;
+    if answer.is_undefined() {
+        // Nobody was asked.
+        return Err(Trouble::new("no_worker"));
+    }
     app.update.set(release_of(&answer, "available"));
     error_of(&answer).map_or(Ok(()), Err)
 }

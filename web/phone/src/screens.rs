@@ -30,6 +30,7 @@ pub(crate) fn show(app: App, phase: &Phase, screen: Option<Screen>) -> AnyView {
         Phase::Starting => ().into_any(),
         Phase::Fresh => start::welcome(app),
         Phase::Locked(ways) => start::locked(app, ways),
+        Phase::Unread => start::unread(app),
         Phase::Broken { trouble, has_previous } => start::broken(app, trouble, *has_previous),
         Phase::Open => match screen {
             None => list::show(app),

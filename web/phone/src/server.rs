@@ -29,13 +29,18 @@ pub(crate) enum State {
 /// What the server last said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Whose server it is: its public URL. `None` before it was reached.
+    /// Whose server it is: its public URL, kept from an earlier start. `None` before it was ever reached.
     pub(crate) issuer: Option<String>,
     /// By entry and factor: an entry that was enrolled anew has another factor, of which nothing was said yet.
     states: Vec<(EntryId, String, State)>,
 }
 
 impl Standing {
+    /// Before it is asked.
+    pub(crate) fn at(issuer: &str) -> Self {
+        Self { issuer: Some(issuer.to_owned()).filter(|issuer| !issuer.is_empty()), states: Vec::new() }
+    }
+
     /// What it said of an entry's factor.
     pub(crate) fn of(&self, entry: &Entry) -> Option<State> {
         let factor = factor_of(entry, self.issuer.as_deref()?)?;
@@ -46,6 +51,14 @@ impl Standing {
     /// Whether it is this server's account.
     pub(crate) fn has_enrolled(&self, entry: &Entry) -> bool {
         self.issuer.as_deref().is_some_and(|issuer| factor_of(entry, issuer).is_some())
+    }
+
+    /// The same, as far as one knows: before the server was ever reached it may be any account that says who enrolled it.
+    pub(crate) fn may_have_enrolled(&self, entry: &Entry) -> bool {
+        match self.issuer {
+            Some(_) => self.has_enrolled(entry),
+            None => entry.origin.as_ref().is_some_and(|origin| origin.factor.is_some()),
+        }
     }
 
     fn set(&mut self, id: EntryId, factor: String, state: State) {
@@ -68,6 +81,7 @@ async fn config() -> Result<(String, String), Trouble> {
 fn is_at(app: App, issuer: &str) {
     if app.standing.with_untracked(|standing| standing.issuer.as_deref() != Some(issuer)) {
         app.standing.update(|standing| standing.issuer = Some(issuer.to_owned()));
+        app.settings.update(|settings| issuer.clone_into(&mut settings.issuer));
     }
 }
 

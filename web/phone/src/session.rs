@@ -22,6 +22,7 @@ use wasm_bindgen::JsValue;
 
 use crate::app::{App, Phase};
 use crate::glue::{self, integer, items, member, random, to_bytes};
+use crate::server::Standing;
 use crate::settings::{self, Settings};
 use crate::trouble::Trouble;
 
@@ -162,7 +163,8 @@ impl App {
                 Ok(locked) => Phase::Locked(Ways::of(locked.slots())),
                 Err(error) => Phase::Broken { trouble: error.into(), has_previous: file.has_previous },
             },
-            Err(trouble) => Phase::Broken { trouble, has_previous: false },
+            // That says nothing of the vault.
+            Err(_) => Phase::Unread,
         };
         self.phase.set(phase);
     }
@@ -459,6 +461,7 @@ impl App {
         glue::erase_files().await?;
         Settings::forget();
         self.read_settings();
+        self.standing.set(Standing::default());
         self.compared.set(false);
         self.compare_soon();
         self.leave_all();

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) clock_offset_ms: i64,
     /// Whether that corrects the codes of all accounts, or only of those that the server itself enrolled.
     pub(crate) correct_all: bool,
+    /// Whose server the app came from: its public URL. Empty before it was reached.
+    pub(crate) issuer: String,
 }
 
 const PREFIX: &str = "countersign.";
@@ -76,10 +78,11 @@ impl Settings {
             lock_when_hidden: is("lock_when_hidden", false),
             clock_offset_ms: read("clock_offset_ms").and_then(|text| text.parse().ok()).unwrap_or_default(),
             correct_all: is("correct_all", true),
+            issuer: read("issuer").unwrap_or_default(),
         }
     }
 
-    fn values(&self) -> [(&'static str, String); 8] {
+    fn values(&self) -> [(&'static str, String); 9] {
         [
             ("language", self.language.code().to_owned()),
             ("theme", self.theme.code().to_owned()),
@@ -89,6 +92,7 @@ impl Settings {
             ("lock_when_hidden", self.lock_when_hidden.to_string()),
             ("clock_offset_ms", self.clock_offset_ms.to_string()),
             ("correct_all", self.correct_all.to_string()),
+            ("issuer", self.issuer.clone()),
         ]
     }
 

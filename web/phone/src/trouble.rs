@@ -66,6 +66,7 @@ impl Trouble {
             "clock" => words.trouble_clock,
             "unknown_factor" => words.trouble_unknown_factor,
             "ended" => words.trouble_ended,
+            "no_worker" => words.trouble_no_worker,
             "code_not_accepted" => words.trouble_code_refused,
             "too_many_attempts" => words.trouble_attempts,
             other if other.starts_with("key_") => {

@@ -99,6 +99,9 @@ words! {
     broken_text: "Nothing has been deleted. Keep a copy of the file before you try anything else." / "Es wurde nichts gelöscht. Sichern Sie die Datei, bevor Sie etwas anderes versuchen.";
     broken_restore: "Use the state before the last change" / "Stand vor der letzten Änderung nehmen";
     broken_download: "Keep a copy of the file" / "Datei sichern";
+    unread: "The browser's storage does not answer" / "Der Speicher des Browsers antwortet nicht";
+    unread_text: "Nothing has been deleted. If it stays like this, close the browser and open it again." / "Es wurde nichts gelöscht. Wenn es so bleibt, schließen Sie den Browser und öffnen ihn wieder.";
+    again: "Try again" / "Noch einmal";
     erase: "Erase everything" / "Alles löschen";
     erase_question: "All accounts on this device will be gone. Without another copy you may be locked out of them." / "Alle Konten auf diesem Gerät sind dann weg. Ohne eine Kopie kommen Sie vielleicht nicht mehr hinein.";
     rollback: "This vault is older than the one last opened here. Somebody may have put an old file back." / "Dieser Tresor ist älter als der zuletzt hier geöffnete. Vielleicht hat jemand eine alte Datei zurückgelegt.";
@@ -359,6 +362,7 @@ words! {
     trouble_unknown_factor: "The server does not know this account." / "Der Server kennt dieses Konto nicht.";
     trouble_ended: "This enrolment was reset or removed. Enrol anew." / "Diese Einrichtung wurde zurückgesetzt oder entfernt. Richten Sie neu ein.";
     trouble_code_refused: "The server did not accept the code. Wait for the next one and try again." / "Der Server hat den Code nicht angenommen. Warten Sie auf den nächsten und versuchen Sie es erneut.";
+    trouble_no_worker: "This browser keeps no copy of the app, so every start loads the server's version." / "Dieser Browser behält keine Kopie der App; jeder Start lädt die Version des Servers.";
     trouble_attempts: "Too many attempts. Wait a while." / "Zu viele Versuche. Warten Sie eine Weile.";
     trouble_other: "That did not work ({code})." / "Das hat nicht geklappt ({code}).";
 }

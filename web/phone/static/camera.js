@@ -1,6 +1,8 @@
 // The camera and pictures, as pixels for the reader.
 
 let stream;
+// Counts starts and stops, so that a start knows when another one has overtaken it.
+let turn = 0;
 
 function code(error) {
   switch (error?.name) {
@@ -19,12 +21,13 @@ function code(error) {
 // Hands back [[id, name] of each camera, id of this one, whether it has a light].
 export async function start(video, device) {
   stop();
+  const mine = turn;
   if (!navigator.mediaDevices?.getUserMedia) throw "camera_missing";
   try {
     const wish = device ? { deviceId: { exact: device } } : { facingMode: { ideal: "environment" } };
     const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
     const opened = await navigator.mediaDevices.getUserMedia({ video: { ...wish, ...size }, audio: false });
-    if (!video.isConnected) {
+    if (mine !== turn || !video.isConnected) {
       for (const track of opened.getTracks()) track.stop();
       throw "cancelled";
     }
@@ -36,11 +39,14 @@ export async function start(video, device) {
     const names = cameras.map((one, index) => [one.deviceId, one.label || String(index + 1)]);
     return [names, track.getSettings().deviceId ?? "", !!track.getCapabilities?.().torch];
   } catch (error) {
+    // The picture was taken away under a start that was overtaken; that is no trouble of the camera's.
+    if (mine !== turn) throw "cancelled";
     throw typeof error === "string" ? error : code(error);
   }
 }
 
 export function stop() {
+  turn += 1;
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = undefined;
 }

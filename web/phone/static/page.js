@@ -150,13 +150,20 @@ export function can_install() {
   return !!window.countersignInstall;
 }
 
+// How long the service worker may take: a whole release comes over slow networks, too.
+const RELEASE_MS = { update: 600_000 };
+
 // Talks with the service worker: see `sw.js`. Undefined where there is none, as in a private window of some browsers.
 export async function release(message) {
   const worker = (await navigator.serviceWorker?.getRegistration())?.active;
   if (!worker) return undefined;
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }) => resolve(data);
+    const late = setTimeout(() => resolve({ error: "offline" }), RELEASE_MS[message.kind] ?? 70_000);
+    port1.onmessage = ({ data }) => {
+      clearTimeout(late);
+      resolve(data);
+    };
     worker.postMessage(message, [port2]);
   });
 }

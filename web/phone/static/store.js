@@ -24,8 +24,9 @@ function code(error) {
 
 // `change(store, done)` puts its requests; `done(value)` sets what is handed back once the transaction is durable.
 async function transact(mode, change) {
-  const database = await open();
+  let database;
   try {
+    database = await open();
     return await new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode, { durability: "strict" });
       let value, refused;
@@ -37,13 +38,26 @@ async function transact(mode, change) {
       };
       change(transaction.objectStore(STORE), (result) => (value = result), refuse);
     });
+  } catch (error) {
+    // What the browser throws at once, as where the connection was lost.
+    throw typeof error === "string" ? error : code(error);
   } finally {
-    database.close();
+    database?.close();
   }
 }
 
-// [file, revision, previous file], each undefined where there is none.
-export function load() {
+// [file, revision, previous file], each undefined where there is none. Some browsers fail once after the device was asleep, so it is
+// tried again.
+export async function load() {
+  try {
+    return await read();
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return read();
+  }
+}
+
+function read() {
   return transact("readonly", (store, done) => {
     const current = store.get("current");
     const previous = store.get("previous");

@@ -20,6 +20,9 @@ use crate::{Backend, tests};
 tests![
     a_code_that_was_scanned_logs_in,
     one_tap_confirms_a_new_phone,
+    the_servers_own_accounts_are_known_without_the_server,
+    a_camera_that_was_chosen_in_haste_leaves_no_other_one_on,
+    what_keeps_no_release_and_what_does_not_answer_is_told,
     a_reset_shows_which_account_is_dead,
     an_account_that_was_enrolled_anew_takes_the_place_of_the_dead_one,
     a_link_is_asked_about_before_it_adds_an_account,
@@ -37,10 +40,12 @@ tests![
     the_devices_own_lock_opens_the_vault,
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
+    a_storage_that_fails_is_no_broken_vault,
     two_windows_do_not_undo_each_other,
     two_windows_have_the_same_settings,
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
     a_counters_code_is_stored_before_it_is_seen,
+    two_taps_in_a_row_make_one_code,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
     every_format_is_imported_once,
     an_encrypted_copy_comes_back,
@@ -282,6 +287,62 @@ fn one_tap_confirms_a_new_phone(on: Backend) {
     page.turn(|| page.fill("#otp", &next));
     page.go("/console/account");
     page.must_say("You have 10 left.");
+}
+
+fn the_servers_own_accounts_are_known_without_the_server(on: Backend) {
+    let app = server(on);
+    app.user("alice");
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(&app.enrol("alice", NewFactor::default()).uri.to_uri());
+    phone.browser.must_say("Not confirmed yet");
+    let title = phone.browser.texts(".who .title")[0].clone();
+    drop(app);
+    // Kept from the start before, and where nothing is kept, it is not known yet.
+    for forget in ["", "localStorage.removeItem('countersign.issuer')"] {
+        phone.browser.script(forget, Vec::new());
+        phone.reload();
+        phone.browser.unfold(&format!("More about {title}"));
+        phone.browser.must_say("The server has not been asked yet.");
+        phone.browser.must_not_say("which this app cannot ask");
+        phone.browser.unfold("Check with the server");
+        phone.browser.must_say("The server could not be reached.");
+        phone.home();
+        phone.settings();
+        phone.choose("My enrolments");
+        phone.browser.must_say("The server has not been asked yet.");
+        phone.browser.must_not_say("None of the accounts here");
+    }
+}
+
+fn a_camera_that_was_chosen_in_haste_leaves_no_other_one_on(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.browser.unfold("Add");
+    phone.choose("Scan a QR code");
+    phone.browser.must_say("Hold the QR code into the frame.");
+    let twice = "const media = navigator.mediaDevices, real = media.getUserMedia.bind(media), tracks = []; \
+         media.getUserMedia = async wish => { const stream = await real(wish); tracks.push(...stream.getTracks()); return stream }; \
+         const { start } = await import('./camera.js'), video = document.querySelector('video'); \
+         const ends = await Promise.allSettled([start(video, ''), start(video, ''), start(video, '')]); \
+         return [ends.map(end => end.reason ?? 'started'), tracks.filter(track => track.readyState === 'live').length]";
+    let twice = format!("return (async () => {{ {twice} }})()");
+    assert_eq!(phone.browser.script(&twice, Vec::new()), json!([["cancelled", "cancelled", "started"], 1]));
+}
+
+fn what_keeps_no_release_and_what_does_not_answer_is_told(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.settings();
+    phone.choose("About this app");
+    let script = "ServiceWorker.prototype.postMessage = () => {}; const later = window.setTimeout; \
+         window.setTimeout = (act, ms) => later(act, ms / 1000)";
+    phone.browser.script(script, Vec::new());
+    phone.browser.unfold("Look for a new version");
+    phone.browser.must_say("The server could not be reached.");
+    phone.browser.script("navigator.serviceWorker.getRegistration = async () => undefined", Vec::new());
+    phone.browser.unfold("Look for a new version");
+    phone.browser.must_say("This browser keeps no copy of the app");
+    phone.browser.must_not_say("There is no newer version.");
 }
 
 fn a_reset_shows_which_account_is_dead(on: Backend) {
@@ -810,6 +871,33 @@ fn a_full_store_changes_nothing(on: Backend) {
     phone.browser.must_say("Saved.");
 }
 
+fn a_storage_that_fails_is_no_broken_vault(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    let before = phone.file();
+    let fail = "const open = IDBFactory.prototype.open; window.fails = Number(sessionStorage.fails); \
+         IDBFactory.prototype.open = function (...all) { \
+         if (window.fails-- > 0) throw new DOMException('no', 'UnknownError'); return open.apply(this, all) }";
+    phone.browser.chromium("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": fail }));
+    // Once is nothing to speak of.
+    phone.browser.script("sessionStorage.fails = 1", Vec::new());
+    phone.reload();
+    phone.must_show_codes_of(&[URI]);
+    phone.browser.script("sessionStorage.fails = 1000", Vec::new());
+    phone.reload();
+    phone.browser.must_say("The browser's storage does not answer");
+    phone.browser.must_not_say("cannot be read");
+    phone.browser.must_not_say("Erase");
+    phone.browser.must_look_right("phone-unread");
+    phone.browser.unfold("Try again");
+    phone.browser.must_say("The browser's storage does not answer");
+    phone.browser.script("window.fails = 0", Vec::new());
+    phone.browser.unfold("Try again");
+    phone.must_show_codes_of(&[URI]);
+    assert_eq!(phone.file(), before);
+}
+
 fn two_windows_do_not_undo_each_other(on: Backend) {
     let app = server(on);
     let phone = Handset::new(&app).start_without_passphrase();
@@ -935,6 +1023,24 @@ fn a_counters_code_is_stored_before_it_is_seen(on: Backend) {
     phone.reload();
     phone.browser.unfold("New code Box, carol");
     phone.browser.soon("the code of counter 5", || (phone.codes() == ["254676"]).then_some(()));
+}
+
+fn two_taps_in_a_row_make_one_code(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add("otpauth://hotp/Box:carol?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Box&counter=3");
+    phone.home();
+    let twice = "const button = document.querySelector('.advance'); button.click(); button.click()";
+    phone.browser.script(twice, Vec::new());
+    phone.browser.soon("the code of counter 3", || (phone.codes() == ["969429"]).then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(phone.codes(), ["969429"]);
+    assert!(String::from_utf8(phone.file()).unwrap().contains("\"counter\":4"));
+    // When that is done, the next one is asked about as ever.
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.must_say("Another one?");
+    phone.browser.unfold("New code Box, carol");
+    phone.browser.soon("the code of counter 4", || (phone.codes() == ["338314"]).then_some(()));
 }
 
 fn a_counter_that_was_used_up_is_not_put_back_with_a_name(on: Backend) {

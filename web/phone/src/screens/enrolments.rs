@@ -29,14 +29,8 @@ pub(super) fn show(app: App) -> AnyView {
     };
     let list = move || {
         let standing = app.standing.get();
-        let issuer = standing.issuer.clone().unwrap_or_default();
         let mine: Vec<Entry> = app.read(|content| {
-            content
-                .entries()
-                .iter()
-                .filter(|entry| server::factor_of(entry, &issuer).is_some())
-                .cloned()
-                .collect()
+            content.entries().iter().filter(|entry| standing.may_have_enrolled(entry)).cloned().collect()
         });
         if mine.is_empty() {
             return view! { <p class="empty">{words.enrolments_none}</p> }.into_any();

@@ -73,8 +73,7 @@ fn at_server(app: App, words: &'static Words, id: EntryId, work: Work) -> Option
     let standing = app.standing.get();
     let entry = entry_of(app, id)?;
     let origin = entry.origin.clone()?;
-    let issuer = standing.issuer.clone().unwrap_or_default();
-    if server::factor_of(&entry, &issuer).is_none() {
+    if !standing.may_have_enrolled(&entry) {
         let text = words.server_other.replace("{server}", &origin.issuer);
         return Some(view! { <p class="hint" dir="auto">{text}</p> }.into_any());
     }

@@ -195,10 +195,12 @@ fn spoken(code: &str) -> String {
 
 fn card(app: App, words: &'static Words, id: EntryId) -> AnyView {
     let entry = Memo::new(move |_| entry_of(app, id));
+    // Whether a code by counter is being made; the card is drawn anew when it is.
+    let busy = RwSignal::new(false);
     view! {
         <li class="card">
             {move || entry.get().map(|entry| match entry.key.generator() {
-                Generator::Hotp(..) => by_counter(app, words, &entry),
+                Generator::Hotp(..) => by_counter(app, words, &entry, busy),
                 Generator::Totp(_) | Generator::Steam => by_time(app, words, &entry),
             })}
         </li>
@@ -322,13 +324,17 @@ fn ring(left: Memo<u32>, period: u32) -> AnyView {
 }
 
 /// A counter's code is made by a tap, and the counter is stored before the code is seen.
-fn by_counter(app: App, words: &'static Words, entry: &Entry) -> AnyView {
+fn by_counter(app: App, words: &'static Words, entry: &Entry, busy: RwSignal<bool>) -> AnyView {
     let id = entry.id();
     let (text, more) = names(app, words, entry);
     let name = [title_of(entry), subtitle_of(entry)].join(", ");
     let made = Memo::new(move |_| app.counter_codes.with(|codes| codes.get(&id).cloned()));
     let asked = RwSignal::new(false);
     let advance = move || {
+        // Two taps in a row want one code.
+        if busy.get_untracked() {
+            return;
+        }
         let is_fresh = made.with_untracked(|made| {
             made.as_ref().is_some_and(|(_, at)| app.now.get_untracked() < at.saturating_add(FRESH_SECONDS))
         });
@@ -343,14 +349,17 @@ fn by_counter(app: App, words: &'static Words, entry: &Entry) -> AnyView {
             return;
         }
         asked.set(false);
+        busy.set(true);
         app.spawn(async move {
-            let code = app
+            let made = app
                 .change(|content| {
                     let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
                     content.advance(id)?;
                     Ok(code.unwrap_or_default())
                 })
-                .await?;
+                .await;
+            busy.try_set(false);
+            let code = made?;
             glue::buzz();
             let now = app.now.get_untracked();
             app.counter_codes.update(|codes| {

@@ -100,7 +100,11 @@ pub(super) fn show(app: App) -> AnyView {
                     seeing.try_set(Seeing::Looking);
                 }
                 Err(error) => {
-                    seeing.try_set(Seeing::Stopped(error.into()));
+                    let trouble = Trouble::from(error);
+                    // Another camera was chosen, or the screen left.
+                    if !trouble.is_cancelled() {
+                        seeing.try_set(Seeing::Stopped(trouble));
+                    }
                 }
             }
         });

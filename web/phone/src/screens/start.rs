@@ -101,6 +101,28 @@ pub(super) fn locked(app: App, ways: &Ways) -> AnyView {
     .into_any()
 }
 
+/// The storage did not answer, so that nobody knows what is in it: nothing is offered that would change it.
+pub(super) fn unread(app: App) -> AnyView {
+    let words = app.words();
+    let work = Work::new(app);
+    let again = move || {
+        work.start(async move {
+            app.begin().await;
+            Ok(())
+        });
+    };
+    view! {
+        <main class="page gate">
+            {brand(words.unread)}
+            <p>{words.unread_text}</p>
+            <button class="button primary" disabled=move || work.busy.get() on:click=move |_| again()>{words.again}</button>
+            {work.shown()}
+            {update_before(app)}
+        </main>
+    }
+    .into_any()
+}
+
 /// A file that cannot be read: nothing is thrown away before the person says so.
 pub(super) fn broken(app: App, trouble: &Trouble, has_previous: bool) -> AnyView {
     let words = app.words();
