@@ -535,6 +535,7 @@ fn a_clock_that_is_set_while_the_app_is_open_makes_no_codes_wrong(on: Backend) {
         let app = server(on);
         let phone = with_wrong_clock(&app, wrong);
         phone.browser.must_say(told);
+        phone.browser.must_look_right("phone-clock-corrected");
         phone.browser.must_not_say("not compared lately");
         must_show_the_code_of(&phone, 0);
         // The server is out of reach, and the last comparison stands.
@@ -1324,10 +1325,13 @@ fn an_import_that_could_not_be_saved_shows_what_it_will_do(on: Backend) {
     let (file, ..) = samples().into_iter().find(|(file, ..)| file.ends_with("2fas.json")).unwrap();
     phone.browser.attach("#import", &file);
     phone.browser.must_say("Take over 4");
-    let skip = "const choice = document.querySelector('#item-0'); choice.value = 'skip'; \
-         choice.dispatchEvent(new Event('change', { bubbles: true }))";
-    phone.browser.script(skip, Vec::new());
-    phone.browser.must_say("Take over 3");
+    // Somebody who is not sure. The browser leaves alone what was chosen once.
+    for (choice, count) in [("skip", 3), ("add", 4), ("skip", 3)] {
+        let choose = "const field = document.querySelector('#item-0'); field.value = arguments[0]; \
+             field.dispatchEvent(new Event('change', { bubbles: true }))";
+        phone.browser.script(choose, vec![Value::from(choice)]);
+        phone.browser.must_say(&format!("Take over {count}"));
+    }
     phone.break_storage(true);
     phone.browser.unfold("Take over 3");
     phone.browser.must_say("Take over 4");
