@@ -13,7 +13,7 @@ use crate::glue::{self, integer, items, member};
 use crate::trouble::Trouble;
 
 /// A difference that is worth telling, in milliseconds: the network alone makes smaller ones.
-pub(crate) const WORTH_TELLING_MS: i64 = 3_000;
+const WORTH_TELLING_MS: i64 = 3_000;
 
 /// How one enrolment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
