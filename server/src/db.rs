@@ -20,6 +20,7 @@ pub mod introspect;
 pub mod invitation;
 pub mod known_device;
 pub mod lockout;
+pub mod log_file;
 pub mod login;
 pub mod master_key;
 pub mod mfa_token;

@@ -413,6 +413,16 @@ impl Service {
         conn.write(body)
     }
 
+    /// What only a writer may do and no transaction, in its turn among those of this server.
+    pub fn alone<T>(
+        &self,
+        conn: &mut Conn,
+        body: impl FnOnce(&mut Conn) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let _turn = self.turns.wait(conn)?;
+        body(conn)
+    }
+
     /// The key that signs, opened once and kept.
     pub fn signing_key(&self, stored: &StoredKey) -> Result<Arc<SigningKey>, Fault> {
         let known =

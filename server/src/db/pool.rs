@@ -96,7 +96,7 @@ impl Opener {
 }
 
 /// The log beside a SQLite file; it is there as long as anybody has the file open.
-fn log_of(path: &Path) -> PathBuf {
+pub(super) fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     log.into()

@@ -13,7 +13,9 @@ use tracing_actix_web::TracingLogger;
 
 use crate::app;
 use crate::app::context::{At, Stop};
+use crate::db;
 use crate::domain::audit::Origin;
+use crate::domain::target::Target;
 use crate::error::Fault;
 use crate::http::hosts;
 use crate::http::respond::{RequestSpan, common_headers, count};
@@ -24,6 +26,12 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// How long it rests after some of that, so that requests come between.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it looks whether SQLite's log has become long.
+const LOOK_AT_LOG_EVERY: Duration = Duration::from_secs(1);
+
+/// How long it leaves the log alone in which somebody reads for long: writers waited for nothing.
+const LEAVE_LOG_FOR: Duration = Duration::from_secs(10);
 
 /// Requests under way at a stop get this long, in seconds.
 const STOP_TIMEOUT_S: u64 = 30;
@@ -56,8 +64,36 @@ pub fn start(
         None => server.listen(listener)?,
         Some(config) => server.listen_rustls_0_23(listener, config)?,
     };
+    if let Target::Sqlite(_) = state.database.target() {
+        rt::spawn(keep_log_short(Arc::clone(&state)));
+    }
     rt::spawn(sweep_now_and_then(state));
     Ok(server.run())
+}
+
+/// SQLite's log is emptied where it has become long ([`db::log_file`]).
+async fn keep_log_short(state: Arc<State>) {
+    let mut pause = LOOK_AT_LOG_EVERY;
+    while !state.is_stopping() {
+        rt::time::sleep(pause).await;
+        pause = LOOK_AT_LOG_EVERY;
+        if !db::log_file::is_long(state.database.target()) {
+            continue;
+        }
+        let keeper = Arc::clone(&state);
+        let emptied = web::block(move || {
+            let mut conn = keeper.database.connection()?;
+            keeper.service.alone(&mut conn, db::log_file::empty)
+        });
+        match emptied.await.map_err(Fault::while_("emptying the log")).flatten() {
+            Ok(true) => {}
+            Ok(false) => pause = LEAVE_LOG_FOR,
+            Err(fault) => {
+                tracing::warn!(error = %fault, "the database's log was not emptied; it is tried again");
+                pause = LEAVE_LOG_FOR;
+            }
+        }
+    }
 }
 
 async fn sweep_now_and_then(state: Arc<State>) {

@@ -38,6 +38,7 @@ mod imports;
 mod input;
 mod keys;
 mod lockout;
+mod log_file;
 mod mail;
 mod management;
 mod master_key;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
         ("input", input::tests()),
         ("keys", keys::tests()),
         ("lockout", lockout::tests()),
+        ("log_file", log_file::tests()),
         ("mail", mail::tests()),
         ("management", management::tests()),
         ("master_key", master_key::tests()),
