@@ -41,7 +41,7 @@ use crate::app::console::{Visitor, form_mark, is_form_mark};
 use crate::app::context::Stop;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::{Frame, RefusedPage};
-use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Unreadable};
+use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Unreadable, cookie};
 use crate::http::problem::{Style, outcome, unreadable};
 use crate::http::respond::IsPage;
 use crate::http::state::State;
@@ -202,8 +202,8 @@ impl Jar {
     }
 
     fn read(self, state: &State, request: &HttpRequest) -> Option<Zeroizing<String>> {
-        let cookie = request.cookie(self.name(state.is_public_by_tls()))?;
-        Some(Zeroizing::new(cookie.value().to_owned())).filter(|value| (1..=200).contains(&value.len()))
+        let value = cookie(request, self.name(state.is_public_by_tls()))?;
+        (1..=200).contains(&value.len()).then(|| Zeroizing::new(value.to_owned()))
     }
 
     /// A cookie for the browser; without an age it goes when the browser is closed.

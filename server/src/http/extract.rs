@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::RequestHead;
 use actix_web::http::Version;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderValue};
 use actix_web::http::uri::Authority;
 use actix_web::{HttpMessage, HttpRequest, rt, web};
 use base64::Engine;
@@ -292,6 +292,27 @@ fn authorization(request: &HttpRequest) -> Result<Option<&HeaderValue>, Invalid>
     }
 }
 
+/// The value of the one cookie that has exactly this name, as it was sent. Nothing is decoded, and only blanks and tabs around a pair fall away:
+/// browsers keep `__Host-` for the host itself by the bytes of a name, so a name that becomes ours by decoding is somebody else's. What other
+/// cookies look like does not matter. Of two with the name nobody could say which is ours.
+pub(super) fn cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let pairs =
+        request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let mut values =
+        pairs.filter_map(|pair| without_blanks(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    match (values.next(), values.next()) {
+        (Some(value), None) => std::str::from_utf8(value).ok(),
+        _ => None,
+    }
+}
+
+fn without_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
 /// The host, with its port, that a request names: in `Host`, or since HTTP/2 in `:authority` (RFC 9113 s8.3.1). Forwarding headers are not looked
 /// at: a page's script can write them.
 pub(super) fn host(head: &RequestHead) -> Option<&str> {
@@ -306,6 +327,8 @@ fn after_scheme<'a>(header: &'a str, scheme: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     fn form(text: &str) -> Result<Vec<(String, String)>, String> {
@@ -352,6 +375,42 @@ mod tests {
         assert_eq!((shown.client_id.as_str(), shown.client_secret.as_str()), ("a:b", "c+d e"));
         for bad in ["Basic", "Basic !!!", "Bearer abc", &format!("Basic {}", STANDARD.encode("no colon"))] {
             assert!(basic(Some(bad)).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_exact_name_whatever_stands_beside_it() {
+        let found = |headers: &[&[u8]]| {
+            let mut request = TestRequest::default();
+            for header in headers {
+                request = request.append_header((COOKIE, HeaderValue::from_bytes(header).unwrap()));
+            }
+            cookie(&request.to_http_request(), "__Host-a").map(str::to_owned)
+        };
+        let good: [&[&[u8]]; 7] = [
+            &[b"__Host-a=x%41=="],
+            &[b"b=1;__Host-a=x%41==;c=2"],
+            &[b"b=\xff; __Host-a=x%41== ;\t"],
+            &[b"b; ;=; __Host-a=x%41=="],
+            &[b"\xff=1", b"__Host-a=x%41=="],
+            &[b"__%48ost-a=evil; __Host-a=x%41=="],
+            &[b"__host-a=evil; __Host-a =evil; __Host-aa=evil; \x85__Host-a=evil; __Host-a=x%41=="],
+        ];
+        for headers in good {
+            assert_eq!(found(headers).as_deref(), Some("x%41=="), "{headers:?}");
+        }
+        let bad: [&[&[u8]]; 8] = [
+            &[],
+            &[b"__Host-a"],
+            &[b"__%48ost-a=evil"],
+            &[b"\xc2\xa0__Host-a=evil"],
+            &[b"b=__Host-a=evil"],
+            &[b"__Host-a=evil\xff"],
+            &[b"__Host-a=x; __Host-a=x"],
+            &[b"__Host-a=x", b"__Host-a=y"],
+        ];
+        for headers in bad {
+            assert_eq!(found(headers), None, "{headers:?}");
         }
     }
 }

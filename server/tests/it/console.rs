@@ -28,6 +28,8 @@ tests![
     every_form_wants_its_mark,
     a_form_from_elsewhere_is_refused,
     a_planted_cookie_is_worth_nothing_after_the_login,
+    a_cookie_that_only_decodes_to_our_name_is_not_ours,
+    cookies_of_others_hide_none_of_ours,
     a_stolen_cookie_is_worth_nothing_after_the_logout,
     an_applications_token_is_no_cookie_and_the_cookie_is_the_consoles_own,
     pages_are_not_kept_framed_or_scripted,
@@ -459,6 +461,56 @@ fn a_planted_cookie_is_worth_nothing_after_the_login(on: Backend) {
     let stranger = Visitor::at(&app);
     stranger.plant("countersign-login", &half);
     stranger.get("/login/code").must_lead_to("/login?said=login-expired");
+}
+
+/// Browsers refuse `__Host-` from a sibling host and from plain HTTP by the bytes of the name, and nothing that would decode to it.
+fn a_cookie_that_only_decodes_to_our_name_is_not_ours(on: Backend) {
+    let app = App::start(on);
+    let (visitor, phone) = alice(&app);
+    app.user_with_password("mallory");
+    let mallorys = app.phone("mallory");
+    let mallory = Visitor::at(&app);
+    mallory.give_password("mallory");
+    let half = mallory.cookie("-login").unwrap();
+    let whole = Visitor::logged_in(&app, "mallory", &mallorys).cookie("countersign").unwrap();
+    let planted =
+        [("countersign", whole.as_str()), ("countersign-login", &half), ("countersign-language", "de")];
+    for prefix in ["__%48ost-", "%5F_Host-", "__host-", "\u{a0}__Host-"] {
+        let victim = Visitor::at(&app);
+        for (name, value) in planted {
+            victim.plant_exactly(&format!("{prefix}{name}"), value);
+        }
+        victim.get("/console/account").must_lead_to("/login?to=%2Fconsole%2Faccount");
+        victim.get("/login/code").must_lead_to("/login?said=login-expired");
+        victim.get("/login").must_be(200).must_say("lang=\"en\"");
+        // Nor does it keep the victim from a login of their own.
+        victim.log_in("alice", &phone);
+        victim.get("/console/account").must_be(200).must_say("alice").must_not_say("mallory");
+        app.next_step();
+    }
+    visitor.get("/console/account").must_be(200);
+
+    let remembering = ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() };
+    let remembering = app.with_console(remembering);
+    let known = Visitor::at(&remembering);
+    known.give_password("alice");
+    known.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+    let other = Visitor::at(&remembering);
+    other.plant_exactly("__%48ost-countersign-device", &known.cookie("-device").unwrap());
+    other.give_password("alice");
+}
+
+fn cookies_of_others_hide_none_of_ours(on: Backend) {
+    let app = App::start(on);
+    let (visitor, _) = alice(&app);
+    let session = visitor.cookie("countersign").unwrap();
+    let status = |cookies: &[u8]| Visitor::at(&app).get_with("/console/account", cookies).status;
+    let ours = format!("__Host-countersign={session}").into_bytes();
+    for other in [b"theirs=\xff; ".as_slice(), b"\xfe\xff=1; ", b"no pair; ", b"theirs=%FF; ", b"=; ; "] {
+        assert_eq!(status(&[other, &ours].concat()), 200, "{other:?}");
+    }
+    // Browsers never send the name twice. Whoever does gets neither.
+    assert_eq!(status(&[&ours, b"; ".as_slice(), &ours].concat()), 303);
 }
 
 fn a_stolen_cookie_is_worth_nothing_after_the_logout(on: Backend) {

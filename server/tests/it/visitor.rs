@@ -95,6 +95,18 @@ impl<'a> Visitor<'a> {
         self.cookies.lock().unwrap().insert(name, value.to_owned());
     }
 
+    /// Puts a cookie of any name into the browser, as another host of the domain may.
+    pub fn plant_exactly(&self, name: &str, value: &str) {
+        self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Asks for a page with these bytes in the place of the cookies.
+    pub fn get_with(&self, path: &str, cookies: &[u8]) -> Page {
+        let request = ureq::http::Request::get(format!("{}{path}", self.app.url))
+            .header("cookie", ureq::http::HeaderValue::from_bytes(cookies).unwrap());
+        self.keep(self.agent.run(request.body(()).unwrap()).unwrap())
+    }
+
     fn cookie_header(&self) -> String {
         let cookies = self.cookies.lock().unwrap();
         cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
