@@ -23,6 +23,7 @@ mod token;
 mod userinfo;
 mod v1;
 mod well_known;
+mod whole_list;
 
 pub use codes::threads_for_codes;
 pub use meters::Mailed;

@@ -44,13 +44,21 @@ pub fn append(conn: &mut Conn, seq: i64, revocations: &[Revocation]) -> Result<(
     Ok(())
 }
 
-/// Those after `since` up to `until` that still matter at `now`.
-pub fn between(conn: &mut Conn, since: i64, until: i64, now: Timestamp) -> Result<Vec<Revocation>, Fault> {
+/// Those after `since` up to `until` that still matter at `now`; the first `most`, or all.
+pub fn between(
+    conn: &mut Conn,
+    since: i64,
+    until: i64,
+    now: Timestamp,
+    most: Option<usize>,
+) -> Result<Vec<Revocation>, Fault> {
+    let most = most.and_then(|most| i64::try_from(most).ok()).unwrap_or(i64::MAX);
     let rows: Vec<(String, String, i64)> = revocation::table
         .filter(revocation::seq.gt(since))
         .filter(revocation::seq.le(until))
         .filter(revocation::expires_at.gt(now.millis()))
         .order((revocation::seq.asc(), revocation::kind.asc(), revocation::id.asc()))
+        .limit(most)
         .select((revocation::kind, revocation::id, revocation::expires_at))
         .load(conn)?;
     rows.into_iter()

@@ -28,6 +28,7 @@ use crate::http::codes::Codes;
 use crate::http::extract::bearer;
 use crate::http::meters::{Mailed, Meters, Queue};
 use crate::http::threads::Threads;
+use crate::http::whole_list::Shelf;
 use crate::settings::Shown;
 
 /// How much is kept for callers before the server sheds load with a 503.
@@ -73,6 +74,7 @@ pub struct State {
     limits: Limits,
     is_stopping: AtomicBool,
     codes: Codes,
+    whole_list: Shelf,
     threads: Threads,
     under_way: Arc<Semaphore>,
     passwords: Arc<Semaphore>,
@@ -109,6 +111,7 @@ impl State {
             phone_files: OnceLock::new(),
             metrics_token: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
+            whole_list: Shelf::default(),
             passwords: Arc::new(Semaphore::new(passwords)),
             waiting: Arc::new(Semaphore::new(passwords + limits.passwords_waiting)),
         })
@@ -157,6 +160,11 @@ impl State {
     /// What is counted and timed.
     pub(super) fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    /// Where the whole list of revocations is kept.
+    pub(super) const fn whole_list(&self) -> &Shelf {
+        &self.whole_list
     }
 
     /// Counts a mail that was tried.

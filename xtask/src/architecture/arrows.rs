@@ -45,6 +45,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::state", "the one hop to the threads that may block"),
     ("http::threads", "those threads, which only that hop uses"),
     ("http::codes", "the hop that codes take together"),
+    ("http::whole_list", "what the server keeps for whoever asks for all revocations"),
     ("app::context", "what every action is given: keys, the issuer's name, the transaction"),
     ("app::invitation", "part of adding users"),
     ("app::manage", "who may manage, and what"),
