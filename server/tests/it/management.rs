@@ -102,6 +102,12 @@ fn pages_show_everybody_once_while_others_come(on: Backend) {
     assert_eq!(seen, expected);
     let nobody = call(&app, "GET", "/v1/users?name=zed", &token, &Value::Null);
     assert_eq!(must(200, &nobody), &json!({ "items": [], "next": null }));
+    // However it is spelt: composed or not, in wide letters or small ones.
+    app.user("Åsa");
+    for spelt in ["%C3%85s", "%C3%A5sa", "A%CC%8A", "a%CC%8As", "%E2%84%ABsa", "A%CC%8A%EF%BD%93%EF%BD%81"] {
+        let page = call(&app, "GET", &format!("/v1/users?name={spelt}"), &token, &Value::Null);
+        assert_eq!(must(200, &page)["items"][0]["name"], "Åsa", "{spelt}");
+    }
 }
 
 fn bad_input_names_the_field_and_changes_nothing(on: Backend) {

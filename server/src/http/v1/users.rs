@@ -95,7 +95,7 @@ pub(super) struct UserBody {
 pub(super) async fn list(call: Call) -> HttpResponse {
     listing(call, Needs::scope("users:read"), async |manager| {
         let query = Query::read(&manager, &["name"])?;
-        let prefix = query.get("name").map(str::to_lowercase).unwrap_or_default();
+        let prefix = query.get("name").map(UserName::fold).unwrap_or_default();
         let (after, rows) = (query.after.clone(), query.rows());
         let users =
             manager.run(move |_, conn, _| app::user::page(conn, after.as_deref(), &prefix, rows)).await?;
