@@ -42,7 +42,7 @@ pub fn mfa_recovery_code(
         let extent = extent.still(&client, &service.issuer)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
-        let bucket = service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()]);
+        let bucket = bucket(service, user);
         if let Gate::Closed(until) = db::lockout::pass(tx.conn, &bucket, now)? {
             return Err(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) }.into());
         }
@@ -134,6 +134,16 @@ fn add(service: &Service, tx: &mut Tx<'_>, user: UserId) -> Result<RecoveryCode,
     let code = RecoveryCode::new(random::bytes());
     db::recovery_code::insert(tx.conn, user, &hashed(service, user, &code), tx.now)?;
     Ok(code)
+}
+
+/// Where a user's wrong ones are counted.
+fn bucket(service: &Service, user: UserId) -> [u8; 32] {
+    service.hasher.hash(Purpose::RecoveryBucket, &[user.bytes()])
+}
+
+/// Forgets a user's wrong ones.
+pub(super) fn forgive(service: &Service, tx: &mut Tx<'_>, user: UserId) -> Result<(), Fault> {
+    db::lockout::clear(tx.conn, &bucket(service, user))
 }
 
 fn hashed(service: &Service, user: UserId, code: &RecoveryCode) -> [u8; 32] {

@@ -5,6 +5,7 @@
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::outbox::queue;
+use crate::app::recovery_code::forgive;
 use crate::db::reset_request::Request;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -51,8 +52,12 @@ fn reset_in(service: &Service, tx: &mut Tx<'_>, user: &User) -> Result<ResetRepo
     db::invitation::void(tx.conn, user.id)?;
     // Whoever waits for a second person has what was asked for.
     db::reset_request::void(tx.conn, user.id)?;
+    // What was guessed wrong was guessed of factors that are over: the first code of the next one is no guess more. Passwords keep their count.
+    let failures = db::lockout::standing(tx.conn, user.id.bytes())?.failures;
+    db::lockout::clear(tx.conn, user.id.bytes())?;
+    forgive(service, tx, user.id)?;
     let sessions = tx.end_sessions(Which::OfUser(user.id))?;
-    let detail = format!("factors={factors} sessions={sessions}");
+    let detail = format!("factors={factors} sessions={sessions} failures={failures}");
     tx.note(Event::done(tx.origin.manager, Action::FactorsReset, Subject::User(user.id)).with(detail));
     queue(service, tx, user, &Notice::Reset)?;
     Ok(ResetReport { factors, sessions })

@@ -11,6 +11,7 @@ tests![
     a_right_code_clears_the_count,
     while_waiting_even_the_right_code_is_refused_and_stays_good,
     after_a_hundred_failures_only_an_administrator_helps,
+    a_reset_forgets_wrong_codes_and_no_wrong_passwords,
     fresh_mfa_tokens_buy_no_guesses,
     the_count_is_the_users_on_every_server,
     malformed_codes_are_no_guesses,
@@ -114,6 +115,41 @@ fn after_a_hundred_failures_only_an_administrator_helps(on: Backend) {
     client.otp("alice", &phone.code()).must_be(429, "too_many_attempts");
     app.unlock("alice");
     client.otp("alice", &phone.code()).access_token();
+}
+
+fn a_reset_forgets_wrong_codes_and_no_wrong_passwords(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let (lost, client) = (app.phone("alice"), app.client());
+    for _ in 0..FAILURE_LIMIT {
+        client.otp("alice", &lost.wrong_code()).must_be(400, "invalid_grant");
+        app.pass(3600);
+    }
+    let mfa_token = client.mfa_token("alice");
+    for _ in 0..=FREE_FAILURES {
+        client.recover(&mfa_token, "0000-0000-0000-0000").must_be(400, "invalid_grant");
+    }
+    client.recover(&mfa_token, "0000-0000-0000-0000").must_be(429, "too_many_attempts");
+    for _ in 0..=FREE_FAILURES {
+        client.password("alice", "wrong password").must_be(400, "invalid_grant");
+    }
+    app.reset("alice");
+    assert_eq!(app.failures("alice"), 0);
+    let log = entries(&app);
+    let entry = log.iter().rev().find(|entry| entry.action == "factors.reset").unwrap();
+    assert!(entry.detail.as_ref().unwrap().ends_with(&format!(" failures={FAILURE_LIMIT}")), "{entry:?}");
+    client.password("alice", PASSWORD).must_be(429, "too_many_attempts");
+    app.pass(86_400);
+    // The new phone's first code counts, and so does a recovery code that came with it.
+    let mfa_token = client.mfa_token("alice");
+    let reply = app.associate(&mfa_token);
+    let phone = app.scan(&reply);
+    client.mfa_otp(&mfa_token, &phone.code()).access_token();
+    app.next_step();
+    client.otp("alice", &phone.code()).access_token();
+    let mfa_token = client.mfa_token("alice");
+    let code = reply.body["recovery_codes"][0].as_str().unwrap();
+    client.recover(&mfa_token, code).access_token();
 }
 
 fn fresh_mfa_tokens_buy_no_guesses(on: Backend) {
