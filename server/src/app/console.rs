@@ -145,6 +145,13 @@ pub struct Account {
     pub trusted_devices: i64,
 }
 
+impl Account {
+    /// Whether there is a factor whose code can be asked for.
+    pub fn has_active_factor(&self) -> bool {
+        self.factors.iter().any(|factor| factor.state == FactorState::Active)
+    }
+}
+
 /// Everything on a user's own page.
 pub fn account(conn: &mut Conn, at: At, visitor: &Visitor) -> Result<Account, Stop> {
     let mut factors = db::factor::list(conn, visitor.user.id)?;

@@ -37,6 +37,8 @@ tests![
     a_session_ends_after_half_an_hour_without_a_look_and_after_twelve_hours,
     an_authenticator_is_added_renamed_and_removed,
     what_protects_the_account_wants_a_fresh_code,
+    a_stolen_cookie_adds_no_authenticator,
+    the_first_authenticator_wants_no_code,
     a_session_ends_with_the_factor_whose_code_it_had_last,
     recovery_codes_are_shown_once_and_come_as_a_file,
     sessions_are_ended_one_by_one_and_all_at_once,
@@ -78,6 +80,12 @@ fn invite(app: &App, name: &str) -> String {
 /// The phone after scanning what a page shows.
 fn scan(app: &App, page: &Page) -> Phone {
     app.phone_of(&format!("otpauth{}", page.between("href=\"otpauth", "\"")))
+}
+
+/// The page with a new authenticator's QR code, for a code of the old one.
+fn add(visitor: &Visitor<'_>, phone: &Phone) -> Page {
+    visitor.get("/console/account/authenticators").must_be(200).must_not_say("otpauth:");
+    visitor.post("/console/account/authenticators", &[("otp", &phone.code())]).must_be(200)
 }
 
 /// What the log says was done, the youngest first.
@@ -627,8 +635,7 @@ fn a_session_ends_after_half_an_hour_without_a_look_and_after_twelve_hours(on: B
 fn an_authenticator_is_added_renamed_and_removed(on: Backend) {
     let app = App::start(on);
     let (visitor, old) = alice(&app);
-    visitor.get("/console/account");
-    let shown = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let shown = add(&visitor, &old);
     let new = scan(&app, &shown);
     let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
     let confirm = format!("/console/account/authenticators/{confirm}");
@@ -657,16 +664,21 @@ fn an_authenticator_is_added_renamed_and_removed(on: Backend) {
 fn what_protects_the_account_wants_a_fresh_code(on: Backend) {
     let app = App::start(on);
     let (visitor, phone) = alice(&app);
+    let shown = add(&visitor, &phone);
+    let new = scan(&app, &shown);
+    let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
+    let confirm = format!("/console/account/authenticators/{confirm}");
     app.pass(1000);
     visitor.get("/console/account").must_be(200);
-    let page = visitor.post("/console/account/authenticators", &[]);
+    let page = visitor.post(&confirm, &[("otp", &new.code())]);
     assert!(page.status == 303 && page.to.starts_with("/login/again?to="), "{page:?}");
     visitor.get(&page.to).must_be(200);
     visitor.post("/login/again", &[("otp", &phone.wrong_code())]).must_be(400);
     visitor
         .post("/login/again", &[("otp", &phone.code()), ("to", "/console/account")])
         .must_lead_to("/console/account");
-    visitor.post("/console/account/authenticators", &[]).must_be(200);
+    visitor.get("/console/account");
+    visitor.post(&confirm, &[("otp", &new.code())]).must_lead_to("/console/account?said=authenticator-added");
     assert!(log(&app).contains(&"session.stepped_up done".to_owned()));
     // Guesses within a session are the user's guesses: no new ones by another door.
     for wrong in phone.wrong_codes().take(7) {
@@ -674,6 +686,58 @@ fn what_protects_the_account_wants_a_fresh_code(on: Backend) {
     }
     app.next_step();
     assert!(app.failures("alice") >= 6);
+}
+
+/// It is fresh, but its thief has no phone of the victim's.
+fn a_stolen_cookie_adds_no_authenticator(on: Backend) {
+    let app = App::start(on);
+    let (victim, phone) = alice(&app);
+    let thief = Visitor::at(&app);
+    thief.plant("countersign", &victim.cookie("countersign").unwrap());
+    let path = "/console/account/authenticators";
+    thief.get("/console/account").must_be(200);
+    for fields in [[].as_slice(), &[("otp", "")], &[("otp", " ")]] {
+        thief.post(path, fields).must_lead_to(path).must_not_say("otpauth:");
+    }
+    thief.get(path).must_be(200).must_say("a code of one that you have");
+    thief.post(path, &[("otp", "12345")]).must_be(400).must_say("6 to 8 digits").must_not_say("otpauth:");
+    thief.post(path, &[("otp", &phone.wrong_code())]).must_be(400).must_say("This code is wrong");
+    assert_eq!(app.failures("alice"), 1, "it is a guess");
+    let name = UserName::parse("alice").unwrap();
+    assert_eq!(app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().factors.len(), 1);
+    // Nor does a code do that was used.
+    let shown = add(&victim, &phone);
+    thief.post(path, &[("otp", &phone.code())]).must_be(400).must_say("used already");
+    // The owner's new QR code was lost: that, too, goes by a code.
+    let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
+    let wrong = victim.post(&format!("{path}/{confirm}"), &[("otp", "000000")]).must_be(400);
+    assert!(wrong.text.contains(&format!("action=\"{path}\"")), "{wrong:?}");
+    victim.post(path, &[]).must_lead_to(path);
+    app.next_step();
+    scan(&app, &add(&victim, &phone));
+}
+
+/// Whoever is let in without an active factor adds the first one as before.
+fn the_first_authenticator_wants_no_code(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    app.phone("alice");
+    let name = UserName::parse("alice").unwrap();
+    let codes = app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.post("/login/recovery", &[("recovery_code", &codes[0].shown())]).must_be(200);
+    let lost = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().factors[0].id;
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &name, lost)).unwrap();
+    visitor.get("/console/account").must_be(200).must_say("No authenticator yet");
+    visitor.get("/console/account/authenticators").must_lead_to("/console/account");
+    visitor.get("/console/account");
+    let shown = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let new = scan(&app, &shown);
+    let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
+    visitor
+        .post(&format!("/console/account/authenticators/{confirm}"), &[("otp", &new.code())])
+        .must_lead_to("/console/account?said=authenticator-added");
 }
 
 /// Whoever stole a phone and a recovery code makes a login by the one as good as by the other.
@@ -791,8 +855,8 @@ fn a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever(on: Backe
     visitor.post("/login", &password).must_lead_to("/console");
     // It is a login by password alone: what protects the account still wants a code.
     visitor.get("/console/account").must_be(200);
-    let page = visitor.post("/console/account/authenticators", &[]);
-    assert!(page.to.starts_with("/login/again"), "{page:?}");
+    visitor.post("/console/account/authenticators", &[]).must_lead_to("/console/account/authenticators");
+    visitor.get("/console/account/authenticators").must_be(200).must_say("a code of one that you have");
     // Neither another user nor a server that does not allow it takes the mark.
     allowed.user_with_password("bob");
     allowed.phone("bob");
@@ -998,7 +1062,12 @@ fn a_page_that_answers_a_form_offers_no_language_that_would_lose_it(on: Backend)
     visitor.post("/login/enrol/confirm", &[("otp", &phone.code())]).must_be(200).must_not_say(SWITCH);
     app.next_step();
     visitor.get("/console/account").must_say(SWITCH);
-    visitor.post("/console/account/authenticators", &[]).must_be(200).must_not_say(SWITCH);
+    visitor.get("/console/account/authenticators").must_say(SWITCH);
+    visitor
+        .post("/console/account/authenticators", &[("otp", &phone.code())])
+        .must_be(200)
+        .must_not_say(SWITCH);
+    app.next_step();
     visitor
         .post("/console/account/recovery-codes", &[("otp", &phone.code())])
         .must_be(200)
@@ -1027,7 +1096,6 @@ fn an_address_that_takes_a_form_leads_to_its_page(on: Backend) {
     for (address, page) in [
         ("/login/recovery".to_owned(), "/login/code".to_owned()),
         ("/login/enrol/confirm".to_owned(), "/login/enrol".to_owned()),
-        ("/console/account/authenticators".to_owned(), "/console/account".to_owned()),
         (format!("/console/account/authenticators/{id}/confirm"), "/console/account".to_owned()),
         (format!("/console/users/{id}/invite"), format!("/console/users/{id}")),
         ("/console/users/import/apply".to_owned(), "/console/users/import".to_owned()),
@@ -1040,7 +1108,7 @@ fn an_address_that_takes_a_form_leads_to_its_page(on: Backend) {
 fn a_session_that_ends_at_a_page_shown_once_leads_to_a_page_again(on: Backend) {
     let app = App::start(on);
     let (visitor, phone) = alice(&app);
-    let shown = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let shown = add(&visitor, &phone);
     let confirm = shown.between("action=\"/console/account/authenticators/", "\"");
     let mark = visitor.mark();
     app.pass(3600);
@@ -1055,7 +1123,7 @@ fn a_session_that_ends_at_a_page_shown_once_leads_to_a_page_again(on: Backend) {
         .into_owned();
     visitor.get(&page.to).must_be(200);
     visitor.log_in("alice", &phone);
-    visitor.get(&to).must_lead_to("/console/account");
+    visitor.get(&to).must_be(200).must_say("Add an authenticator?");
 }
 
 fn a_reset_ends_the_browser_session_at_once(on: Backend) {

@@ -19,6 +19,9 @@ trusted-count = { $count ->
     [one] Ein Browser meldet sich ohne Code an.
    *[other] { $count } Browser melden sich ohne Code an.
  }
+add-factor-title = Authentifikator hinzufügen?
+add-factor-what = Als Nächstes sehen Sie einen QR-Code, dieses eine Mal. Codes des neuen Authentifikators zählen so viel wie die der vorhandenen.
+add-factor-code = Zuerst ein Code von einem, den Sie schon haben.
 remove-factor-title = { $label } entfernen?
 remove-factor-what = Codes von { $label } zählen nie wieder. Löschen Sie den Eintrag auch in der App.
 remove-factor-sessions = Sitzungen, die damit begannen, enden jetzt. Wenn Ihre dabei ist, melden Sie sich neu an.

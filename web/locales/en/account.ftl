@@ -19,6 +19,9 @@ trusted-count = { $count ->
     [one] One browser logs in without a code.
    *[other] { $count } browsers log in without a code.
  }
+add-factor-title = Add an authenticator?
+add-factor-what = Next you see a QR code, this once. Codes of the new authenticator count as much as those of the ones that you have.
+add-factor-code = First, a code of one that you have.
 remove-factor-title = Remove { $label }?
 remove-factor-what = Codes of { $label } will never count again. Delete the entry in the app, too.
 remove-factor-sessions = Sessions that began with it end now. If yours did, you log in again.

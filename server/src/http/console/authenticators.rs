@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use mobile_core::Code;
 
 use crate::app;
+use crate::app::console::{Account, Visitor};
 use crate::app::context::Stop;
 use crate::domain::factor::{CodeShape, Summary};
 use crate::domain::id::FactorId;
@@ -20,19 +21,80 @@ use crate::http::problem::outcome;
 
 const ACCOUNT: &str = "/console/account";
 
-/// `POST /console/account/authenticators`: makes a secret and shows it, this once.
-pub(super) async fn add(Posted { visit, .. }: Posted) -> HttpResponse {
-    let token = visit.token();
-    let found = visit
+const AUTHENTICATORS: &str = "/console/account/authenticators";
+
+/// `GET /console/account/authenticators`: what will happen, for whoever has a code to give.
+pub(super) async fn show_add(visit: Visit) -> HttpResponse {
+    match own_account(&visit).await {
+        Ok((visitor, account)) if account.has_active_factor() => {
+            render(StatusCode::OK, &add_page(visit.frame(&visitor, "account"), None))
+        }
+        Ok(_) => see_other(ACCOUNT),
+        Err(stop) => visit.stopped(&stop),
+    }
+}
+
+async fn own_account(visit: &Visit) -> Result<(Visitor, Account), Stop> {
+    visit
         .state
-        .run_as_visitor(&visit.request, visit.token(), move |service, conn, at, _| {
-            app::factor::associate(service, conn, at, &token)
+        .run_as_visitor(&visit.request, visit.token(), |_, conn, at, visitor| {
+            app::console::account(conn, at, visitor)
         })
-        .await;
-    visit.page(found, "account", |frame, _, enrolled| {
-        let shown = ShownSecret::of(&enrolled.uri, &visit.state.service.phone);
-        enrol_page(frame, enrolled.id, CodeShape::of([enrolled.mechanism]), Some(shown))
-    })
+        .await
+}
+
+fn add_page(frame: Frame, error: Option<String>) -> ConfirmPage {
+    ConfirmPage {
+        title: frame.t("add-factor-title"),
+        consequences: vec![frame.t("add-factor-what"), frame.t("add-factor-code")],
+        action: AUTHENTICATORS.to_owned(),
+        button: frame.t("enrol-begin"),
+        back: ACCOUNT.to_owned(),
+        error,
+        hidden: Vec::new(),
+        frame,
+    }
+}
+
+/// `POST /console/account/authenticators`, with a code where there is an active factor: makes a secret and shows it, this once.
+pub(super) async fn add(Posted { visit, form }: Posted) -> HttpResponse {
+    let (visitor, account) = match own_account(&visit).await {
+        Ok(found) => found,
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let otp = match account.has_active_factor() {
+        false => Ok(None),
+        // From a page that has no field for it, as where a QR code was lost.
+        true if form.text("otp").is_empty() => return see_other(AUTHENTICATORS),
+        true => code_of(&form).map(Some),
+    };
+    let token = visit.token();
+    let enrolled = match otp {
+        Ok(otp) => {
+            visit
+                .state
+                .run(&visit.request, move |service, conn, at| {
+                    if let Some(otp) = otp {
+                        app::verify::step_up(service, conn, at, &token, &otp)?;
+                    }
+                    app::factor::associate(service, conn, at, &token)
+                })
+                .await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    let frame = visit.frame(&visitor, "account");
+    match enrolled {
+        Ok(enrolled) => {
+            let shown = ShownSecret::of(&enrolled.uri, &visit.state.service.phone);
+            let codes = CodeShape::of([enrolled.mechanism]);
+            render(StatusCode::OK, &enrol_page(frame, enrolled.id, codes, Some(shown)))
+        }
+        Err(stop) => match why(&frame, &stop, "error-code").filter(|_| account.has_active_factor()) {
+            Some(error) => render(outcome(&stop).0, &add_page(frame, Some(error))),
+            None => visit.stopped(&stop),
+        },
+    }
 }
 
 fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownSecret>) -> EnrolPage {
@@ -41,7 +103,7 @@ fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownS
         to: ACCOUNT.to_owned(),
         shown,
         confirm: format!("{ACCOUNT}/authenticators/{id}/confirm"),
-        begin: format!("{ACCOUNT}/authenticators"),
+        begin: AUTHENTICATORS.to_owned(),
         error: None,
         steps: false,
     }
@@ -50,13 +112,7 @@ fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownS
 /// `POST /console/account/authenticators/{id}/confirm`.
 pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
-    let found = visit
-        .state
-        .run_as_visitor(&visit.request, visit.token(), |_, conn, at, visitor| {
-            app::console::account(conn, at, visitor)
-        })
-        .await;
-    let (visitor, account) = match found {
+    let (visitor, account) = match own_account(&visit).await {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };
@@ -142,13 +198,7 @@ pub(super) async fn remove(Posted { visit, form }: Posted, path: web::Path<Strin
     let otp = code_of(&form);
     let token = visit.token();
     // What the page says again if the code is wrong.
-    let found = visit
-        .state
-        .run_as_visitor(&visit.request, visit.token(), move |_, conn, at, visitor| {
-            app::console::account(conn, at, visitor)
-        })
-        .await;
-    let (visitor, account) = match found {
+    let (visitor, account) = match own_account(&visit).await {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };

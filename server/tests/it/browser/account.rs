@@ -17,6 +17,9 @@ tests![
 fn an_authenticator_is_added_renamed_and_removed(on: Backend) {
     let (app, phone, browser) = alice(on);
     browser.press("Add");
+    browser.must_say("Add an authenticator?");
+    app.next_step();
+    browser.turn(|| browser.fill("#otp", &phone.code()));
     browser.must_look_right("authenticator-add");
     let tablet = app.phone_of(&browser.attribute("a[href^=otpauth]", "href"));
     browser.turn(|| browser.fill("#otp", &tablet.wrong_code()));

@@ -66,7 +66,7 @@ fn the_language_can_be_changed_and_is_kept(on: Backend) {
 }
 
 fn a_page_from_right_to_left_keeps_its_shape(on: Backend) {
-    let (app, _phone, browser) = alice(on);
+    let (app, phone, browser) = alice(on);
     let turn_round = |browser: &Browser, what: &str| {
         browser.script("document.documentElement.dir = 'rtl'", Vec::new());
         browser.must_look_right(&format!("{what}-rtl"));
@@ -77,6 +77,8 @@ fn a_page_from_right_to_left_keeps_its_shape(on: Backend) {
     }
     browser.go("/console/account");
     browser.press("Add");
+    app.next_step();
+    browser.turn(|| browser.fill("#otp", &phone.code()));
     turn_round(&browser, "authenticator-add");
     let stranger = Browser::open();
     stranger.visit(&format!("{}/login", app.url));

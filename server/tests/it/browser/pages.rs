@@ -28,6 +28,7 @@ const PAGES: &[(&str, Option<Role>)] = &[
     ("/console/account/activity", Some(Role::User)),
     ("/console/account/password", Some(Role::User)),
     ("/console/account/recovery-codes", Some(Role::User)),
+    ("/console/account/authenticators", Some(Role::User)),
     ("/login/again", Some(Role::User)),
     ("/login/again?to={application}", Some(Role::User)),
     ("/oauth/authorize?{request}", Some(Role::User)),
