@@ -39,6 +39,7 @@ use zeroize::Zeroizing;
 
 use crate::app::console::{Visitor, form_mark, is_form_mark};
 use crate::app::context::Stop;
+use crate::app::manage::Needs;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::{Frame, RefusedPage};
 use crate::http::extract::{Fields, MAX_BODY_BYTES, MAX_LIST_BODY_BYTES, Unreadable, cookie};
@@ -132,7 +133,7 @@ pub(super) fn pages(config: &mut ServiceConfig) {
         .service(on("/console/account/sessions/{id}/end", "POST").route(post().to(account::end)))
         .service(
             on("/console/account/authenticators", "GET, HEAD, POST")
-                .route(leads_to("/console/account"))
+                .route(read().to(authenticators::show_add))
                 .route(post().to(authenticators::add)),
         )
         .service(
@@ -416,14 +417,18 @@ impl Form {
         Self::read_up_to(state, request, payload, jars, MAX_BODY_BYTES).await
     }
 
-    /// The same where a long list is among the fields.
+    /// The same where a long list is among the fields. Whoever may not do this, or does it from elsewhere, has none of it read.
     async fn read_long(
-        state: &Arc<State>,
-        request: &HttpRequest,
+        visit: &Visit,
         payload: &mut web::Payload,
-        jars: &[Jar],
+        needs: Needs,
     ) -> Result<Self, HttpResponse> {
-        Self::read_up_to(state, request, payload, jars, MAX_LIST_BODY_BYTES).await
+        let Visit { state, request, .. } = visit;
+        if comes_from_here(state, request) {
+            let allowed = state.run_as_managing_visitor(request, visit.token(), needs, |_, _, _, _| Ok(()));
+            allowed.await.map_err(|stop| visit.stopped(&stop))?;
+        }
+        Self::read_up_to(state, request, payload, &[Jar::Session], MAX_LIST_BODY_BYTES).await
     }
 
     async fn read_up_to(
@@ -596,7 +601,7 @@ fn own_page(asked: &str) -> String {
     if fits { asked.to_owned() } else { HOME.to_owned() }
 }
 
-/// A parameter of the address.
+/// A parameter of the address, without what no text of a database holds: PostgreSQL takes no NUL.
 fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
     in_query(request.query_string(), name)
 }
@@ -604,7 +609,7 @@ fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
 fn in_query(query: &str, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(known, _)| known == name)
-        .map(|(_, value)| value.into_owned())
+        .map(|(_, value)| value.replace('\0', ""))
 }
 
 #[cfg(test)]

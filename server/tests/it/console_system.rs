@@ -28,6 +28,7 @@ tests![
     an_entry_is_shown_with_its_neighbours,
     wrong_and_used_codes_change_nothing,
     an_old_login_gives_a_code_first,
+    control_characters_in_addresses_are_nobodys_fault,
     a_new_applications_secret_is_shown_once,
     a_form_says_what_is_wrong_next_to_each_field,
     an_application_is_changed_disabled_and_enabled,
@@ -609,6 +610,35 @@ fn an_old_login_gives_a_code_first(on: Backend) {
 }
 
 /// A whole form of an application, with what `more` says in place of the defaults.
+fn control_characters_in_addresses_are_nobodys_fault(on: Backend) {
+    let app = App::start(on);
+    let (mut root, _) = admin(&app);
+    for control in ["%00", "x%00y", "%01", "%1f", "%7f", "%c2%85", "%0d%0a", "%ff"] {
+        for page in [
+            "/console/clients?after=",
+            "/console/users?after=n",
+            "/console/users?after=e%1f",
+            "/console/users?q=",
+            "/console/users?role=",
+            "/console/audit?who=",
+            "/console/audit?action=",
+            "/console/audit/export?format=csv&who=",
+            "/console/scopes/rule?name=",
+            "/console/keys/revoke?key=",
+            "/console/outbox?state=",
+            "/console/account?said=",
+            "/login/again?to=/console/users%3Fq=",
+        ] {
+            let answer = root.get(&format!("{page}{control}"));
+            assert!(answer.status < 500, "{page}{control}: {answer:?}");
+        }
+    }
+    // What is left of it counts.
+    let found = listed(&mut root, "who=root");
+    assert!(!found.is_empty());
+    assert_eq!(listed(&mut root, "who=r%00oot%00"), found);
+}
+
 fn registration<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut fields = vec![
         ("name", "library"),

@@ -1,5 +1,9 @@
 //! The console's user administration: what each role can do there, and that nothing is done by halves, twice or by others.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use countersign::app;
 use countersign::app::user::NewUser;
 use countersign::domain::factor::FactorState;
@@ -27,6 +31,7 @@ tests![
     a_preview_changes_nothing_and_names_what_is_wrong,
     an_import_adds_everybody_who_is_new_and_invites,
     long_lists_are_taken_and_longer_ones_refused,
+    a_long_list_is_read_of_nobody_who_may_not_bring_one,
     two_administrators_reset_at_once_and_both_hear_how_it_went,
     a_help_desks_reset_waits_for_another_person,
     two_approve_at_once_and_one_takes_effect,
@@ -431,6 +436,35 @@ fn long_lists_are_taken_and_longer_ones_refused(on: Backend) {
     ada.post("/console/users/import", &[("list", &long)]).must_be(400).must_say("more than 5000 users");
     let huge = format!("name\n{}", "x".repeat(4 << 20));
     assert_eq!(ada.post("/console/users/import", &[("list", &huge)]).status, 400);
+}
+
+/// Only the head of the form is sent: an answer that waited for the rest would be another one, ten seconds later.
+fn a_long_list_is_read_of_nobody_who_may_not_bring_one(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let (hel, _) = staff(&app, "hel", Role::Helpdesk);
+    let cookie = |visitor: &Visitor<'_>| visitor.cookie("countersign").unwrap();
+    let (ada, hel) = (cookie(&ada), cookie(&hel));
+    let nobody = "cst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for path in ["/console/users/import", "/console/users/import/apply"] {
+        for (cookie, from, answer) in [
+            (nobody, "sec-fetch-site: same-origin", "HTTP/1.1 303"),
+            (&hel, "sec-fetch-site: same-origin", "HTTP/1.1 403"),
+            (&ada, "sec-fetch-site: cross-site", "HTTP/1.1 403"),
+            (&ada, "origin: https://evil.example", "HTTP/1.1 403"),
+        ] {
+            let mut stream = TcpStream::connect(app.url.strip_prefix("http://").unwrap()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\ncookie: __Host-countersign={cookie}\r\n{from}\r\n\
+                 content-type: application/x-www-form-urlencoded\r\ncontent-length: 3000000\r\n\r\nlist="
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(String::from_utf8_lossy(&status), answer, "{path} {from}");
+        }
+    }
 }
 
 fn two_administrators_reset_at_once_and_both_hear_how_it_went(on: Backend) {

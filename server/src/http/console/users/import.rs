@@ -12,7 +12,7 @@ use crate::app::user::import::{Bringer, Fate, Line, Wrong};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::{code_of, why};
-use crate::http::console::{Form, Jar, Visit, parameter, render};
+use crate::http::console::{Form, Visit, parameter, render};
 use crate::http::problem::outcome;
 
 /// The list, before it is looked at.
@@ -111,7 +111,7 @@ async fn look(visit: &Visit, list: String, invite: bool) -> Result<(Visitor, Vec
 
 /// `POST /console/users/import`: what would happen. Changes nothing.
 pub(super) async fn preview(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, &[Jar::Session]).await {
+    let form = match Form::read_long(&visit, &mut payload, CHANGE).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -141,7 +141,7 @@ async fn unreadable(visit: &Visit, invalid: Invalid, list: String, invite: bool)
 
 /// `POST /console/users/import/apply`, with a code: adds everybody who is new.
 pub(super) async fn apply(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit.state, &visit.request, &mut payload, &[Jar::Session]).await {
+    let form = match Form::read_long(&visit, &mut payload, CHANGE).await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
