@@ -30,6 +30,8 @@ pub struct Shown {
     pub redirect_uri: String,
     /// What the request's challenge was made of.
     pub verifier: Option<CodeVerifier>,
+    /// Whom the tokens shall be for: none but whom the browser's request named.
+    pub audience: Option<String>,
 }
 
 /// `authorization_code`.
@@ -56,14 +58,20 @@ pub fn authorization_code(
         let Some(authorized) = authorization_code::consume(tx.conn, &hash, &found, session)? else {
             return reused(tx, &client, &found);
         };
+        let subject = Subject::User(found.login.user);
+        let refused =
+            |why| Event::refused(Actor::Client(client.id), Action::AuthorizationCodeChecked, subject, why);
         if let Some(why) = flaw(tx, &found, shown) {
-            let subject = Subject::User(found.login.user);
-            tx.note(Event::refused(Actor::Client(client.id), Action::AuthorizationCodeChecked, subject, why));
+            tx.note(refused(why));
             return Err(Refusal::InvalidGrant.into());
         }
         let code = found.code;
         let extent = Extent::stored(&code.scope, code.details, code.audience)?;
         let extent = extent.still(&client, &service.issuer)?;
+        if let Err(other) = extent.must_be_for(shown.audience.as_deref()) {
+            tx.note(refused("audience"));
+            return Err(other.into());
+        }
         issue(service, tx, &client, Ground::Authorized(authorized), &extent)
     })?;
     Ok(recorded.sign()?)

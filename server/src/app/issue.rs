@@ -87,6 +87,15 @@ impl Extent {
         Ok(Self { scope, details, audience })
     }
 
+    /// Refuses to make a token for somebody else than what was asked for first. To be silent about it would be to let it reach further.
+    pub fn must_be_for(&self, audience: Option<&str>) -> Result<(), Refusal> {
+        if audience.is_none_or(|audience| audience == self.audience) {
+            Ok(())
+        } else {
+            Err(Refusal::InvalidTarget)
+        }
+    }
+
     /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
     pub fn still(self, client: &Client, issuer: &str) -> Result<Self, Refusal> {
         Ok(Self {

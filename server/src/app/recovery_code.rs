@@ -32,6 +32,7 @@ pub fn mfa_recovery_code(
     asker: Asker<'_>,
     mfa_token: &str,
     code: &RecoveryCode,
+    audience: Option<&str>,
 ) -> Result<(Issued, RecoveryCode), Stop> {
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaRecoveryCode)?;
@@ -40,6 +41,7 @@ pub fn mfa_recovery_code(
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let extent = Extent::stored(&pass.scope, pass.details, pass.audience)?;
         let extent = extent.still(&client, &service.issuer)?;
+        extent.must_be_for(audience)?;
         let (user, now, actor) = (pass.user, tx.now, Actor::Client(client.id));
         db::lockout::hold(tx.conn, user, now)?;
         let bucket = bucket(service, user);

@@ -4,6 +4,8 @@
 //! second is assumed, and the successor is replaced in its turn, so that there is never a second good one. After that, or when the
 //! successor was used, the session ends.
 
+use zeroize::Zeroizing;
+
 use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, session_end};
@@ -21,19 +23,29 @@ use crate::domain::time::OVER_KEPT_S;
 use crate::domain::token::RefreshToken;
 use crate::random;
 
+/// What somebody asks for who shows a refresh token.
+pub struct RefreshRequest {
+    /// The refresh token.
+    pub token: Zeroizing<String>,
+    /// What the access token shall do, if not all that the login has.
+    pub scope: Option<Scopes>,
+    /// The same in detail.
+    pub details: Option<Details>,
+    /// Whom it shall be for: none but whom the login is for.
+    pub audience: Option<String>,
+}
+
 /// `refresh_token`.
 pub fn refresh(
     service: &Service,
     conn: &mut Conn,
     at: At,
     credentials: &Credentials,
-    refresh_token: &str,
-    scope: Option<&Scopes>,
-    details: Option<Details>,
+    wanted: RefreshRequest,
 ) -> Result<Issued, Stop> {
     let client = require(service, conn, at, credentials)?;
     client.must_have(Grant::RefreshToken)?;
-    let hash = service.hasher.hash(Purpose::RefreshToken, &[refresh_token.as_bytes()]);
+    let hash = service.hasher.hash(Purpose::RefreshToken, &[wanted.token.as_bytes()]);
     // First without a transaction, so that whoever has no token never takes a writer's place.
     let shown = of_client(conn, &hash, &client)?;
     if client.has(Grant::AuthorizationCode) {
@@ -56,9 +68,10 @@ pub fn refresh(
         // Before the exchange: what is refused here costs no token.
         let left = Extent::stored(&shown.scope, shown.details.clone(), shown.audience.clone())?;
         let left = left.still(&client, &service.issuer)?;
+        left.must_be_for(wanted.audience.as_deref())?;
         let extent = Extent {
-            scope: left.scope.narrowed_to(scope)?,
-            details: left.details.narrowed_to(details)?,
+            scope: left.scope.narrowed_to(wanted.scope.as_ref())?,
+            details: left.details.narrowed_to(wanted.details)?,
             audience: left.audience,
         };
         let successor = TokenId::new(random::id(tx.now));

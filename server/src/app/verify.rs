@@ -39,6 +39,7 @@ pub fn mfa_otp(
     asker: Asker<'_>,
     mfa_token: &str,
     otp: &Code,
+    audience: Option<&str>,
 ) -> Result<Issued, Stop> {
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
@@ -47,6 +48,7 @@ pub fn mfa_otp(
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let extent = Extent::stored(&pass.scope, pass.details, pass.audience)?;
         let extent = extent.still(&client, &service.issuer)?;
+        extent.must_be_for(audience)?;
         let (actor, who) = (Actor::Client(client.id), Who::User(pass.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::ActiveAndPending)?;
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {

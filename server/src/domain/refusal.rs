@@ -66,7 +66,9 @@ pub enum Refusal {
     UnsupportedGrantType,
     /// A scope that the client was not registered for.
     InvalidScope,
-    /// An audience that the client was not registered for (RFC 8707 s2).
+    /// What is no scope at all (RFC 6749 s5.2).
+    MalformedScope,
+    /// An audience that the client was not registered for, or that the login is not for (RFC 8707 s2).
     InvalidTarget,
     /// `authorization_details` that this server cannot honour (RFC 9396 s5).
     InvalidAuthorizationDetails,
@@ -128,7 +130,7 @@ impl Refusal {
             Self::InvalidClient => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::InvalidScope => "invalid_scope",
+            Self::InvalidScope | Self::MalformedScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidToken => "invalid_token",
@@ -164,7 +166,12 @@ impl fmt::Display for Refusal {
             Self::UnauthorizedClient => f.write_str("the client is not registered for this"),
             Self::UnsupportedGrantType => f.write_str("this grant type is not supported"),
             Self::InvalidScope => f.write_str("the client is not registered for this scope"),
-            Self::InvalidTarget => f.write_str("the client is not registered for this audience"),
+            Self::MalformedScope => f.write_str(
+                "scope is longer than 1,000 characters, or holds one that RFC 6749 s3.3 does not allow",
+            ),
+            Self::InvalidTarget => {
+                f.write_str("the client is not registered for this audience, or the login is for another")
+            }
             Self::InvalidAuthorizationDetails => {
                 f.write_str("authorization_details are malformed, or not among what the client or login has")
             }

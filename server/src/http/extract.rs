@@ -18,6 +18,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::app::client_auth::Credentials;
 use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::scope::Scopes;
 
 /// No request needs a longer body.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -161,6 +162,21 @@ impl Fields {
             .iter()
             .find(|(known, value)| known == name && !value.is_empty())
             .map(|(_, value)| value.as_str())
+    }
+
+    /// What a token shall do.
+    pub(super) fn scope(&self) -> Result<Option<Scopes>, Refusal> {
+        self.optional("scope")
+            .map(|text| Scopes::parse(text).map_err(|_| Refusal::MalformedScope))
+            .transpose()
+    }
+
+    /// Whom a token shall be for: our `audience`, or `resource` (RFC 8707 s2), which means the same.
+    pub(super) fn audience(&self) -> Result<Option<&str>, Refusal> {
+        match (self.optional("audience"), self.optional("resource")) {
+            (Some(audience), Some(resource)) if audience != resource => Err(Refusal::InvalidTarget),
+            (audience, resource) => Ok(audience.or(resource)),
+        }
     }
 
     /// A field's value; without one the request is refused.

@@ -91,6 +91,7 @@ fn refused(refusal: &Refusal) -> Answer {
         | Refusal::UnauthorizedClient
         | Refusal::UnsupportedGrantType
         | Refusal::InvalidScope
+        | Refusal::MalformedScope
         | Refusal::InvalidTarget
         | Refusal::InvalidAuthorizationDetails => StatusCode::BAD_REQUEST,
         Refusal::InvalidClient | Refusal::InvalidToken | Refusal::InsufficientAuthentication { .. } => {

@@ -16,6 +16,7 @@ use crate::app::context::Stop;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::app::otp::OtpRequest;
+use crate::app::refresh::RefreshRequest;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::CodeVerifier;
 use crate::domain::client::Grant;
@@ -32,11 +33,11 @@ use crate::http::state::State;
 /// A request, parsed: nothing after this looks at text.
 enum Exchange {
     Otp(OtpRequest),
-    MfaOtp { mfa_token: Zeroizing<String>, otp: Code },
-    MfaRecoveryCode { mfa_token: Zeroizing<String>, code: RecoveryCode },
+    MfaOtp { mfa_token: Zeroizing<String>, otp: Code, audience: Option<String> },
+    MfaRecoveryCode { mfa_token: Zeroizing<String>, code: RecoveryCode, audience: Option<String> },
     Password(PasswordRequest),
     AuthorizationCode(Shown),
-    RefreshToken { token: Zeroizing<String>, scope: Option<Scopes>, details: Option<Details> },
+    RefreshToken(RefreshRequest),
     ClientCredentials { scope: Option<Scopes>, audience: Option<String> },
 }
 
@@ -94,43 +95,47 @@ fn parse(fields: &Fields) -> Result<Exchange, Refusal> {
     if details.is_some() && !takes_details {
         return Err(Refusal::InvalidAuthorizationDetails);
     }
-    let scope = || fields.optional("scope").map(Scopes::parse).transpose();
-    let audience = || fields.optional("audience").map(str::to_owned);
+    // Where none can be chosen it has to be the login's, for the same reason.
+    let audience = fields.audience()?.map(str::to_owned);
     Ok(match grant {
         Grant::Otp => Exchange::Otp(OtpRequest {
             username: UserName::parse(fields.required("username")?)?,
             otp: code(fields)?,
-            scope: scope()?,
-            audience: audience(),
+            scope: fields.scope()?,
+            audience,
             details: details.unwrap_or_default(),
         }),
         Grant::MfaOtp => Exchange::MfaOtp {
             mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
             otp: code(fields)?,
+            audience,
         },
         Grant::MfaRecoveryCode => Exchange::MfaRecoveryCode {
             mfa_token: Zeroizing::new(fields.required("mfa_token")?.to_owned()),
             code: RecoveryCode::parse(fields.required("recovery_code")?)?,
+            audience,
         },
         Grant::AuthorizationCode => Exchange::AuthorizationCode(Shown {
             code: Zeroizing::new(fields.required("code")?.to_owned()),
             redirect_uri: fields.required("redirect_uri")?.to_owned(),
             verifier: fields.optional("code_verifier").map(CodeVerifier::parse).transpose()?,
+            audience,
         }),
-        Grant::RefreshToken => Exchange::RefreshToken {
+        Grant::RefreshToken => Exchange::RefreshToken(RefreshRequest {
             token: Zeroizing::new(fields.required("refresh_token")?.to_owned()),
-            scope: scope()?,
+            scope: fields.scope()?,
             details,
-        },
+            audience,
+        }),
         Grant::Password => Exchange::Password(PasswordRequest {
             username: UserName::parse(fields.required("username")?)?,
             password: Password::typed(fields.required("password")?)?,
-            scope: scope()?,
-            audience: audience(),
+            scope: fields.scope()?,
+            audience,
             details: details.unwrap_or_default(),
             trusted_device: None,
         }),
-        Grant::ClientCredentials => Exchange::ClientCredentials { scope: scope()?, audience: audience() },
+        Grant::ClientCredentials => Exchange::ClientCredentials { scope: fields.scope()?, audience },
     })
 }
 
@@ -151,23 +156,20 @@ async fn run(
 ) -> Result<Success, Stop> {
     match exchange {
         Exchange::Otp(wanted) => state.exchange_code(request, shown, wanted).await,
-        Exchange::MfaOtp { mfa_token, otp } => {
+        Exchange::MfaOtp { mfa_token, otp, audience } => {
             state
                 .run(request, move |service, conn, at| {
-                    app::verify::mfa_otp(service, conn, at, Asker::Application(&shown), &mfa_token, &otp)
+                    let (asker, audience) = (Asker::Application(&shown), audience.as_deref());
+                    app::verify::mfa_otp(service, conn, at, asker, &mfa_token, &otp, audience)
                 })
                 .await
         }
-        Exchange::MfaRecoveryCode { mfa_token, code } => {
+        Exchange::MfaRecoveryCode { mfa_token, code, audience } => {
             return state
                 .run(request, move |service, conn, at| {
+                    let (asker, audience) = (Asker::Application(&shown), audience.as_deref());
                     app::recovery_code::mfa_recovery_code(
-                        service,
-                        conn,
-                        at,
-                        Asker::Application(&shown),
-                        &mfa_token,
-                        &code,
+                        service, conn, at, asker, &mfa_token, &code, audience,
                     )
                 })
                 .await
@@ -180,10 +182,10 @@ async fn run(
                 })
                 .await
         }
-        Exchange::RefreshToken { token, scope, details } => {
+        Exchange::RefreshToken(wanted) => {
             state
                 .run(request, move |service, conn, at| {
-                    app::refresh::refresh(service, conn, at, &shown, &token, scope.as_ref(), details)
+                    app::refresh::refresh(service, conn, at, &shown, wanted)
                 })
                 .await
         }

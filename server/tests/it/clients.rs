@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use countersign::app;
 use countersign::domain::client::{ClientState, Grant, SecondFactor};
+use countersign::domain::user::UserName;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, ClientSpec, at_once, count};
+use crate::actors::{App, ClientSpec, ISSUER, PASSWORD, Reply, at_once, count};
 use crate::{Backend, tests};
 
 tests![
@@ -22,6 +23,7 @@ tests![
     scopes_never_widen,
     management_scopes_go_to_clients_and_not_to_users_without_a_role,
     audiences_must_be_registered,
+    a_resource_is_an_audience_and_neither_is_ignored,
     client_credentials_name_the_client,
     a_wrong_secret_counts_no_guess_and_spends_no_code,
 ];
@@ -61,11 +63,8 @@ fn a_disabled_client_gets_nothing_and_its_tokens_are_dead(on: Backend) {
     app.next_step();
     client.otp("alice", &phone.code()).must_be(401, "invalid_client");
     client.introspect(&token).must_be(401, "invalid_client");
-    let watcher = app.client_with(ClientSpec {
-        name: "watcher",
-        audiences: &[crate::actors::ISSUER],
-        ..ClientSpec::default()
-    });
+    let watcher =
+        app.client_with(ClientSpec { name: "watcher", audiences: &[ISSUER], ..ClientSpec::default() });
     assert!(!watcher.is_active(&token));
     set(&app, ClientState::Active);
     assert!(!watcher.is_active(&token), "over is over: those who check alone were told");
@@ -76,11 +75,8 @@ fn a_removed_client_takes_its_tokens_along(on: Backend) {
     let app = App::start(on);
     app.user("alice");
     let (phone, client) = (app.phone("alice"), app.client());
-    let watcher = app.client_with(ClientSpec {
-        name: "watcher",
-        audiences: &[crate::actors::ISSUER],
-        ..ClientSpec::default()
-    });
+    let watcher =
+        app.client_with(ClientSpec { name: "watcher", audiences: &[ISSUER], ..ClientSpec::default() });
     let token = client.otp("alice", &phone.code()).access_token();
     let own = client.token(&[("grant_type", "client_credentials")]).access_token();
     assert!(watcher.is_active(&token) && watcher.is_active(&own));
@@ -180,7 +176,7 @@ fn a_client_gets_no_token_while_it_is_disabled(on: Backend) {
             ("mfa_token", &another_pass),
             ("recovery_code", recovery_code),
         ],
-        vec![("grant_type", "password"), ("username", "alice"), ("password", crate::actors::PASSWORD)],
+        vec![("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)],
         vec![("grant_type", "refresh_token"), ("refresh_token", &refresh_token)],
         vec![("grant_type", "client_credentials")],
     ];
@@ -255,11 +251,8 @@ fn a_client_that_asks_without_end_can_be_disabled(on: Backend) {
     let other = app.another();
     let client = app.client();
     let elsewhere = client.at(&other);
-    let watcher = app.client_with(ClientSpec {
-        name: "watcher",
-        audiences: &[crate::actors::ISSUER],
-        ..ClientSpec::default()
-    });
+    let watcher =
+        app.client_with(ClientSpec { name: "watcher", audiences: &[ISSUER], ..ClientSpec::default() });
     let last = at_once(5, |index| {
         if index == 4 {
             let_it_run();
@@ -292,7 +285,7 @@ fn each_grant_must_be_registered(on: Backend) {
     let requests: [(Grant, Vec<(&str, String)>); 4] = [
         (Grant::Otp, vec![("username", "alice".into()), ("otp", phone.code())]),
         (Grant::MfaOtp, vec![("mfa_token", "x".into()), ("otp", phone.code())]),
-        (Grant::Password, vec![("username", "alice".into()), ("password", crate::actors::PASSWORD.into())]),
+        (Grant::Password, vec![("username", "alice".into()), ("password", PASSWORD.into())]),
         (Grant::ClientCredentials, vec![]),
     ];
     for (index, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
@@ -357,6 +350,60 @@ fn audiences_must_be_registered(on: Backend) {
     ask("https://other.example").must_be(400, "invalid_target");
     let token = ask("https://api.example").access_token();
     assert_eq!(client.introspect(&token).text("aud"), "https://api.example");
+}
+
+fn a_resource_is_an_audience_and_neither_is_ignored(on: Backend) {
+    const API: (&str, &str) = ("resource", "https://api.example");
+    const OTHER: (&str, &str) = ("resource", "https://other.example");
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let client = app.client_with(ClientSpec { audiences: &["https://api.example"], ..ClientSpec::default() });
+    let aud = |reply: &Reply| client.introspect(&reply.access_token()).text("aud").to_owned();
+    let code = phone.code();
+    let otp = [("grant_type", Grant::Otp.as_str()), ("username", "alice"), ("otp", code.as_str())];
+    let own = [("grant_type", "client_credentials")];
+    let password = [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD)];
+    for fields in [otp.as_slice(), &own, &password] {
+        let with = |more: &[(&str, &str)]| client.token(&[fields, more].concat());
+        with(&[OTHER]).must_be(400, "invalid_target");
+        with(&[API, ("audience", ISSUER)]).must_be(400, "invalid_target");
+        with(&[API, API]).must_be(400, "invalid_request");
+        with(&[("scope", "a\"b")]).must_be(400, "invalid_scope");
+        with(&[("scope", &"x".repeat(1001))]).must_be(400, "invalid_scope");
+    }
+    // No code was used up by what was refused.
+    assert_eq!(aud(&client.token(&[otp.as_slice(), &[API]].concat())), API.1);
+    assert_eq!(aud(&client.token(&[own.as_slice(), &[API, ("audience", API.1)]].concat())), API.1);
+
+    // What comes after the password is for whom the password was.
+    let code = |name| {
+        let name = UserName::parse(name).unwrap();
+        app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap()[0]
+            .shown()
+    };
+    let recovery = code("alice");
+    for (asked, other) in [([API], ISSUER), ([("audience", ISSUER)], API.1)] {
+        let reply = client.token(&[password.as_slice(), &asked].concat());
+        let mfa_token = reply.text("mfa_token").to_owned();
+        app.next_step();
+        let otp = phone.code();
+        let by_code = [("grant_type", Grant::MfaOtp.as_str()), ("mfa_token", &mfa_token), ("otp", &otp)];
+        let by_recovery = [
+            ("grant_type", Grant::MfaRecoveryCode.as_str()),
+            ("mfa_token", &mfa_token),
+            ("recovery_code", recovery.as_str()),
+        ];
+        for field in ["audience", "resource"] {
+            for fields in [by_code, by_recovery] {
+                let elsewhere = client.token(&[fields.as_slice(), &[(field, other)]].concat());
+                elsewhere.must_be(400, "invalid_target");
+            }
+        }
+        let same = [("resource", asked[0].1)];
+        let fields = if other == ISSUER { by_code } else { by_recovery };
+        assert_eq!(aud(&client.token(&[fields.as_slice(), &same].concat())), asked[0].1);
+    }
 }
 
 fn client_credentials_name_the_client(on: Backend) {

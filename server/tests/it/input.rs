@@ -221,7 +221,7 @@ fn names_that_no_database_takes_are_refused(on: Backend) {
     // Elsewhere the text is only compared or hashed.
     client.mfa_otp("a\0b", "123456").must_be(400, "invalid_grant");
     client.with_secret("a\0b").otp("alice", "123456").must_be(401, "invalid_client");
-    client.token(&[("grant_type", "client_credentials"), ("scope", "a\0")]).must_be(400, "invalid_request");
+    client.token(&[("grant_type", "client_credentials"), ("scope", "a\0")]).must_be(400, "invalid_scope");
     client.token(&[("grant_type", "client_credentials"), ("audience", "a\0")]).must_be(400, "invalid_target");
     assert!(!client.is_active("a\0b"));
     // The largest id there can be, and texts that only look like ids.

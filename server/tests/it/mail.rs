@@ -567,6 +567,7 @@ fn users_hear_of_logins_from_new_places(on: Backend) {
                 Asker::Application(&credentials),
                 &mfa_token,
                 &code,
+                None,
             )
         })
         .unwrap();

@@ -53,6 +53,7 @@ tests![
     an_application_gets_no_power_over_an_account_unasked,
     what_an_application_is_not_registered_for_is_left_out,
     an_application_that_was_narrowed_meanwhile_gets_what_it_still_has,
+    tokens_are_for_whom_the_browsers_request_named,
     a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way,
     whoever_the_application_supposes_is_not_taken_for_somebody_else,
     a_code_ends_with_the_factor_and_with_a_new_password,
@@ -496,8 +497,10 @@ fn what_an_application_may_not_ask_is_said_to_it(on: Backend) {
         (&[("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge", "short")], "invalid_request"),
-        (&[("scope", "\"")], "invalid_request"),
+        (&[("scope", "\"")], "invalid_scope"),
         (&[("audience", "https://other.example")], "invalid_target"),
+        (&[("resource", "https://other.example")], "invalid_target"),
+        (&[("resource", ISSUER), ("audience", "https://other.example")], "invalid_target"),
         (&[("authorization_details", "[{\"type\":\"payment\"}]")], "invalid_authorization_details"),
         (&[("authorization_details", "x")], "invalid_authorization_details"),
         (&[("prompt", "none login")], "invalid_request"),
@@ -919,6 +922,34 @@ fn an_application_that_was_narrowed_meanwhile_gets_what_it_still_has(on: Backend
     let code = code_for(&visitor, &shop, &[]);
     narrow(r#"{"grants":["password"],"scope":"openid"}"#);
     shop.fetch(&code, VERIFIER).must_be(400, "unauthorized_client");
+}
+
+fn tokens_are_for_whom_the_browsers_request_named(on: Backend) {
+    const DOCUMENTS: &str = "https://documents.example";
+    let app = App::start(on);
+    let phone = alice(&app);
+    let shop = app.client_with(ClientSpec { audiences: &[DOCUMENTS], ..ClientSpec::with_scopes(ALL_SCOPES) });
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let fetch = |code: &str, more: &[(&str, &str)]| {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        shop.token(&[&fields, more].concat())
+    };
+    for field in ["audience", "resource"] {
+        let code = code_for(&visitor, &shop, &[(field, DOCUMENTS)]);
+        let token = fetch(&code, &[("resource", DOCUMENTS)]).access_token();
+        assert_eq!(shop.introspect(&token).text("aud"), DOCUMENTS);
+        let code = code_for(&visitor, &shop, &[(field, DOCUMENTS)]);
+        assert_eq!(shop.introspect(&fetch(&code, &[]).access_token()).text("aud"), DOCUMENTS);
+        // To change one's mind on the way is an error, and uses the code up.
+        let code = code_for(&visitor, &shop, &[]);
+        fetch(&code, &[(field, DOCUMENTS)]).must_be(400, "invalid_target");
+        fetch(&code, &[]).must_be(400, "invalid_grant");
+    }
 }
 
 fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backend) {

@@ -177,7 +177,9 @@ fn a_refresh_never_widens_scope_or_audience(on: Backend) {
     client.token(&wider).must_be(400, "invalid_scope");
     let elsewhere =
         [("grant_type", "refresh_token"), ("refresh_token", &shown), ("audience", "https://a.example")];
-    let reply = client.token(&elsewhere);
+    client.token(&elsewhere).must_be(400, "invalid_target");
+    let here = [elsewhere[0], elsewhere[1], ("resource", crate::actors::ISSUER)];
+    let reply = client.token(&here);
     assert_eq!(client.introspect(&reply.access_token()).body["aud"], crate::actors::ISSUER);
     assert_eq!(reply.text("scope"), "offline_access read");
 }

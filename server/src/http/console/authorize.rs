@@ -20,7 +20,7 @@ use crate::domain::authorization_request::{
 };
 use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
-use crate::domain::scope::{FACTORS, Scopes};
+use crate::domain::scope::FACTORS;
 use crate::domain::user::Role;
 use crate::http::console::frame::Frame;
 use crate::http::console::{
@@ -109,8 +109,8 @@ impl Asked {
         let text = Serializer::new(String::new()).extend_pairs(kept).finish();
         must_be_short(&text, LONGEST_REQUEST)?;
         Ok(AuthorizationRequest {
-            scope: fields.optional("scope").map(Scopes::parse).transpose()?,
-            audience: fields.optional("audience").map(str::to_owned),
+            scope: fields.scope()?,
+            audience: fields.audience()?.map(str::to_owned),
             details: details.unwrap_or_default(),
             nonce: fields.optional("nonce").map(parse_nonce).transpose()?,
             challenge: challenge.transpose()?,

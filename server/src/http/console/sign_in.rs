@@ -386,7 +386,7 @@ pub(super) async fn code(
         Ok(otp) => {
             state
                 .run(&request, move |service, conn, at| {
-                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp)?;
+                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp, None)?;
                     let mark = if remember {
                         app::console::trust_device(service, conn, at, &issued.access_token)?
                     } else {
@@ -431,7 +431,15 @@ pub(super) async fn recovery(
         Ok(code) => {
             state
                 .run(&request, move |service, conn, at| {
-                    app::recovery_code::mfa_recovery_code(service, conn, at, Asker::Console, &shown, &code)
+                    app::recovery_code::mfa_recovery_code(
+                        service,
+                        conn,
+                        at,
+                        Asker::Console,
+                        &shown,
+                        &code,
+                        None,
+                    )
                 })
                 .await
         }
@@ -533,7 +541,7 @@ pub(super) async fn confirm(
         Ok(otp) => {
             state
                 .run(&request, move |service, conn, at| {
-                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp)?;
+                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp, None)?;
                     // Those that were made with the secret were shown to nobody.
                     let codes = app::recovery_code::renew_own(service, conn, at, &issued.access_token)?;
                     Ok((issued, codes))
