@@ -312,7 +312,7 @@ fn scopes_never_widen(on: Backend) {
         client.token(&fields)
     };
     ask("read admin").must_be(400, "invalid_scope");
-    ask("\"read\"").must_be(400, "invalid_request");
+    ask("\"read\"").must_be(400, "invalid_scope");
     let reply = ask("read");
     let token = reply.access_token();
     assert_eq!(reply.text("scope"), "read");
