@@ -652,8 +652,10 @@ fn a_first_enrolment_goes_on_after_the_phone_confirmed_it(on: Backend) {
 fn a_second_authenticator_goes_on_after_the_phone_confirmed_it(on: Backend) {
     let app = App::start(on);
     app.user_with_password("alice");
-    let visitor = Visitor::logged_in(&app, "alice", &app.phone("alice"));
-    let page = visitor.post("/console/account/authenticators", &[]).must_be(200);
+    let old = app.phone("alice");
+    let visitor = Visitor::logged_in(&app, "alice", &old);
+    app.next_step();
+    let page = visitor.post("/console/account/authenticators", &[("otp", &old.code())]).must_be(200);
     page.must_say("You can also confirm with one tap in the Countersign phone app");
     let handset = Handset::of(&app, scan(&app, &page));
     let confirm = format!("/console/account/authenticators/{}/confirm", handset.factor);
@@ -688,7 +690,8 @@ fn the_page_opens_the_phone_app_where_it_is(on: Backend) {
     {
         app.next_step();
         let visitor = Visitor::logged_in(app, "alice", &phone);
-        let page = visitor.post("/console/account/authenticators", &[]).must_be(200);
+        app.next_step();
+        let page = visitor.post("/console/account/authenticators", &[("otp", &phone.code())]).must_be(200);
         let uri = format!("otpauth{}", page.between("href=\"otpauth", "\""));
         let link = page.between(&format!("href=\"{base}#add="), "\"");
         assert!(link.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'%'), "{link}");
