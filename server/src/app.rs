@@ -22,6 +22,7 @@ pub mod introspect;
 pub mod invitation;
 pub mod issue;
 pub mod key;
+pub mod log_file;
 pub mod login;
 pub mod manage;
 pub mod master_key;

@@ -13,7 +13,6 @@ use tracing_actix_web::TracingLogger;
 
 use crate::app;
 use crate::app::context::{At, Stop};
-use crate::db;
 use crate::domain::audit::Origin;
 use crate::domain::target::Target;
 use crate::error::Fault;
@@ -71,19 +70,19 @@ pub fn start(
     Ok(server.run())
 }
 
-/// SQLite's log is emptied where it has become long ([`db::log_file`]).
+/// SQLite's log is emptied where it has become long ([`app::log_file`]).
 async fn keep_log_short(state: Arc<State>) {
     let mut pause = LOOK_AT_LOG_EVERY;
     while !state.is_stopping() {
         rt::time::sleep(pause).await;
         pause = LOOK_AT_LOG_EVERY;
-        if !db::log_file::is_long(state.database.target()) {
+        if !app::log_file::is_long(&state.database) {
             continue;
         }
         let keeper = Arc::clone(&state);
         let emptied = web::block(move || {
             let mut conn = keeper.database.connection()?;
-            keeper.service.alone(&mut conn, db::log_file::empty)
+            app::log_file::empty(&keeper.service, &mut conn)
         });
         match emptied.await.map_err(Fault::while_("emptying the log")).flatten() {
             Ok(true) => {}
