@@ -1,6 +1,6 @@
 //! Registering clients.
 
-mod closing;
+pub mod closing;
 
 use zeroize::Zeroizing;
 
@@ -227,7 +227,7 @@ pub fn set_state(
 
 fn disable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     let client = service.write(conn, at, |tx| {
-        let client = require_client(tx, name_or_id)?;
+        let client = hold_client(tx, name_or_id)?;
         if is_own(tx, client.id) {
             return Err(Refusal::OwnClient.into());
         }
@@ -242,7 +242,7 @@ fn disable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Resu
 fn enable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     loop {
         let unfinished = service.write(conn, at, |tx| {
-            let client = require_client(tx, name_or_id)?;
+            let client = hold_client(tx, name_or_id)?;
             if client.state == ClientState::Disabled && closing::is_any_live(tx, client.id)? {
                 return Ok(Some(client.id));
             }
@@ -256,10 +256,11 @@ fn enable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Resul
 }
 
 /// Removes a client with its sessions and tokens: at once where they are few, else once they have gone.
-pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
+pub fn remove(service: &Service, conn: &mut Conn, mut at: At, name_or_id: &str) -> Result<(), Stop> {
+    let mut which = name_or_id.to_owned();
     loop {
         let unfinished = service.write(conn, at, |tx| {
-            let client = require_client(tx, name_or_id)?;
+            let client = hold_client(tx, &which)?;
             if is_own(tx, client.id) {
                 return Err(Refusal::OwnClient.into());
             }
@@ -275,6 +276,9 @@ pub fn remove(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> R
             Ok(None)
         })?;
         let Some(client) = unfinished else { return Ok(()) };
+        // Whoever asked was allowed to, and need not be any more: the login by which it was asked may be among those that end.
+        at.warrant = None;
+        which = client.to_string();
         closing::end_rest(service, conn, at, client)?;
         closing::delete_rest(service, conn, at, client)?;
     }
@@ -285,6 +289,14 @@ fn require_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
     let client = show(tx.conn, name_or_id)?;
     tx.must_hold(&client.scopes)?;
     Ok(client)
+}
+
+/// The same, held alone until the transaction ends: whoever is getting a token of it has got it by then, or gets none.
+fn hold_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
+    let found = require_client(tx, name_or_id)?;
+    db::hold::hold_alone(tx.conn, found.id)?;
+    // Once more behind the hold, which may have waited for somebody who disables or removes it.
+    require_client(tx, &found.id.to_string())
 }
 
 /// Whether it is the application itself that asks.

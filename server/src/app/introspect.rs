@@ -10,6 +10,7 @@ use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::authorization::{ScopeRule, still_held};
+use crate::domain::id::ClientId;
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenRecord;
@@ -76,5 +77,7 @@ fn narrowed(
 }
 
 fn concerns(asker: &Asker, record: &TokenRecord) -> bool {
-    record.client == asker.id || asker.audiences.contains(&record.audience)
+    // The console's own is in a cookie, and nobody's token.
+    record.client != ClientId::CONSOLE
+        && (record.client == asker.id || asker.audiences.contains(&record.audience))
 }

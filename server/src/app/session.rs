@@ -14,7 +14,7 @@ use crate::domain::user::{User, UserName};
 /// How many sessions are listed where there are no pages.
 const MAX_LISTED: i64 = 1000;
 
-/// A user's live sessions, as the operator sees them; a thousand at most.
+/// A user's live sessions, as the operator sees them; however many.
 pub fn list(conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<SessionSummary>, Stop> {
     let user = find(conn, name)?;
     all_pages(

@@ -37,9 +37,21 @@ struct Outcome {
     busy: i64,
 }
 
-/// Copies all of it to its places and empties it; `false` where somebody reads in it for long. To be called in a writer's turn, and in no transaction.
+/// Copies all of it to its places and empties it; `false` where somebody reads in it for long. Not in a transaction, and in a writer's turn.
 pub fn empty(conn: &mut Conn) -> Result<bool, Fault> {
-    conn.batch_execute(&format!("PRAGMA busy_timeout = {}", WAIT.as_millis()))?;
+    empty_within(conn, WAIT)
+}
+
+/// The same, waiting for readers as long as one waits for writers: for whoever is alone with the database, or nearly.
+pub fn empty_patiently(conn: &mut Conn) -> Result<bool, Fault> {
+    empty_within(conn, PATIENCE)
+}
+
+fn empty_within(conn: &mut Conn, wait: Duration) -> Result<bool, Fault> {
+    if !matches!(conn, Conn::Sqlite(_)) {
+        return Ok(true);
+    }
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {}", wait.as_millis()))?;
     let outcome = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result::<Outcome>(conn);
     conn.batch_execute(&format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis()))?;
     Ok(outcome?.busy == 0)

@@ -1,6 +1,5 @@
 //! Which master key seals this database.
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use crate::db::schema::master_key;
@@ -49,15 +48,6 @@ pub fn hold(conn: &mut Conn) -> Result<Option<String>, Fault> {
 pub fn rebind(conn: &mut Conn, key_id: &str, proof: &[u8], now: Timestamp) -> Result<(), Fault> {
     diesel::delete(master_key::table).execute(conn)?;
     bind(conn, key_id, proof, now).map(|_| ())
-}
-
-/// Has SQLite write its log into the file and empty it, as far as nobody reads just now: what was sealed under another key stands there still.
-pub fn empty_log(conn: &mut Conn) -> Result<(), Fault> {
-    match conn {
-        Conn::Sqlite(conn) => Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?),
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => Ok(()),
-    }
 }
 
 /// Binds a new database to a key; `false` where another server was faster with the same key.

@@ -313,14 +313,30 @@ pub fn live_at(
     read_ids(&live)
 }
 
-/// Deletes sessions at a client, and with them their tokens, at most so many; returns how many.
-pub fn delete_at(conn: &mut Conn, client: ClientId, most: usize) -> Result<usize, Fault> {
-    let some = session::table
+/// Sessions at a client that are not among [`live_at`], at most so many.
+pub fn ended_at(
+    conn: &mut Conn,
+    client: ClientId,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<SessionId>, Fault> {
+    let has_ended = session::ends_at.le(now.plus_seconds(-LEEWAY_S).millis());
+    let ended: Vec<Vec<u8>> = session::table
         .filter(session::client_id.eq(client.bytes()))
+        .filter(session::revoked_at.is_not_null().or(has_ended))
         .limit(i64::try_from(most).unwrap_or(i64::MAX))
-        .select(session::id);
-    let ids: Vec<Vec<u8>> = some.load(conn)?;
-    Ok(diesel::delete(session::table.filter(session::id.eq_any(ids))).execute(conn)?)
+        .select(session::id)
+        .load(conn)?;
+    read_ids(&ended)
+}
+
+/// Deletes sessions, and with them their tokens.
+pub fn delete_these(conn: &mut Conn, sessions: &[SessionId]) -> Result<(), Fault> {
+    for some in sessions.chunks(MOST_VALUES) {
+        let ids: Vec<&[u8]> = some.iter().map(SessionId::bytes).collect();
+        diesel::delete(session::table.filter(session::id.eq_any(ids))).execute(conn)?;
+    }
+    Ok(())
 }
 
 fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {

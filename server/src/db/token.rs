@@ -325,15 +325,30 @@ pub fn revoke_own(conn: &mut Conn, tokens: &[TokenId], now: Timestamp) -> Result
     Ok(all)
 }
 
-/// Deletes tokens that a client got for itself, at most so many; returns how many.
-pub fn delete_own(conn: &mut Conn, client: ClientId, most: usize) -> Result<usize, Fault> {
-    let some = token::table
+/// Tokens that a client got for itself and that are not among [`live_own`], at most so many.
+pub fn ended_own(
+    conn: &mut Conn,
+    client: ClientId,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<TokenId>, Fault> {
+    let ended: Vec<Vec<u8>> = token::table
         .filter(token::client_id.eq(client.bytes()))
         .filter(token::session_id.is_null())
+        .filter(token::revoked_at.is_not_null().or(token::expires_at.le(now.millis())))
         .limit(i64::try_from(most).unwrap_or(i64::MAX))
-        .select(token::id);
-    let ids: Vec<Vec<u8>> = some.load(conn)?;
-    Ok(diesel::delete(token::table.filter(token::id.eq_any(ids))).execute(conn)?)
+        .select(token::id)
+        .load(conn)?;
+    ended.iter().map(|bytes| id("token id", TokenId::from_bytes(bytes))).collect()
+}
+
+/// Deletes tokens.
+pub fn delete_these(conn: &mut Conn, tokens: &[TokenId]) -> Result<(), Fault> {
+    for some in tokens.chunks(MOST_VALUES) {
+        let ids = some.iter().map(TokenId::bytes);
+        diesel::delete(token::table.filter(token::id.eq_any(ids))).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Revokes a token; `false` where it was revoked already.

@@ -422,10 +422,14 @@ impl Form {
         visit: &Visit,
         payload: &mut web::Payload,
         needs: Needs,
+        may: &'static str,
     ) -> Result<Self, HttpResponse> {
         let Visit { state, request, .. } = visit;
         if comes_from_here(state, request) {
-            let allowed = state.run_as_managing_visitor(request, visit.token(), needs, |_, _, _, _| Ok(()));
+            let allowed =
+                state.run_as_managing_visitor(request, visit.token(), needs, move |_, _, _, manager| {
+                    Ok(manager.must(may)?)
+                });
             allowed.await.map_err(|stop| visit.stopped(&stop))?;
         }
         Self::read_up_to(state, request, payload, &[Jar::Session], MAX_LIST_BODY_BYTES).await

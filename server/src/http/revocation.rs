@@ -54,8 +54,10 @@ async fn whole(state: &Arc<State>, request: &HttpRequest, known: Cursor) -> Resu
             state
                 .run(request, move |service, conn, at| {
                     turn.clear();
+                    // Before it is read: it is as old as what it says.
+                    let made_at = here.clock.now();
                     let (signed, until) = app::revocation::whole(service, conn, at.now)?;
-                    Ok(turn.keep(WholeList { signed: signed.into(), until, made_at: here.clock.now() }))
+                    Ok(turn.keep(WholeList { signed: signed.into(), until, made_at }))
                 })
                 .await?
         }

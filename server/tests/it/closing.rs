@@ -1,12 +1,14 @@
 //! An application with very many logins is disabled and removed a few logins at a time.
 
+use std::thread;
+
 use countersign::app;
 use countersign::app::audit::Proof;
 use countersign::app::context::Stop;
 use countersign::domain::client::ClientState;
 use diesel::connection::SimpleConnection as _;
 
-use crate::actors::{App, Client, ClientSpec, Phone, count, count_rows};
+use crate::actors::{App, Client, ClientSpec, Phone, at_once, count, count_rows};
 use crate::{Backend, tests};
 
 tests![
@@ -14,6 +16,9 @@ tests![
     what_was_interrupted_ends_before_an_application_is_enabled,
     an_application_with_very_many_logins_is_removed,
     logins_elsewhere_go_on_while_very_many_end,
+    housekeeping_ends_what_was_interrupted,
+    whoever_logs_in_while_it_is_removed_and_enabled_is_on_the_list,
+    of_two_who_remove_it_at_once_nobody_leaves_anything,
 ];
 
 /// Logins at the application, and as many tokens that it got for itself: more than three transactions may end.
@@ -147,7 +152,7 @@ fn logins_elsewhere_go_on_while_very_many_end(on: Backend) {
     let app = App::start(on);
     let site = Site::new(&app, on);
     let people = app.people(20);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let disabling = scope.spawn(|| set(&app, ClientState::Disabled));
         for (phone, name) in &people {
             let token = site.other.otp(name, &phone.code()).access_token();
@@ -156,4 +161,60 @@ fn logins_elsewhere_go_on_while_very_many_end(on: Backend) {
         disabling.join().unwrap().unwrap();
     });
     assert_eq!(count(&mut app.place.connection(), "session WHERE revoked_at IS NULL"), 21);
+}
+
+fn housekeeping_ends_what_was_interrupted(on: Backend) {
+    let app = App::start(on);
+    let site = Site::new(&app, on);
+    let finish =
+        || app.operate(|service, conn, at| app::client::closing::finish(service, conn, at, || true)).unwrap();
+    finish();
+    assert!(site.shop.is_active(&site.of_shop), "it is not disabled");
+    app.place.connection().batch_execute("UPDATE client SET state = 'disabled' WHERE name = 'shop'").unwrap();
+    finish();
+    let mut conn = app.place.connection();
+    assert_eq!(count(&mut conn, "session WHERE revoked_at IS NULL"), 1);
+    assert_eq!(count(&mut conn, "revocation"), 2 * MANY);
+    assert_eq!(count(&mut conn, "audit WHERE action = 'client.disabled' AND actor = 'system'"), 4);
+    drop(conn);
+    finish();
+    assert_eq!(count(&mut app.place.connection(), "audit WHERE action = 'client.disabled'"), 4);
+}
+
+fn whoever_logs_in_while_it_is_removed_and_enabled_is_on_the_list(on: Backend) {
+    let app = App::start(on);
+    let site = Site::new(&app, on);
+    let people = app.people(30);
+    let mut tokens = 0;
+    thread::scope(|scope| {
+        let removing =
+            scope.spawn(|| app.operate(|service, conn, at| app::client::remove(service, conn, at, "shop")));
+        for (phone, name) in &people {
+            // Somebody else does not know of it.
+            if set(&app, ClientState::Active).is_err() {
+                break;
+            }
+            if site.shop.otp(name, &phone.code()).status == 200 {
+                tokens += 1;
+            }
+        }
+        removing.join().unwrap().unwrap();
+    });
+    let mut conn = app.place.connection();
+    assert_eq!(count(&mut conn, "client WHERE name = 'shop'"), 0);
+    assert_eq!(count(&mut conn, "session"), 1);
+    assert_eq!(count(&mut conn, "token"), 1);
+    assert_eq!(count(&mut conn, "revocation WHERE kind = 'session'"), MANY + tokens);
+}
+
+fn of_two_who_remove_it_at_once_nobody_leaves_anything(on: Backend) {
+    let app = App::start(on);
+    Site::new(&app, on);
+    let removed =
+        at_once(2, |_| app.operate(|service, conn, at| app::client::remove(service, conn, at, "shop")));
+    assert!(removed.iter().any(Result::is_ok));
+    let mut conn = app.place.connection();
+    assert_eq!(count(&mut conn, "session"), 1);
+    assert_eq!(count(&mut conn, "token"), 1);
+    assert_eq!(count(&mut conn, "audit WHERE action = 'client.removed'"), 1);
 }

@@ -609,7 +609,6 @@ fn an_old_login_gives_a_code_first(on: Backend) {
     root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-rotated");
 }
 
-/// A whole form of an application, with what `more` says in place of the defaults.
 fn control_characters_in_addresses_are_nobodys_fault(on: Backend) {
     let app = App::start(on);
     let (mut root, _) = admin(&app);
@@ -639,6 +638,7 @@ fn control_characters_in_addresses_are_nobodys_fault(on: Backend) {
     assert_eq!(listed(&mut root, "who=r%00oot%00"), found);
 }
 
+/// A whole form of an application, with what `more` says in place of the defaults.
 fn registration<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut fields = vec![
         ("name", "library"),

@@ -407,6 +407,9 @@ fn an_import_adds_everybody_who_is_new_and_invites(on: Backend) {
         .must_be(400)
         .must_say("role=\"alert\"");
     assert_eq!(count_rows(&app.place, "user"), 2);
+    // Long after the login: the code comes with the form, and the list is not lost on the way to another page.
+    app.pass(1000);
+    ada.post("/console/users/import", &fields).must_be(200).must_say("fay");
     let answer = deed(&app, &ada, &phone, "/console/users/import/apply", &fields);
     answer.must_be(200).must_say("2 users were added.");
     answer.must_be(200).must_say("Added and invited");

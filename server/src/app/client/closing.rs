@@ -2,15 +2,15 @@
 //!
 //! 1. The application is disabled, and with that ends what one transaction may end ([`disable`]). From its commit on it gets nothing, and whoever asks
 //!    the server hears that its tokens are over.
-//! 2. What is left ends in transactions of their own ([`end_rest`]), each with an entry of the log, on which the revocations hang. Nothing comes to it
-//!    any more, so that is done once.
-//! 3. Where the application is removed its rows go in the same way ([`delete_rest`]), and then itself.
+//! 2. What is left ends in transactions of their own ([`end_rest`]), each with an entry of the log, on which the revocations hang. Each holds the
+//!    application, and none is for one that was enabled meanwhile.
+//! 3. Where the application is removed, what has ended is deleted in the same way ([`delete_rest`]), and then the application itself.
 //!
-//! Whoever was interrupted asks again; until all has ended the application is not enabled.
+//! What was interrupted is finished by whoever asks again, by housekeeping ([`finish`]), and before the application is enabled.
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::db::{self, Conn};
-use crate::domain::audit::{Action, Event, Subject};
+use crate::domain::audit::{Action, Actor, Event, Origin, Subject};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
 use crate::domain::token::RevocationKind;
@@ -22,22 +22,40 @@ const TOGETHER: usize = 500;
 /// How many are looked up in one go.
 const LOOK: usize = 100_000;
 
-/// What is live of a client: logins at it, and tokens that it got for itself. At most so many of each.
-struct Live {
+/// Logins at a client, and tokens that it got for itself.
+struct Hanging {
     sessions: Vec<SessionId>,
     tokens: Vec<TokenId>,
 }
 
-impl Live {
-    fn find(conn: &mut Conn, at: At, client: ClientId, most: usize) -> Result<Self, Fault> {
+impl Hanging {
+    /// Live ones, at most so many of each.
+    fn live(conn: &mut Conn, at: At, client: ClientId, most: usize) -> Result<Self, Fault> {
         Ok(Self {
             sessions: db::session::live_at(conn, client, at.now, most)?,
             tokens: db::token::live_own(conn, client, at.now, most)?,
         })
     }
 
+    /// Such as have ended, which nothing makes live again.
+    fn ended(conn: &mut Conn, at: At, client: ClientId, most: usize) -> Result<Self, Fault> {
+        Ok(Self {
+            sessions: db::session::ended_at(conn, client, at.now, most)?,
+            tokens: db::token::ended_own(conn, client, at.now, most)?,
+        })
+    }
+
     fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.tokens.is_empty()
+    }
+
+    /// As many as one transaction takes, until all were taken.
+    fn pieces(&self) -> impl Iterator<Item = (&[SessionId], &[TokenId])> {
+        let (mut sessions, mut tokens) = (self.sessions.chunks(TOGETHER), self.tokens.chunks(TOGETHER));
+        std::iter::from_fn(move || {
+            let piece = (sessions.next().unwrap_or_default(), tokens.next().unwrap_or_default());
+            (!piece.0.is_empty() || !piece.1.is_empty()).then_some(piece)
+        })
     }
 }
 
@@ -51,55 +69,85 @@ fn end(tx: &mut Tx<'_>, sessions: &[SessionId], tokens: &[TokenId]) -> Result<us
     Ok(ended + revoked.number)
 }
 
-/// Disables a client and ends the first of what is live of it. It is held first: whoever is getting a token has got it by the time they are looked
-/// up, or gets none.
+/// Disables a client that is held, and ends the first of what is live of it.
 pub(super) fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
-    db::hold::hold_alone(tx.conn, client)?;
     db::client::set_state(tx.conn, client, ClientState::Disabled)?;
-    let first = Live::find(tx.conn, tx.at(), client, TOGETHER)?;
+    let first = Hanging::live(tx.conn, tx.at(), client, TOGETHER)?;
     end(tx, &first.sessions, &first.tokens)?;
     Ok(())
 }
 
 /// Whether anything of a client is live.
 pub(super) fn is_any_live(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
-    Ok(!Live::find(tx.conn, tx.at(), client, 1)?.is_empty())
+    Ok(!Hanging::live(tx.conn, tx.at(), client, 1)?.is_empty())
 }
 
-/// Ends what is still live of a client that is disabled. Whoever asked was allowed to when it was, and need not be any more.
+/// Ends what is still live of a client, as long as it is disabled. Whoever asked was allowed to when it was, and need not be any more.
 pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: ClientId) -> Result<(), Stop> {
     let at = At { warrant: None, ..at };
     loop {
-        let rest = Live::find(conn, at, client, LOOK)?;
+        let rest = Hanging::live(conn, at, client, LOOK)?;
         if rest.is_empty() {
             return Ok(());
         }
-        let (mut sessions, mut tokens) = (rest.sessions.chunks(TOGETHER), rest.tokens.chunks(TOGETHER));
-        loop {
-            let (sessions, tokens) = (sessions.next().unwrap_or_default(), tokens.next().unwrap_or_default());
-            if sessions.is_empty() && tokens.is_empty() {
-                break;
-            }
-            service.write(conn, at, |tx| {
+        for (sessions, tokens) in rest.pieces() {
+            let is_disabled = service.write(conn, at, |tx| {
+                db::hold::hold_alone(tx.conn, client)?;
+                let found = db::client::find_with_secret(tx.conn, client)?;
+                if !found.is_some_and(|(client, _)| client.state == ClientState::Disabled) {
+                    return Ok(false);
+                }
                 let ended = end(tx, sessions, tokens)?;
-                let event = Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client));
-                tx.note(event.with(format!("further={ended}")));
-                Ok(())
+                // Somebody else may be at it, too.
+                if ended > 0 {
+                    let event =
+                        Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client));
+                    tx.note(event.with(format!("further={ended}")));
+                }
+                Ok(true)
             })?;
+            if !is_disabled {
+                return Ok(());
+            }
         }
     }
 }
 
-/// Deletes some of a client's logins and own tokens, which have ended; returns whether none is left.
-pub(super) fn delete_some(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
-    let sessions = db::session::delete_at(tx.conn, client, TOGETHER)?;
-    let tokens = db::token::delete_own(tx.conn, client, TOGETHER)?;
-    Ok(sessions < TOGETHER && tokens < TOGETHER)
+/// Ends what is still live of clients that are disabled: whoever did that was interrupted.
+pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
+    let at = At { origin: Origin { manager: Actor::System, ..at.origin }, ..at };
+    for client in db::client::list(conn)? {
+        if client.state == ClientState::Disabled {
+            end_rest(service, conn, at, client.id)?;
+        }
+        if !rest() {
+            break;
+        }
+    }
+    Ok(())
 }
 
-/// Deletes what is left of them.
+/// Deletes some of what has ended of a client; returns whether that was all.
+pub(super) fn delete_some(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
+    let some = Hanging::ended(tx.conn, tx.at(), client, TOGETHER)?;
+    delete(tx.conn, &some.sessions, &some.tokens)?;
+    Ok(some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
+}
+
+fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result<(), Fault> {
+    db::session::delete_these(conn, sessions)?;
+    db::token::delete_these(conn, tokens)
+}
+
+/// Deletes all that has ended of a client.
 pub(super) fn delete_rest(service: &Service, conn: &mut Conn, at: At, client: ClientId) -> Result<(), Stop> {
-    let at = At { warrant: None, ..at };
-    while !service.write(conn, at, |tx| Ok(delete_some(tx, client)?))? {}
-    Ok(())
+    loop {
+        let rest = Hanging::ended(conn, at, client, LOOK)?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        for (sessions, tokens) in rest.pieces() {
+            service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))?;
+        }
+    }
 }

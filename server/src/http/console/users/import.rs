@@ -111,7 +111,7 @@ async fn look(visit: &Visit, list: String, invite: bool) -> Result<(Visitor, Vec
 
 /// `POST /console/users/import`: what would happen. Changes nothing.
 pub(super) async fn preview(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit, &mut payload, CHANGE).await {
+    let form = match Form::read_long(&visit, &mut payload, LOOK, "users").await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
@@ -141,7 +141,7 @@ async fn unreadable(visit: &Visit, invalid: Invalid, list: String, invite: bool)
 
 /// `POST /console/users/import/apply`, with a code: adds everybody who is new.
 pub(super) async fn apply(visit: Visit, mut payload: web::Payload) -> HttpResponse {
-    let form = match Form::read_long(&visit, &mut payload, CHANGE).await {
+    let form = match Form::read_long(&visit, &mut payload, LOOK, "users").await {
         Ok(form) => form,
         Err(answer) => return answer,
     };
