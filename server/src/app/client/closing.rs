@@ -1,12 +1,12 @@
 //! The end of all that hangs on an application, a bounded number of logins at a time, so that logins elsewhere go on.
 //!
-//! 1. The application is disabled, and with that ends what one transaction may end ([`disable`]). From its commit on it gets nothing, and whoever asks
+//! 1. The application is disabled, and with that ends what one transaction may end (`disable`). From its commit on it gets nothing, and whoever asks
 //!    the server hears that its tokens are over.
-//! 2. What is left ends in transactions of their own ([`end_rest`]), each with an entry of the log, on which the revocations hang. Each holds the
+//! 2. What is left ends in transactions of their own (`end_rest`), each with an entry of the log, on which the revocations hang. Each holds the
 //!    application, and none is for one that was enabled meanwhile.
-//! 3. Where the application is removed, what has ended is deleted in the same way ([`delete_rest`]), and then the application itself.
+//! 3. Where the application is removed, what has ended is deleted in the same way (`delete_rest`), and then the application itself.
 //!
-//! What was interrupted is finished by whoever asks again, by housekeeping ([`finish`]), and before the application is enabled.
+//! What was interrupted is finished by whoever asks again, by housekeeping (`finish`), and before the application is enabled.
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::db::{self, Conn};

@@ -45,6 +45,7 @@ async fn own_account(visit: &Visit) -> Result<(Visitor, Account), Stop> {
 
 fn add_page(frame: Frame, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
+        is_grave: false,
         title: frame.t("add-factor-title"),
         consequences: vec![frame.t("add-factor-what"), frame.t("add-factor-code")],
         action: AUTHENTICATORS.to_owned(),
@@ -181,6 +182,7 @@ fn remove_page(frame: Frame, factor: &Summary, others: usize, error: Option<Stri
         consequences.push(frame.t("remove-factor-last"));
     }
     ConfirmPage {
+        is_grave: true,
         title: frame.with("remove-factor-title", "label", &label),
         consequences,
         action: format!("{ACCOUNT}/authenticators/{}/remove", factor.id),
@@ -234,6 +236,7 @@ pub(super) async fn remove(Posted { visit, form }: Posted, path: web::Path<Strin
 
 fn renew_page(frame: Frame, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
+        is_grave: true,
         title: frame.t("renew-codes-title"),
         consequences: vec![frame.t("renew-codes-what"), frame.t("renew-codes-old")],
         action: format!("{ACCOUNT}/recovery-codes"),

@@ -557,6 +557,7 @@ impl End {
         let word = self.word();
         let consequences = ["secret", "sessions", "after"];
         ConfirmPage {
+            is_grave: true,
             title: frame.with(&format!("{word}-client-title"), "name", client.name.as_str()),
             consequences: consequences
                 .map(|what| frame.with(&format!("{word}-client-{what}"), "name", client.name.as_str()))

@@ -233,6 +233,8 @@ pub(super) struct ConfirmPage {
     pub(super) title: String,
     /// What will happen, in sentences.
     pub(super) consequences: Vec<String>,
+    /// Whether it ends something: the button warns then.
+    pub(super) is_grave: bool,
     /// Where the form goes.
     pub(super) action: String,
     /// What the button says.

@@ -142,6 +142,7 @@ impl Revoking {
         };
         let consequences = [Some(what), replaced, Some("revoke-key-checks"), Some("revoke-key-when")];
         ConfirmPage {
+            is_grave: true,
             title,
             consequences: consequences.into_iter().flatten().map(|key| frame.t(key)).collect(),
             action: REVOKE.to_owned(),

@@ -318,6 +318,7 @@ enum Put {
 
 fn remove_page(frame: Frame, name: &str, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
+        is_grave: true,
         title: frame.with("remove-scope-title", "name", name),
         consequences: ["remove-scope-what", "remove-scope-wider", "remove-scope-grants"]
             .map(|key| frame.with(key, "name", name))

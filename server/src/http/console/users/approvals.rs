@@ -56,6 +56,7 @@ pub(super) async fn list(visit: Visit) -> HttpResponse {
 
 fn confirm_page(frame: Frame, waiting: &Waiting, error: Option<String>) -> ConfirmPage {
     ConfirmPage {
+        is_grave: true,
         title: frame.with("approve-title", "name", &waiting.user.name),
         consequences: vec![
             frame.with("approve-asked", "name", &waiting.asked_by.name),

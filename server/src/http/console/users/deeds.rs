@@ -86,6 +86,7 @@ fn confirm_page(
         consequences.push(frame.t("deed-own"));
     }
     ConfirmPage {
+        is_grave: true,
         title: frame.with(&format!("deed-{word}-title"), "name", &user.name),
         consequences,
         action: format!("/console/users/{}/{word}", user.id),
