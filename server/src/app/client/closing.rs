@@ -8,7 +8,11 @@
 //!
 //! What was interrupted is finished by whoever asks again, by housekeeping (`finish`), and before the application is enabled.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::app::context::{At, Service, Stop, Tx};
+use crate::clock::moment;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Origin, Subject};
 use crate::domain::client::ClientState;
@@ -21,6 +25,9 @@ const TOGETHER: usize = 500;
 
 /// How many are looked up in one go.
 const LOOK: usize = 100_000;
+
+/// No rest between two transactions is longer.
+const LONGEST_REST: Duration = Duration::from_millis(100);
 
 /// Logins at a client, and tokens that it got for itself.
 struct Hanging {
@@ -69,6 +76,12 @@ fn end(tx: &mut Tx<'_>, sessions: &[SessionId], tokens: &[TokenId]) -> Result<us
     Ok(ended + revoked.number)
 }
 
+/// Rests for as long as a transaction took that began then. A server is not in line with a command, which is another process: on SQLite it looks again and
+/// again whether it may write, and would find the file taken each time.
+fn let_others(begun: Instant) {
+    thread::sleep(begun.elapsed().min(LONGEST_REST));
+}
+
 /// Disables a client that is held, and ends the first of what is live of it.
 pub(super) fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
     db::client::set_state(tx.conn, client, ClientState::Disabled)?;
@@ -91,6 +104,7 @@ pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: Clien
             return Ok(());
         }
         for (sessions, tokens) in rest.pieces() {
+            let begun = moment();
             let is_disabled = service.write(conn, at, |tx| {
                 db::hold::hold_alone(tx.conn, client)?;
                 let found = db::client::find_with_secret(tx.conn, client)?;
@@ -109,6 +123,7 @@ pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: Clien
             if !is_disabled {
                 return Ok(());
             }
+            let_others(begun);
         }
     }
 }
@@ -147,7 +162,9 @@ pub(super) fn delete_rest(service: &Service, conn: &mut Conn, at: At, client: Cl
             return Ok(());
         }
         for (sessions, tokens) in rest.pieces() {
+            let begun = moment();
             service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))?;
+            let_others(begun);
         }
     }
 }
