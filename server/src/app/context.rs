@@ -22,7 +22,6 @@ use crate::db::{self, Conn, Turns};
 use crate::domain::audit::{Event, Noted, Origin};
 use crate::domain::factor::{Matched, OpenFactor};
 use crate::domain::figures::Figures;
-use crate::domain::id::SessionId;
 use crate::domain::phone::PhoneApp;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
@@ -239,19 +238,9 @@ impl<'a> Tx<'a> {
     }
 
     /// Ends sessions, and with them their tokens; returns how many were live.
-    pub fn end_sessions(&mut self, which: Which) -> Result<usize, Fault> {
+    pub fn end_sessions(&mut self, which: Which<'_>) -> Result<usize, Fault> {
         let ended = db::session::end(self.conn, which, self.now)?;
-        self.have_ended(&ended)
-    }
-
-    /// The same for sessions that were looked up.
-    pub fn end_these_sessions(&mut self, sessions: &[SessionId]) -> Result<usize, Fault> {
-        let ended = db::session::end_these(self.conn, sessions, self.now)?;
-        self.have_ended(&ended)
-    }
-
-    fn have_ended(&mut self, ended: &[SessionId]) -> Result<usize, Fault> {
-        for (session, expires_at) in db::token::last_jwts(self.conn, ended, self.now)? {
+        for (session, expires_at) in db::token::last_jwts(self.conn, &ended, self.now)? {
             self.revoked(RevocationKind::Session, session.to_string(), expires_at);
         }
         Ok(ended.len())
@@ -409,8 +398,7 @@ impl Service {
         conn: &mut Conn,
         body: impl FnOnce(&mut Conn) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let _turn = self.turns.wait(conn)?;
-        conn.write(body)
+        self.alone(conn, |conn| conn.write(body))
     }
 
     /// What only a writer may do and no transaction, in its turn among those of this server.

@@ -227,7 +227,7 @@ pub fn set_state(conn: &mut Conn, id: ClientId, state: ClientState) -> Result<()
     Ok(())
 }
 
-/// Removes a client. What it still has goes with it, but for the tokens that it got for itself (`db::token::delete_own`).
+/// Removes a client. What it still has goes with it, but for the tokens that it got for itself (`app/client/closing.rs`).
 pub fn remove(conn: &mut Conn, id: ClientId) -> Result<(), Fault> {
     diesel::delete(client::table.find(id.bytes())).execute(conn)?;
     Ok(())

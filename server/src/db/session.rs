@@ -233,7 +233,7 @@ pub fn rotate(
 
 /// Which sessions to end.
 #[derive(Clone, Copy, Debug)]
-pub enum Which {
+pub enum Which<'a> {
     /// All of a user.
     OfUser(UserId),
     /// All of a user but one.
@@ -244,23 +244,21 @@ pub enum Which {
     One(SessionId),
     /// One, if it is this user's.
     OneOf(UserId, SessionId),
-}
-
-// A macro, since what it builds has a type that nobody wants to write.
-macro_rules! ending {
-    ($now:expr) => {
-        diesel::update(session::table)
-            .filter(session::revoked_at.is_null())
-            .filter(session::ends_at.gt($now.plus_seconds(-LEEWAY_S).millis()))
-            .set(session::revoked_at.eq($now.millis()))
-            .returning(session::id)
-    };
+    /// Some that were looked up ([`live_at`]).
+    These(&'a [SessionId]),
 }
 
 /// Ends sessions; returns those that were live, or that somebody with a clock a little behind could still take for it: a request that waited
 /// for this one has the time at which it came.
-pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
+pub fn end(conn: &mut Conn, which: Which<'_>, now: Timestamp) -> Result<Vec<SessionId>, Fault> {
     let since = now.plus_seconds(-LEEWAY_S);
+    let live = || {
+        diesel::update(session::table)
+            .filter(session::revoked_at.is_null())
+            .filter(session::ends_at.gt(since.millis()))
+            .set(session::revoked_at.eq(now.millis()))
+            .returning(session::id)
+    };
     let ids = match which {
         Which::OfUser(user) | Which::OfFactor(user, _) => segment::live_sessions(conn, user, since)?,
         Which::OfUserBut(user, kept) => {
@@ -269,10 +267,11 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
             ids
         }
         Which::One(one) | Which::OneOf(_, one) => vec![one.bytes().to_vec()],
+        Which::These(sessions) => sessions.iter().map(|id| id.bytes().to_vec()).collect(),
     };
     let mut ended = Vec::new();
     for some in ids.chunks(MOST_VALUES) {
-        let found = ending!(now).filter(session::id.eq_any(some));
+        let found = live().filter(session::id.eq_any(some));
         let now_ended: Vec<Vec<u8>> = match which {
             Which::OfFactor(_, factor) => {
                 found.filter(session::factor_id.eq(factor.bytes())).get_results(conn)?
@@ -280,17 +279,6 @@ pub fn end(conn: &mut Conn, which: Which, now: Timestamp) -> Result<Vec<SessionI
             Which::OneOf(user, _) => found.filter(session::user_id.eq(user.bytes())).get_results(conn)?,
             _ => found.get_results(conn)?,
         };
-        ended.extend(now_ended);
-    }
-    read_ids(&ended)
-}
-
-/// [`end`] for sessions that were looked up.
-pub fn end_these(conn: &mut Conn, sessions: &[SessionId], now: Timestamp) -> Result<Vec<SessionId>, Fault> {
-    let mut ended = Vec::new();
-    for some in sessions.chunks(MOST_VALUES) {
-        let ids: Vec<&[u8]> = some.iter().map(SessionId::bytes).collect();
-        let now_ended: Vec<Vec<u8>> = ending!(now).filter(session::id.eq_any(ids)).get_results(conn)?;
         ended.extend(now_ended);
     }
     read_ids(&ended)
@@ -345,10 +333,8 @@ fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {
 
 /// Deletes the sessions of a user who is removed, and with them their tokens.
 pub(super) fn delete_of(conn: &mut Conn, user: UserId) -> Result<(), Fault> {
-    for some in segment::all_sessions(conn, user)?.chunks(MOST_VALUES) {
-        diesel::delete(session::table.filter(session::id.eq_any(some))).execute(conn)?;
-    }
-    Ok(())
+    let sessions = read_ids(&segment::all_sessions(conn, user)?)?;
+    delete_these(conn, &sessions)
 }
 
 /// Ends everybody's sessions everywhere; returns how many of them had not ended by themselves. Whoever checks JWTs alone learns nothing of it: then

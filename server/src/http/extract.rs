@@ -315,18 +315,11 @@ pub(super) fn cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str
     let pairs =
         request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
     let mut values =
-        pairs.filter_map(|pair| without_blanks(pair).strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
     match (values.next(), values.next()) {
         (Some(value), None) => std::str::from_utf8(value).ok(),
         _ => None,
     }
-}
-
-fn without_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
 }
 
 /// The host, with its port, that a request names: in `Host`, or since HTTP/2 in `:authority` (RFC 9113 s8.3.1). Forwarding headers are not looked

@@ -14,10 +14,7 @@ use crate::domain::refusal::Invalid;
 use crate::domain::token::Cursor;
 use crate::http::problem::{Style, answer};
 use crate::http::state::State;
-use crate::http::whole_list::{Found, WholeList};
-
-/// How long a list may be kept, in seconds: a revocation is seen this much later behind a cache.
-const MAX_AGE_S: u32 = 5;
+use crate::http::whole_list::{Found, TTL_S, WholeList};
 
 /// The handler. `?since=N` asks for what came after the cursor of an earlier list.
 pub(super) async fn list(state: web::Data<State>, request: HttpRequest) -> HttpResponse {
@@ -40,7 +37,7 @@ async fn find(state: &Arc<State>, request: &HttpRequest) -> Result<(Bytes, u32),
         .run(request, move |service, conn, at| app::revocation::news(service, conn, at.now, since))
         .await?;
     match news {
-        News::List(signed) => Ok((signed.into(), MAX_AGE_S)),
+        News::List(signed) => Ok((signed.into(), TTL_S)),
         News::Whole { known } => whole(state, request, known).await,
     }
 }

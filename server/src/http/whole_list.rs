@@ -13,8 +13,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::Cursor;
 use crate::error::Fault;
 
-/// How long it is kept after it was made, in seconds, here and in caches on the way taken together.
-pub(super) const TTL_S: i64 = 5;
+/// How long it, or what came after a cursor, is kept after it was made, in seconds, here and in caches on the way taken together.
+pub(super) const TTL_S: u32 = 5;
 
 /// How long somebody waits while another makes it.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -33,8 +33,9 @@ pub(super) struct WholeList {
 impl WholeList {
     /// How long it may still be kept, in whole seconds; none where it is too old, or from a time that is yet to come.
     pub(super) fn left_s(&self, now: Timestamp) -> Option<u32> {
-        let left = TTL_S * 1000 - (now.millis() - self.made_at.millis());
-        (1..=TTL_S * 1000).contains(&left).then(|| u32::try_from(left / 1000).unwrap_or_default())
+        let ttl = i64::from(TTL_S) * 1000;
+        let left = ttl - (now.millis() - self.made_at.millis());
+        (1..=ttl).contains(&left).then(|| u32::try_from(left / 1000).unwrap_or_default())
     }
 }
 

@@ -171,6 +171,10 @@ fn housekeeping_ends_what_was_interrupted(on: Backend) {
     finish();
     assert!(site.shop.is_active(&site.of_shop), "it is not disabled");
     app.place.connection().batch_execute("UPDATE client SET state = 'disabled' WHERE name = 'shop'").unwrap();
+    // A server that is told to stop ends with the transaction under way.
+    app.operate(|service, conn, at| app::client::closing::finish(service, conn, at, || false)).unwrap();
+    let left = count(&mut app.place.connection(), "session WHERE revoked_at IS NULL");
+    assert_eq!(left, MANY + 1 - TOGETHER);
     finish();
     let mut conn = app.place.connection();
     assert_eq!(count(&mut conn, "session WHERE revoked_at IS NULL"), 1);

@@ -8,7 +8,7 @@ use countersign::db;
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::user::{Role, UserName};
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows};
+use crate::actors::{App, ClientSpec, ISSUER, PASSWORD, Phone, at_once, count_rows};
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
 
@@ -545,6 +545,10 @@ fn an_applications_token_is_no_cookie_and_the_cookie_is_the_consoles_own(on: Bac
     assert_eq!(liar.get("/console/account").status, 303);
     let cookie = visitor.cookie("countersign").unwrap();
     assert!(!client.is_active(&cookie), "another application hears nothing of it");
+    let watcher =
+        app.client_with(ClientSpec { name: "watcher", audiences: &[ISSUER], ..ClientSpec::default() });
+    assert!(!watcher.is_active(&cookie), "nor one that asks about tokens for the server itself");
+    assert_eq!(app.get_as("/oauth/userinfo", &cookie).status, 401);
     client.revoke(&cookie);
     visitor.get("/console/account").must_be(200);
     // Where a token is wanted it is none: nothing there asks for a code, as the console's forms do.

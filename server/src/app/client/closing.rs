@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::clock::moment;
+use crate::db::session::Which;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Origin, Subject};
 use crate::domain::client::ClientState;
@@ -30,12 +31,12 @@ const LOOK: usize = 100_000;
 const LONGEST_REST: Duration = Duration::from_millis(100);
 
 /// Logins at a client, and tokens that it got for itself.
-struct Hanging {
+struct Batch {
     sessions: Vec<SessionId>,
     tokens: Vec<TokenId>,
 }
 
-impl Hanging {
+impl Batch {
     /// Live ones, at most so many of each.
     fn live(conn: &mut Conn, at: At, client: ClientId, most: usize) -> Result<Self, Fault> {
         Ok(Self {
@@ -68,7 +69,7 @@ impl Hanging {
 
 /// Ends those of them that have not ended meanwhile; returns how many that were.
 fn end(tx: &mut Tx<'_>, sessions: &[SessionId], tokens: &[TokenId]) -> Result<usize, Fault> {
-    let ended = tx.end_these_sessions(sessions)?;
+    let ended = tx.end_sessions(Which::These(sessions))?;
     let revoked = db::token::revoke_own(tx.conn, tokens, tx.now)?;
     for (token, expires_at) in revoked.jwts {
         tx.revoked(RevocationKind::Token, token.to_string(), expires_at);
@@ -85,42 +86,30 @@ fn let_others(begun: Instant) {
 /// Disables a client that is held, and ends the first of what is live of it.
 pub(super) fn disable(tx: &mut Tx<'_>, client: ClientId) -> Result<(), Fault> {
     db::client::set_state(tx.conn, client, ClientState::Disabled)?;
-    let first = Hanging::live(tx.conn, tx.at(), client, TOGETHER)?;
+    let first = Batch::live(tx.conn, tx.at(), client, TOGETHER)?;
     end(tx, &first.sessions, &first.tokens)?;
     Ok(())
 }
 
 /// Whether anything of a client is live.
 pub(super) fn is_any_live(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
-    Ok(!Hanging::live(tx.conn, tx.at(), client, 1)?.is_empty())
+    Ok(!Batch::live(tx.conn, tx.at(), client, 1)?.is_empty())
 }
 
-/// Ends what is still live of a client, as long as it is disabled. Whoever asked was allowed to when it was, and need not be any more.
-pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: ClientId) -> Result<(), Stop> {
-    let at = At { warrant: None, ..at };
+/// Does `each` to a piece of what `find` finds, one after the other until nothing is left, or `each` says that it is enough.
+fn piece_by_piece(
+    conn: &mut Conn,
+    find: impl Fn(&mut Conn) -> Result<Batch, Fault>,
+    each: impl Fn(&mut Conn, &[SessionId], &[TokenId]) -> Result<bool, Stop>,
+) -> Result<(), Stop> {
     loop {
-        let rest = Hanging::live(conn, at, client, LOOK)?;
-        if rest.is_empty() {
+        let batch = find(conn)?;
+        if batch.is_empty() {
             return Ok(());
         }
-        for (sessions, tokens) in rest.pieces() {
+        for (sessions, tokens) in batch.pieces() {
             let begun = moment();
-            let is_disabled = service.write(conn, at, |tx| {
-                db::hold::hold_alone(tx.conn, client)?;
-                let found = db::client::find_with_secret(tx.conn, client)?;
-                if !found.is_some_and(|(client, _)| client.state == ClientState::Disabled) {
-                    return Ok(false);
-                }
-                let ended = end(tx, sessions, tokens)?;
-                // Somebody else may be at it, too.
-                if ended > 0 {
-                    let event =
-                        Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client));
-                    tx.note(event.with(format!("further={ended}")));
-                }
-                Ok(true)
-            })?;
-            if !is_disabled {
+            if !each(conn, sessions, tokens)? {
                 return Ok(());
             }
             let_others(begun);
@@ -128,15 +117,53 @@ pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: Clien
     }
 }
 
-/// Ends what is still live of clients that are disabled: whoever did that was interrupted.
+/// Ends what is still live of a client, as long as it is disabled. Whoever asked was allowed to when it was, and need not be any more.
+pub(super) fn end_rest(service: &Service, conn: &mut Conn, at: At, client: ClientId) -> Result<(), Stop> {
+    end_while(service, conn, at, client, || true)
+}
+
+/// The same while `goes_on` says so after each piece.
+fn end_while(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    client: ClientId,
+    goes_on: impl Fn() -> bool,
+) -> Result<(), Stop> {
+    let at = At { warrant: None, ..at };
+    let end_piece = |tx: &mut Tx<'_>, sessions: &[SessionId], tokens: &[TokenId]| {
+        db::hold::hold_alone(tx.conn, client)?;
+        let found = db::client::find_with_secret(tx.conn, client)?;
+        if !found.is_some_and(|(client, _)| client.state == ClientState::Disabled) {
+            return Ok(false);
+        }
+        let ended = end(tx, sessions, tokens)?;
+        // Somebody else may be at it, too.
+        if ended > 0 {
+            let event = Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client));
+            tx.note(event.with(format!("further={ended}")));
+        }
+        Ok(true)
+    };
+    piece_by_piece(
+        conn,
+        |conn| Batch::live(conn, at, client, LOOK),
+        |conn, sessions, tokens| {
+            Ok(service.write(conn, at, |tx| end_piece(tx, sessions, tokens))? && goes_on())
+        },
+    )
+}
+
+/// Ends what is still live of clients that are disabled: whoever did that was interrupted. `rest` lets others have their turn and says whether to go
+/// on.
 pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
     let at = At { origin: Origin { manager: Actor::System, ..at.origin }, ..at };
     for client in db::client::list(conn)? {
         if client.state == ClientState::Disabled {
-            end_rest(service, conn, at, client.id)?;
-        }
-        if !rest() {
-            break;
+            end_while(service, conn, at, client.id, &rest)?;
+            if !rest() {
+                break;
+            }
         }
     }
     Ok(())
@@ -144,7 +171,7 @@ pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> boo
 
 /// Deletes some of what has ended of a client; returns whether that was all.
 pub(super) fn delete_some(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
-    let some = Hanging::ended(tx.conn, tx.at(), client, TOGETHER)?;
+    let some = Batch::ended(tx.conn, tx.at(), client, TOGETHER)?;
     delete(tx.conn, &some.sessions, &some.tokens)?;
     Ok(some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
 }
@@ -156,15 +183,12 @@ fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result
 
 /// Deletes all that has ended of a client.
 pub(super) fn delete_rest(service: &Service, conn: &mut Conn, at: At, client: ClientId) -> Result<(), Stop> {
-    loop {
-        let rest = Hanging::ended(conn, at, client, LOOK)?;
-        if rest.is_empty() {
-            return Ok(());
-        }
-        for (sessions, tokens) in rest.pieces() {
-            let begun = moment();
+    piece_by_piece(
+        conn,
+        |conn| Batch::ended(conn, at, client, LOOK),
+        |conn, sessions, tokens| {
             service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))?;
-            let_others(begun);
-        }
-    }
+            Ok(true)
+        },
+    )
 }
