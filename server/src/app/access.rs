@@ -1,6 +1,8 @@
 //! Who may do what: scopes with rules, groups, and grants that begin and end. They are enforced where tokens are issued, refreshed and
 //! introspected (`app/issue.rs`, `app/introspect.rs`).
 
+use std::collections::BTreeSet;
+
 use crate::app::context::{At, Change, Service, Stop, Tx, all_pages};
 use crate::db::grant::Holder;
 pub use crate::db::grant::Summary;
@@ -11,7 +13,7 @@ use crate::domain::id::{GrantId, GroupId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::user::UserName;
+use crate::domain::user::{Role, UserName};
 use crate::error::Fault;
 use crate::random;
 
@@ -70,8 +72,15 @@ pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> R
     })
 }
 
+/// Refuses to rule a scope of the management API without it, and to rule one that the console needs for everybody without all of them: a
+/// rule reaches the console's sessions, too, and could leave every manager without one.
 fn must_hold(tx: &Tx<'_>, scope: &str) -> Result<(), Stop> {
-    Ok(tx.must_hold(&Scopes::parse(scope)?)?)
+    let scope = Scopes::parse(scope)?;
+    tx.must_hold(&scope)?;
+    if !scope.powers().is_empty() && scope.management().is_empty() {
+        tx.must_reach(Role::Admin)?;
+    }
+    Ok(())
 }
 
 /// Adds a group without members.
@@ -212,7 +221,8 @@ pub fn put_group(
         };
         db::group::hold(tx.conn, group)?;
         let mut gone = db::group::member_ids(tx.conn, group)?;
-        gone.retain(|member| !wanted.contains(member));
+        let kept: BTreeSet<&UserId> = wanted.iter().collect();
+        gone.retain(|member| !kept.contains(member));
         change_each(tx, group, &gone, Action::MemberRemoved, db::group::remove_member)?;
         change_each(tx, group, &wanted, Action::MemberAdded, db::group::add_member)?;
         Ok(())

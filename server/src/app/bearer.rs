@@ -9,6 +9,7 @@ use crate::db::mfa_token::MfaToken;
 use crate::db::signing_key::VerifyingKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
+use crate::domain::authorization::{ScopeRule, still_held};
 use crate::domain::id::{ClientId, TokenId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, Scopes};
@@ -160,6 +161,39 @@ impl Bearer {
     }
 }
 
+/// What is left of a token by the grants that its user still holds: a grant that ended or was taken back is over here at once.
+pub(super) fn narrowed(
+    conn: &mut Conn,
+    now: Timestamp,
+    record: TokenRecord,
+    rules: &[ScopeRule],
+) -> Result<TokenRecord, Fault> {
+    let Some(login) = &record.login else { return Ok(record) };
+    let by_grant = |scope: &str| rules.iter().any(|rule| rule.by_grant && rule.name == scope);
+    if record.details.is_empty() && !record.scope.split(' ').any(by_grant) {
+        return Ok(record);
+    }
+    let held = db::grant::held(conn, login.user, now)?;
+    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+    let left = still_held(&scope, &record.details, rules, &held);
+    Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
+}
+
+/// What a token may still do here: what its user still holds by grants, of what its application is still registered for. So what is taken away
+/// from one of them is taken away from tokens that are out, too.
+pub(super) fn scopes_of_now(
+    conn: &mut Conn,
+    now: Timestamp,
+    record: TokenRecord,
+) -> Result<(Option<Login>, Scopes), Fault> {
+    let rules = if record.login.is_some() { db::scope_rule::list(conn)? } else { Vec::new() };
+    let client = db::client::find_with_secret(conn, record.client)?.map(|(client, _)| client);
+    let record = narrowed(conn, now, record, &rules)?;
+    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
+    let kept = client.map(|client| scope.kept_by(&client.scopes)).unwrap_or_default();
+    Ok((record.login, kept))
+}
+
 /// Takes an access token of a user for the issuer itself with this scope.
 pub fn logged_in(
     service: &Service,
@@ -182,8 +216,8 @@ pub fn login_and_scopes(
     let record = find_access_token(service, conn, token)?
         .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
         .ok_or(Refusal::InvalidToken)?;
-    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    match record.login {
+    let (login, scope) = scopes_of_now(conn, now, record)?;
+    match login {
         Some(login) if scope.contains(needed) => Ok((login, scope)),
         _ => Err(Refusal::InsufficientScope { needed }.into()),
     }

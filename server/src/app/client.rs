@@ -227,10 +227,7 @@ pub fn set_state(
 
 fn disable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     let client = service.write(conn, at, |tx| {
-        let client = hold_client(tx, name_or_id)?;
-        if is_own(tx, client.id) {
-            return Err(Refusal::OwnClient.into());
-        }
+        let client = hold_other_client(tx, name_or_id)?;
         closing::disable(tx, client.id)?;
         tx.note(Event::done(tx.origin.manager, Action::ClientDisabled, Subject::Client(client.id)));
         Ok(client.id)
@@ -242,8 +239,15 @@ fn disable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Resu
 fn enable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Result<(), Stop> {
     loop {
         let unfinished = service.write(conn, at, |tx| {
+            // Without a hold, which would keep it from issuing meanwhile: there is nothing to do.
+            if require_client(tx, name_or_id)?.state == ClientState::Active {
+                return Ok(None);
+            }
             let client = hold_client(tx, name_or_id)?;
-            if client.state == ClientState::Disabled && closing::is_any_live(tx, client.id)? {
+            if client.state == ClientState::Active {
+                return Ok(None);
+            }
+            if closing::is_any_live(tx, client.id)? {
                 return Ok(Some(client.id));
             }
             db::client::set_state(tx.conn, client.id, ClientState::Active)?;
@@ -260,10 +264,7 @@ pub fn remove(service: &Service, conn: &mut Conn, mut at: At, name_or_id: &str) 
     let mut which = name_or_id.to_owned();
     loop {
         let unfinished = service.write(conn, at, |tx| {
-            let client = hold_client(tx, &which)?;
-            if is_own(tx, client.id) {
-                return Err(Refusal::OwnClient.into());
-            }
+            let client = hold_other_client(tx, &which)?;
             closing::disable(tx, client.id)?;
             let subject = Subject::Client(client.id);
             if closing::is_any_live(tx, client.id)? || !closing::delete_some(tx, client.id)? {
@@ -294,6 +295,20 @@ fn require_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
 /// The same, held alone until the transaction ends: whoever is getting a token of it has got it by then, or gets none.
 fn hold_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
     let found = require_client(tx, name_or_id)?;
+    hold_found(tx, &found)
+}
+
+/// The same for what an application must not do to itself.
+fn hold_other_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
+    let found = require_client(tx, name_or_id)?;
+    // Before the hold, which would keep it from issuing meanwhile.
+    if is_own(tx, found.id) {
+        return Err(Refusal::OwnClient.into());
+    }
+    hold_found(tx, &found)
+}
+
+fn hold_found(tx: &mut Tx<'_>, found: &Client) -> Result<Client, Stop> {
     db::hold::hold_alone(tx.conn, found.id)?;
     // Once more behind the hold, which may have waited for somebody who disables or removes it.
     require_client(tx, &found.id.to_string())

@@ -79,6 +79,10 @@ fn back(client: Option<&Client>, asked: &Asked) -> Result<Option<String>, Invali
 }
 
 fn end(service: &Service, conn: &mut Conn, at: At, shown: &OwnIdToken) -> Result<(), Stop> {
+    // First without a transaction: an ID token is good for this as long as its key, and its session has mostly ended.
+    if !db::session::may_end(conn, shown.user, shown.session, at.now)? {
+        return Ok(());
+    }
     service.write(conn, at, |tx| {
         if tx.end_sessions(Which::OneOf(shown.user, shown.session))? > 0 {
             let subject = Subject::Session(shown.session);

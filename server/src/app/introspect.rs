@@ -1,6 +1,6 @@
 //! Telling a client about a token (RFC 7662).
 
-use crate::app::bearer::{hash_of, signed_by};
+use crate::app::bearer::{hash_of, narrowed, signed_by};
 use crate::app::client_auth::{Credentials, require_to_look};
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::signing;
@@ -9,12 +9,8 @@ use crate::db::introspect::Asked;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
-use crate::domain::authorization::{ScopeRule, still_held};
 use crate::domain::id::ClientId;
-use crate::domain::scope::Scopes;
-use crate::domain::time::Timestamp;
 use crate::domain::token::TokenRecord;
-use crate::error::Fault;
 
 /// The record of a live token that concerns this client: its own, or one for an audience that it serves. `None` says no more than
 /// that the token is not good for anything here. The first look at a one-use token spends it.
@@ -56,24 +52,6 @@ pub fn introspect(
         tx.note(Event::done(Actor::Client(asker.id), Action::TokenSpent, subject).with(detail));
         Ok(Some(record))
     })
-}
-
-/// What is left of a token by the grants that its user still holds: a grant that ended or was taken back is over here at once.
-fn narrowed(
-    conn: &mut Conn,
-    now: Timestamp,
-    record: TokenRecord,
-    rules: &[ScopeRule],
-) -> Result<TokenRecord, Fault> {
-    let Some(login) = &record.login else { return Ok(record) };
-    let by_grant = |scope: &str| rules.iter().any(|rule| rule.by_grant && rule.name == scope);
-    if record.details.is_empty() && !record.scope.split(' ').any(by_grant) {
-        return Ok(record);
-    }
-    let held = db::grant::held(conn, login.user, now)?;
-    let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let left = still_held(&scope, &record.details, rules, &held);
-    Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 
 fn concerns(asker: &Asker, record: &TokenRecord) -> bool {

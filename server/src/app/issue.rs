@@ -28,7 +28,7 @@ use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{OPENID, Scopes, is_management};
 use crate::domain::time::Timestamp;
-use crate::domain::token::{AccessClaims, Amr, acr};
+use crate::domain::token::{AccessClaims, Amr, Login, acr};
 use crate::domain::user::Role;
 use crate::error::Fault;
 use crate::random;
@@ -201,19 +201,23 @@ pub fn issue(
     };
     // A login in the browser that goes on tells once more who it is (OpenID Connect Core s12.2).
     let goes_on = matches!(ground, Ground::Refreshed(_)) && client.has(Grant::AuthorizationCode);
-    let mut logged_in = |arrival| log_in(service, tx, client, extent, arrival).map(Some);
-    let by_code = |spent: &Spent, amr| Arrival::of(spent.user(), Some(spent.factor()), amr);
-    let standing = match ground {
-        Ground::Code(spent, WithPassword::Seen) => logged_in(by_code(&spent, Amr::PasswordAndOtp))?,
-        Ground::Code(spent, WithPassword::Vouched) => logged_in(by_code(&spent, Amr::Otp))?,
-        Ground::RecoveryCode(spent) => logged_in(Arrival::of(spent.user(), None, Amr::PasswordAndRecovery))?,
-        Ground::PasswordAlone(user) => logged_in(Arrival::of(user, None, Amr::Password))?,
-        Ground::Authorized(authorized) => logged_in(Arrival::through(authorized))?,
-        Ground::Refreshed(rotated) => Some(Standing::going_on(&rotated)),
-        Ground::ClientItself => None,
+    let by_code = |spent: &Spent, amr| Entry::New(Arrival::of(spent.user(), Some(spent.factor()), amr));
+    let entry = match ground {
+        Ground::Code(spent, WithPassword::Seen) => by_code(&spent, Amr::PasswordAndOtp),
+        Ground::Code(spent, WithPassword::Vouched) => by_code(&spent, Amr::Otp),
+        Ground::RecoveryCode(spent) => Entry::New(Arrival::of(spent.user(), None, Amr::PasswordAndRecovery)),
+        Ground::PasswordAlone(user) => Entry::New(Arrival::of(user, None, Amr::Password)),
+        Ground::Authorized(authorized) => Entry::New(Arrival::through(authorized)),
+        Ground::Refreshed(rotated) => Entry::GoingOn(rotated),
+        Ground::ClientItself => Entry::None,
     };
     let issuing = held.issuing(tx.conn)?;
-    let reach = reach_of(tx, &issuing.rules, extent, standing.as_ref())?;
+    let reach = reach_of(tx, &issuing.rules, extent, entry.login(tx.now))?;
+    let standing = match entry {
+        Entry::New(arrival) => Some(log_in(service, tx, client, extent, &reach.scope, arrival)?),
+        Entry::GoingOn(rotated) => Some(Standing::going_on(&rotated)),
+        Entry::None => None,
+    };
     let limit_at =
         standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);
     let ttl_s = access_ttl_s(client, tx.now, limit_at);
@@ -278,6 +282,44 @@ pub fn issue(
     Ok(Recorded { writ, identity, expires_in: ttl_s, refresh_token, scope, details: reach.details })
 }
 
+/// What a token will stand on.
+enum Entry {
+    /// A login that begins.
+    New(Arrival),
+    /// One that goes on.
+    GoingOn(Rotated),
+    /// None.
+    None,
+}
+
+impl Entry {
+    fn login(&self, now: Timestamp) -> Option<Authenticated<'_>> {
+        match self {
+            Self::New(arrival) => Some(Authenticated {
+                user: arrival.user,
+                amr: arrival.amr.as_str(),
+                at: arrival.fresh_at().unwrap_or(now),
+            }),
+            Self::GoingOn(rotated) => Some(Authenticated::at_login(rotated.login())),
+            Self::None => None,
+        }
+    }
+}
+
+/// A login, as far as it decides what its tokens may do.
+#[derive(Clone, Copy)]
+struct Authenticated<'a> {
+    user: UserId,
+    amr: &'a str,
+    at: Timestamp,
+}
+
+impl<'a> Authenticated<'a> {
+    fn at_login(login: &'a Login) -> Self {
+        Self { user: login.user, amr: &login.amr, at: login.fresh_at }
+    }
+}
+
 /// Somebody who was authenticated, now or in the browser a moment ago.
 struct Arrival {
     user: UserId,
@@ -296,20 +338,27 @@ impl Arrival {
         let (user, factor, amr) = (authorized.login().user, authorized.factor(), authorized.amr());
         Self { user, factor, amr, through: Some(authorized) }
     }
+
+    /// When the user was authenticated in the browser; none where it is now.
+    fn fresh_at(&self) -> Option<Timestamp> {
+        self.through.as_ref().map(|through| through.login().fresh_at)
+    }
 }
 
-/// Starts a session: every login is one.
+/// Starts a session: every login is one. It can go on if that is within what is left of its `scope`.
 fn log_in(
     service: &Service,
     tx: &mut Tx<'_>,
     client: &Client,
     extent: &Extent,
+    scope: &Scopes,
     arrival: Arrival,
 ) -> Result<Standing, Fault> {
+    let fresh_at = arrival.fresh_at();
     let Arrival { user, factor, amr, through } = arrival;
     let now = tx.now;
     let session = through.as_ref().map_or_else(|| SessionId::new(random::id(now)), Authorized::session);
-    let refresh = client.may_refresh(&extent.scope).then(|| TokenId::new(random::id(now)));
+    let refresh = client.may_refresh(scope).then(|| TokenId::new(random::id(now)));
     let limit_at = match refresh {
         Some(_) => now.plus_seconds(client.sessions.ttl_s()),
         // Nothing can make it go on.
@@ -321,7 +370,6 @@ fn log_in(
         Some(through) => (through.address().map(str::to_owned), through.device().map(str::to_owned)),
         None => (tx.origin.address.map(|own| own.to_string()), tx.origin.device.map(|own| own.to_string())),
     };
-    let fresh_at = through.as_ref().map(|through| through.login().fresh_at);
     tx.log_in(db::session::New {
         id: session,
         user,
@@ -389,37 +437,44 @@ impl Standing {
     }
 }
 
+/// Whether a login may go on to be refreshed that has these scopes: its client, the rules and what its user holds now still let it.
+pub fn may_go_on(tx: &mut Tx<'_>, held: &Held, left: &Extent, login: &Login) -> Result<bool, Fault> {
+    let issuing = held.issuing(tx.conn)?;
+    let reach = reach_of(tx, &issuing.rules, left, Some(Authenticated::at_login(login)))?;
+    Ok(held.may_refresh(&reach.scope))
+}
+
 /// What is left of an extent by the rules of its scopes and by what the user holds now.
 fn reach_of(
     tx: &mut Tx<'_>,
     rules: &[ScopeRule],
     extent: &Extent,
-    standing: Option<&Standing>,
+    login: Option<Authenticated<'_>>,
 ) -> Result<Reach, Fault> {
     let by_grant = !extent.details.is_empty() || rules.iter().any(|rule| rule.by_grant);
-    let held = match standing {
-        Some(standing) if by_grant => db::grant::held(tx.conn, standing.user, tx.now)?,
+    let held = match login {
+        Some(login) if by_grant => db::grant::held(tx.conn, login.user, tx.now)?,
         _ => Vec::new(),
     };
-    let login = standing.map(|standing| authorization::Standing {
-        acr: acr(&standing.amr),
-        authenticated_at: standing.authenticated_at,
-        held: &held,
-    });
-    let scope = match standing {
-        Some(standing) => within_role(tx, standing, &extent.scope)?,
+    let scope = match login {
+        Some(login) => within_role(tx, login, &extent.scope)?,
         None => extent.scope.clone(),
     };
-    Ok(reach(&scope, &extent.details, &extent.audience, rules, login, tx.now))
+    let standing = login.map(|login| authorization::Standing {
+        acr: acr(login.amr),
+        authenticated_at: login.at,
+        held: &held,
+    });
+    Ok(reach(&scope, &extent.details, &extent.audience, rules, standing, tx.now))
 }
 
 /// Scopes of the management API go to users whose role has them, after a second factor; others' tokens are issued without.
-fn within_role(tx: &mut Tx<'_>, standing: &Standing, scope: &Scopes) -> Result<Scopes, Fault> {
+fn within_role(tx: &mut Tx<'_>, login: Authenticated<'_>, scope: &Scopes) -> Result<Scopes, Fault> {
     if scope.retain(is_management).is_empty() {
         return Ok(scope.clone());
     }
-    let role = db::user::find(tx.conn, standing.user)?.map_or(Role::User, |user| user.role);
-    let second_factor = standing.amr != Amr::Password.as_str();
+    let role = db::user::find(tx.conn, login.user)?.map_or(Role::User, |user| user.role);
+    let second_factor = login.amr != Amr::Password.as_str();
     Ok(scope.retain(|name| !is_management(name) || (second_factor && role.may_hold(name))))
 }
 

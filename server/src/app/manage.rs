@@ -7,7 +7,7 @@
 //! 2. The use case runs [`by`](Warrant::by) the warrant. `Service::write` finds the [`Manager`] once more, inside the transaction.
 //! 3. There the use case asks the manager's rules about whom it is going to touch (`Tx::must_reach`, `Tx::must_hold`).
 
-use crate::app::bearer::find_access_token;
+use crate::app::bearer::{find_access_token, scopes_of_now};
 use crate::app::context::{At, Service, Stop};
 use crate::db::token::Key;
 use crate::db::{self, Conn};
@@ -18,7 +18,6 @@ use crate::domain::scope::{FACTORS, MANAGEMENT, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Login, TokenRecord};
 use crate::domain::user::{Role, User, UserName};
-use crate::error::Fault;
 
 /// What an operation needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,9 +137,10 @@ impl Manager {
         if !record.is_live(now) || record.audience != service.issuer || record.one_use {
             return Err(Refusal::InvalidToken.into());
         }
-        let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-        let Some(login) = record.login else {
-            return Ok(Self::application(record.client, scope, needs)?);
+        let client = record.client;
+        let (login, scope) = scopes_of_now(conn, now, record)?;
+        let Some(login) = login else {
+            return Ok(Self::application(client, scope, needs)?);
         };
         Self::user(conn, now, &login, scope, needs)
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::app::client_auth::{Credentials, hold, require};
 use crate::app::context::{At, Service, Stop, Tx};
-use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, session_end};
+use crate::app::issue::{Extent, Ground, Issued, Recorded, issue, may_go_on, session_end};
 use crate::app::key::ensure_for_id_tokens_of;
 use crate::crypto::keyed_hash::Purpose;
 use crate::db::session::Which;
@@ -69,6 +69,9 @@ pub fn refresh(
         let left = Extent::stored(&shown.scope, shown.details.clone(), shown.audience.clone())?;
         let left = left.still(&client, &service.issuer)?;
         left.must_be_for(wanted.audience.as_deref())?;
+        if !may_go_on(tx, &client, &left, &shown.login)? {
+            return Err(Refusal::InvalidGrant.into());
+        }
         let extent = Extent {
             scope: left.scope.narrowed_to(wanted.scope.as_ref())?,
             details: left.details.narrowed_to(wanted.details)?,

@@ -35,10 +35,10 @@ pub fn news(service: &Service, conn: &mut Conn, now: Timestamp, since: Cursor) -
     if !is_ours {
         return Ok(News::Whole { known: Cursor::START });
     }
-    let revoked = db::revocation::between(conn, since.seq(), head, now, Some(LONGEST_NEWS + 1))?;
-    if revoked.len() > LONGEST_NEWS {
+    let Some(mut revoked) = db::revocation::at_most(conn, since.seq(), head, LONGEST_NEWS)? else {
         return Ok(News::Whole { known: since });
-    }
+    };
+    revoked.retain(|one| one.expires_at > now);
     Ok(News::List(sign(service, conn, now, since, until, revoked)?))
 }
 
@@ -46,7 +46,7 @@ pub fn news(service: &Service, conn: &mut Conn, now: Timestamp, since: Cursor) -
 pub fn whole(service: &Service, conn: &mut Conn, now: Timestamp) -> Result<(String, Cursor), Stop> {
     let (head, hash) = db::audit::head(conn)?;
     let until = Cursor::after(head, &hash);
-    let revoked = db::revocation::between(conn, Cursor::START.seq(), head, now, None)?;
+    let revoked = db::revocation::all(conn, head, now)?;
     Ok((sign(service, conn, now, Cursor::START, until, revoked)?, until))
 }
 

@@ -143,6 +143,12 @@ fn public_url(settings: &Settings) -> Finding {
     let Ok(url) = url::Url::parse(shown) else {
         return Finding::problem(check, format!("{shown} is not a URL"), "set public_url");
     };
+    if url.path() != "/" {
+        let says = format!(
+            "{shown} has a path: the console, logins in the browser and invitations lead to the root of the host and miss it"
+        );
+        return Finding::problem(check, says, "give the server a host name of its own");
+    }
     let is_public = settings.behind_proxy || !settings.listen.ip().is_loopback();
     if is_loopback(&url) && is_public {
         let says = format!(

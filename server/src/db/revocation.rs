@@ -44,23 +44,40 @@ pub fn append(conn: &mut Conn, seq: i64, revocations: &[Revocation]) -> Result<(
     Ok(())
 }
 
-/// Those after `since` up to `until` that still matter at `now`; the first `most`, or all.
-pub fn between(
+/// Those after `since` up to `until`, whether they still matter or not; none where there are more than `most`. So it reads no more than that,
+/// whatever lies there.
+pub fn at_most(
     conn: &mut Conn,
     since: i64,
     until: i64,
-    now: Timestamp,
-    most: Option<usize>,
-) -> Result<Vec<Revocation>, Fault> {
-    let most = most.and_then(|most| i64::try_from(most).ok()).unwrap_or(i64::MAX);
-    let rows: Vec<(String, String, i64)> = revocation::table
+    most: usize,
+) -> Result<Option<Vec<Revocation>>, Fault> {
+    let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+    let rows: Vec<Row> = revocation::table
         .filter(revocation::seq.gt(since))
+        .filter(revocation::seq.le(until))
+        .order((revocation::seq.asc(), revocation::kind.asc(), revocation::id.asc()))
+        .limit(limit)
+        .select((revocation::kind, revocation::id, revocation::expires_at))
+        .load(conn)?;
+    if rows.len() > most { Ok(None) } else { revocations(rows).map(Some) }
+}
+
+/// Those up to `until` that still matter at `now`.
+pub fn all(conn: &mut Conn, until: i64, now: Timestamp) -> Result<Vec<Revocation>, Fault> {
+    let rows = revocation::table
         .filter(revocation::seq.le(until))
         .filter(revocation::expires_at.gt(now.millis()))
         .order((revocation::seq.asc(), revocation::kind.asc(), revocation::id.asc()))
-        .limit(most)
         .select((revocation::kind, revocation::id, revocation::expires_at))
         .load(conn)?;
+    revocations(rows)
+}
+
+/// Kind, id, and until when it matters.
+type Row = (String, String, i64);
+
+fn revocations(rows: Vec<Row>) -> Result<Vec<Revocation>, Fault> {
     rows.into_iter()
         .map(|(kind, id, expires_at)| {
             Ok(Revocation {

@@ -284,6 +284,17 @@ pub fn end(conn: &mut Conn, which: Which<'_>, now: Timestamp) -> Result<Vec<Sess
     read_ids(&ended)
 }
 
+/// Whether [`end`] would end this session of this user.
+pub fn may_end(conn: &mut Conn, user: UserId, session: SessionId, now: Timestamp) -> Result<bool, Fault> {
+    let live = session::table
+        .find(session.bytes())
+        .filter(session::user_id.eq(user.bytes()))
+        .filter(session::revoked_at.is_null())
+        .filter(session::ends_at.gt(now.plus_seconds(-LEEWAY_S).millis()))
+        .count();
+    Ok(live.get_result::<i64>(conn)? > 0)
+}
+
 /// Sessions at a client that [`end`] would end, at most so many.
 pub fn live_at(
     conn: &mut Conn,

@@ -281,12 +281,11 @@ pub fn reach(
     let details = details
         .0
         .iter()
-        .filter(|asked| match last_end(held, |access| access.covers_detail(asked)) {
-            Some(end) => {
-                ends_at = ends_at.min(end);
-                true
-            }
-            None => false,
+        .filter(|asked| {
+            let end =
+                last_end(held, |access| access.covers_detail(asked)).filter(|end| is_time_left(now, *end));
+            ends_at = ends_at.min(end.unwrap_or(Timestamp::NEVER));
+            end.is_some()
         })
         .cloned()
         .collect();
@@ -337,9 +336,13 @@ impl ScopeRule {
         if self.by_grant {
             end = end.min(last_end(standing.held, |access| *access == Access::Scope(self.name.clone()))?);
         }
-        // A token lives for a second at least.
-        (now.plus_seconds(1) <= end).then_some(end)
+        is_time_left(now, end).then_some(end)
     }
+}
+
+/// Whether a token may end then: it lives for a second at least.
+fn is_time_left(now: Timestamp, end: Timestamp) -> bool {
+    now.plus_seconds(1) <= end
 }
 
 impl Access {
@@ -404,6 +407,23 @@ mod tests {
             &long,
         ] {
             assert_eq!(Details::parse(bad), Err(Refusal::InvalidAuthorizationDetails), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_ends_within_the_second_brings_nothing_and_ends_nothing() {
+        let now = Timestamp::from_millis(1_772_366_410_000);
+        let asked = Details(vec![detail(r#"{"type":"document"}"#)]);
+        let scope = Scopes::parse("read").expect("a scope");
+        for (left_ms, given) in [(999, false), (1000, true)] {
+            let ends_at = Timestamp::from_millis(now.millis() + left_ms);
+            let held = [Held { access: Access::Detail(Box::new(asked.0[0].clone())), ends_at }];
+            let login = Standing { acr: ACR_CLASSES[0], authenticated_at: now, held: &held };
+            let reach = reach(&scope, &asked, "https://a.example", &[], Some(login), now);
+            assert_eq!(
+                (reach.details.0.len(), reach.ends_at < Timestamp::NEVER),
+                (usize::from(given), given)
+            );
         }
     }
 

@@ -224,7 +224,8 @@ impl State {
             let mut conn = state.database.connection()?;
             use_case(&state.service, &mut conn, at)
         };
-        self.threads.run(work).await
+        let done = self.threads.run(work).await?;
+        done.ok_or_else(|| self.shed(Queue::Requests, "no thread was free in time").into())
     }
 
     /// The same for whoever shows a bearer token.

@@ -27,12 +27,12 @@ impl Threads {
         Self(Some(runtime.expect("a runtime that drives nothing can be made")))
     }
 
-    /// Does it on one of them. Once it has begun it goes on, however long it takes and even when whoever asked hangs up; before that either
-    /// takes it out of the queue.
+    /// Does it on one of them; none where none was free in time. Once it has begun it goes on, however long it takes and even when whoever asked
+    /// hangs up; before that either takes it out of the queue.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Stop> + Send + 'static,
-    ) -> Result<T, Stop> {
+    ) -> Result<Option<T>, Stop> {
         self.run_within(PATIENCE, work).await
     }
 
@@ -40,7 +40,7 @@ impl Threads {
         &self,
         patience: Duration,
         work: impl FnOnce() -> Result<T, Stop> + Send + 'static,
-    ) -> Result<T, Stop> {
+    ) -> Result<Option<T>, Stop> {
         let runtime = self.0.as_ref().ok_or(Fault::Busy("the server is stopping"))?;
         let claim = Claim::default();
         let theirs = Arc::clone(&claim.0);
@@ -51,8 +51,7 @@ impl Threads {
             Ok(outcome) => outcome,
         };
         // Only a panic keeps the thread from answering.
-        let outcome = outcome.map_err(Fault::while_("running a request"))?;
-        outcome.unwrap_or_else(|| Err(Fault::Busy("no thread was free in time").into()))
+        outcome.map_err(Fault::while_("running a request"))?.transpose()
     }
 }
 
@@ -96,7 +95,6 @@ mod tests {
 
     use super::Threads;
     use crate::app::context::Stop;
-    use crate::error::Fault;
 
     #[actix_web::test]
     async fn no_more_work_at_once_than_there_are_connections() {
@@ -138,8 +136,8 @@ mod tests {
             refused
         };
         let (first, refused) = tokio::join!(first, others);
-        assert!(first.unwrap());
-        assert!(matches!(refused, Err(Stop::Broken(Fault::Busy(_)))), "{refused:?}");
-        assert!(threads.run(|| Ok(true)).await.unwrap(), "the thread goes on");
+        assert_eq!(first.unwrap(), Some(true));
+        assert!(matches!(refused, Ok(None)), "{refused:?}");
+        assert_eq!(threads.run(|| Ok(7)).await.unwrap(), Some(7), "the thread goes on");
     }
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::domain::id_token::Profile;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::http::extract::{Fields, bearer};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
@@ -33,15 +33,21 @@ pub(super) async fn read_form(
     request: HttpRequest,
     mut payload: web::Payload,
 ) -> HttpResponse {
-    if request.headers().contains_key(AUTHORIZATION) || !request.headers().contains_key(CONTENT_TYPE) {
+    if !request.headers().contains_key(CONTENT_TYPE) {
         return show(state, request).await;
     }
-    match Fields::read(&request, &mut payload).await {
-        Ok(fields) => match fields.optional("access_token") {
-            Some(token) => tell(state, request, Zeroizing::new(token.to_owned())).await,
-            None => answer(Refusal::InvalidToken, Style::Problem),
-        },
-        Err(why) => unreadable(why, Style::Problem),
+    let fields = match Fields::read(&request, &mut payload).await {
+        Ok(fields) => fields,
+        Err(why) => return unreadable(why, Style::Problem),
+    };
+    match (fields.optional("access_token"), request.headers().contains_key(AUTHORIZATION)) {
+        // Which of the two was meant (s2: not more than one)?
+        (Some(_), true) => {
+            answer(Invalid::new("access_token", "is given in the header as well"), Style::Problem)
+        }
+        (Some(token), false) => tell(state, request, Zeroizing::new(token.to_owned())).await,
+        (None, true) => show(state, request).await,
+        (None, false) => answer(Refusal::InvalidToken, Style::Problem),
     }
 }
 

@@ -23,6 +23,7 @@ tests![
     a_scope_for_one_audience_is_in_no_other_token,
     a_scope_by_grant_comes_and_goes_with_the_grant,
     a_taken_grant_is_over_at_the_next_introspection_and_refresh,
+    no_login_goes_on_by_a_scope_that_was_left_out_or_taken_away,
     a_grant_to_a_group_reaches_its_members_only,
     a_token_does_not_outlive_the_grant,
     bulk_changes_are_all_or_nothing,
@@ -39,7 +40,8 @@ tests![
 
 const COMMENT: &str = r#"{"type":"document","actions":["comment"],"identifier":"42"}"#;
 
-fn rule(name: &str) -> ScopeRule {
+/// A rule that rules nothing yet.
+pub fn rule(name: &str) -> ScopeRule {
     ScopeRule {
         name: name.to_owned(),
         description: String::new(),
@@ -218,6 +220,30 @@ fn a_taken_grant_is_over_at_the_next_introspection_and_refresh(on: Backend) {
     // Given again, it is there again at the next refresh: the login asked for it.
     give(&app, &[user("alice")], &scope("stacks"), None);
     assert_eq!(client.refresh(refreshed.text("refresh_token")).text("scope"), "offline_access read stacks");
+}
+
+/// What `offline_access` gives is the refresh token: a rule on it rules that.
+fn no_login_goes_on_by_a_scope_that_was_left_out_or_taken_away(on: Backend) {
+    let app = App::start(on);
+    let (phone, client) = (alice(&app), app.client_with(spec("read offline_access")));
+    set(&app, &ScopeRule { by_grant: true, ..rule("offline_access") });
+    let without = otp(&client, &phone, &[]);
+    assert_eq!((without.text("scope"), without.body.get("refresh_token")), ("read", None));
+    give(&app, &[user("alice")], &scope("offline_access"), None);
+    app.next_step();
+    let with = otp(&client, &phone, &[]);
+    assert_eq!(with.text("scope"), "offline_access read");
+    assert_eq!(take(&app, &[user("alice")], &scope("offline_access")), 1);
+    client.refresh(with.text("refresh_token")).must_be(400, "invalid_grant");
+    // Nothing was used up by that, nor by asking for less than the login may do.
+    give(&app, &[user("alice")], &scope("offline_access"), None);
+    let fields =
+        [("grant_type", "refresh_token"), ("refresh_token", with.text("refresh_token")), ("scope", "read")];
+    let third = client.token(&fields);
+    assert_eq!(third.text("scope"), "read");
+    let narrow = "UPDATE client SET scopes = 'read'";
+    app.place.connection().batch_execute(narrow).unwrap();
+    client.refresh(third.text("refresh_token")).must_be(400, "invalid_grant");
 }
 
 fn a_grant_to_a_group_reaches_its_members_only(on: Backend) {

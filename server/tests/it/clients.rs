@@ -13,6 +13,7 @@ use crate::{Backend, tests};
 tests![
     a_wrong_secret_is_refused,
     a_disabled_client_gets_nothing_and_its_tokens_are_dead,
+    enabling_what_is_enabled_does_nothing,
     a_removed_client_takes_its_tokens_along,
     rows_go_with_what_they_hang_on_whoever_deletes_it,
     a_login_under_way_ends_with_its_client,
@@ -69,6 +70,17 @@ fn a_disabled_client_gets_nothing_and_its_tokens_are_dead(on: Backend) {
     set(&app, ClientState::Active);
     assert!(!watcher.is_active(&token), "over is over: those who check alone were told");
     client.otp("alice", &phone.code()).access_token();
+}
+
+fn enabling_what_is_enabled_does_nothing(on: Backend) {
+    let app = App::start(on);
+    app.client();
+    for (state, expected) in [(ClientState::Active, 0), (ClientState::Disabled, 0), (ClientState::Active, 1)]
+    {
+        set(&app, state);
+        let entries = app.operate(|_, conn, _| app::audit::last(conn, 50)).unwrap();
+        assert_eq!(entries.iter().filter(|entry| entry.action == "client.enabled").count(), expected);
+    }
 }
 
 fn a_removed_client_takes_its_tokens_along(on: Backend) {

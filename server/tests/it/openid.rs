@@ -11,11 +11,13 @@ use countersign::domain::client::{Grant, SecondFactor, TokenFormat};
 use countersign::domain::password::Password;
 use countersign::domain::token::SigningAlgorithm;
 use countersign::domain::user::{Role, UserName};
+use diesel::connection::SimpleConnection;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::access::rule;
 use crate::actors::{
     App, CALLBACK, Client, ClientSpec, ISSUER, PASSWORD, Phone, at_once, count_rows, form_urlencoded,
     unused_name,
@@ -271,6 +273,18 @@ fn the_application_learns_what_its_scopes_tell(on: Backend) {
     assert_eq!(app.post("/oauth/userinfo", &header, form.as_bytes()).body, info.body);
     app.post("/oauth/userinfo", &header, b"a=b").must_be_problem(401, "invalid_token");
     app.get("/oauth/userinfo").must_be_problem(401, "invalid_token");
+    let authorization = format!("Bearer {}", tokens.access_token());
+    let both = [header[0], ("authorization", authorization.as_str())];
+    app.post("/oauth/userinfo", &both, form.as_bytes()).must_be_problem(400, "invalid_request");
+    assert_eq!(app.post("/oauth/userinfo", &both, b"").body, info.body);
+    // What is taken from the user, or from the application, the token tells no more.
+    let by_grant = ScopeRule { by_grant: true, ..rule("email") };
+    app.operate(|service, conn, at| app::access::put_scope(service, conn, at, &by_grant)).unwrap();
+    let told = || app.get_as("/oauth/userinfo", &tokens.access_token()).body;
+    assert_eq!((told().get("email"), &told()["groups"]), (None, &info.body["groups"]));
+    let narrow = "UPDATE client SET scopes = 'openid profile email' WHERE name = 'shop'";
+    app.place.connection().batch_execute(narrow).unwrap();
+    assert_eq!((told().get("groups"), &told()["name"]), (None, &"alice".into()));
     // As long as the user may log in.
     app.lock("alice");
     app.get_as("/oauth/userinfo", &tokens.access_token()).must_be_problem(401, "invalid_token");
@@ -963,14 +977,9 @@ fn a_scope_that_wants_a_young_or_strong_login_brings_a_code_on_the_way(on: Backe
     };
     let shop = app.client_with(spec(SecondFactor::Optional));
     let rule = |name: &str, max_age_s, acr: Option<&str>| ScopeRule {
-        name: name.to_owned(),
-        description: String::new(),
-        audience: None,
-        token_ttl_s: None,
         max_age_s,
         acr: acr.map(str::to_owned),
-        one_use: false,
-        by_grant: false,
+        ..rule(name)
     };
     let bank = Some("https://bank.example".to_owned());
     for rule in [
@@ -1209,7 +1218,11 @@ fn an_application_that_logs_somebody_out_leads_here_and_back(on: Backend) {
     let page = visitor.post("/logout/application", &[("query", &query)]).must_be(200);
     assert_eq!(page.between("content=\"0;url=", "\""), format!("{BYE}?state=a+state"));
     assert!(shop.is_active(&kept.access_token()), "other logins stay");
-    // Whoever is not logged in is asked nothing.
+    // Whoever is not logged in is asked nothing; and nobody who comes once more with an old ID token waits for those who write.
+    let mut writer = app.place.connection();
+    writer.batch_execute(if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).unwrap();
+    visitor.get(&logout(&asked)).must_lead_to(&format!("{BYE}?state=a+state"));
+    writer.batch_execute("ROLLBACK").unwrap();
     visitor.get(&logout(&asked)).must_lead_to(&format!("{BYE}?state=a+state"));
     visitor.get("/oauth/logout").must_lead_to("/login?said=logged-out");
     let by_id = [("client_id", shop.id.as_str()), ("post_logout_redirect_uri", BYE)];

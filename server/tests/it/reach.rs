@@ -21,6 +21,7 @@ tests![
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
     a_managers_token_for_another_application_manages_nothing,
     rules_of_management_scopes_are_for_managers_who_hold_them,
+    what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
     a_role_that_was_taken_away_is_over_at_once,
@@ -254,7 +255,8 @@ fn rules_of_management_scopes_are_for_managers_who_hold_them(on: Backend) {
     let app = App::start(on);
     let (narrow, whole) = (manager(&app, "narrow", "clients"), manager(&app, "whole", ALL));
     let rule = json!({ "one_use": true });
-    for scope in ["users", "users:read", "audit:read", "factors"] {
+    // The console's own session has `sessions`, too.
+    for scope in ["users", "users:read", "audit:read", "factors", "sessions"] {
         let path = format!("/v1/scopes/{scope}");
         call(&app, "PUT", &path, &narrow, &rule).must_be_problem(403, "out_of_reach");
         must(200, &call(&app, "PUT", &path, &whole, &json!({ "token_ttl": 60 })));
@@ -262,6 +264,18 @@ fn rules_of_management_scopes_are_for_managers_who_hold_them(on: Backend) {
         must(204, &call(&app, "DELETE", &path, &whole, &Value::Null));
     }
     must(200, &call(&app, "PUT", "/v1/scopes/documents", &narrow, &rule));
+}
+
+fn what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do(on: Backend) {
+    let app = App::start(on);
+    let (butler, whole) = (manager(&app, "butler", "users audit:read"), manager(&app, "whole", ALL));
+    let path = "/v1/users/bob";
+    must(201, &call(&app, "PUT", path, &butler, &json!({})));
+    let narrow = json!({ "grants": ["client_credentials"], "scope": "audit:read" });
+    must(200, &call(&app, "PUT", "/v1/clients/butler", &whole, &narrow));
+    call(&app, "DELETE", path, &butler, &Value::Null).must_be_problem(403, "insufficient_scope");
+    must(200, &call(&app, "GET", "/v1/audit", &butler, &Value::Null));
+    must(200, &call(&app, "GET", path, &whole, &Value::Null));
 }
 
 fn an_auditor_reads_and_changes_nothing(on: Backend) {
