@@ -351,3 +351,19 @@ impl Origin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Action;
+
+    #[test]
+    fn the_reference_has_every_action_once_and_no_other() {
+        let reference = include_str!("../../../docs/AUDIT.md");
+        let of_row = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+        let mut named: Vec<&str> = reference.lines().filter_map(of_row).collect();
+        let mut logged = Action::ALL.map(Action::as_str);
+        named.sort_unstable();
+        logged.sort_unstable();
+        assert_eq!(named, logged);
+    }
+}
