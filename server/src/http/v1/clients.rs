@@ -244,6 +244,9 @@ pub(super) async fn renew_secret(call: Call, path: web::Path<String>) -> HttpRes
 }
 
 /// Removes a client with its sessions and tokens.
+///
+/// They end 500 a transaction, with a rest after each: with very many of them the answer may take minutes. The work goes on when the caller gives up. An
+/// interruption, such as a restart of the server, leaves a disabled client: ask again.
 #[utoipa::path(delete, path = "/v1/clients/{name}", tag = "clients", operation_id = "removeClient",
     params(("name" = String, Path, description = "Name or id")),
     responses((status = 204), Refused, BadInput, Missing, Own), security(("management" = ["clients"])))]
@@ -257,6 +260,9 @@ pub(super) async fn remove(call: Call, path: web::Path<String>) -> HttpResponse 
 }
 
 /// Disables a client: its secret counts as wrong, its sessions and tokens are over.
+///
+/// They end 500 a transaction, with a rest after each: with very many of them the answer may take minutes. The work goes on when the caller gives up. After an
+/// interruption, such as a restart of the server, ask again; housekeeping finishes it, too.
 #[utoipa::path(post, path = "/v1/clients/{name}/disable", tag = "clients", operation_id = "disableClient",
     params(("name" = String, Path, description = "Name or id")),
     responses((status = 204), Refused, BadInput, Missing, Own), security(("management" = ["clients"])))]
