@@ -53,8 +53,8 @@ pub struct Issuing {
 
 /// Holds an application.
 ///
-/// Waits for nobody. One that somebody is disabling at this moment counts as disabled: logins at one application do not stand still while a million
-/// sessions of another are ended.
+/// Waits for nobody. One that somebody is disabling at this moment counts as disabled: logins at one application do not stand still while sessions of
+/// another are ended, 500 a transaction and one transaction after the other.
 pub fn hold(conn: &mut Conn, id: ClientId) -> Result<Holding, Fault> {
     let is_held = match conn {
         // A transaction that writes is alone on SQLite.

@@ -333,7 +333,7 @@ pub fn clear(conn: &mut Conn, subject: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many users have failed so often that only an administrator helps.
+/// How many users have failed so often that only an administrator or a recovery code helps.
 pub fn count_locked_for_good(conn: &mut Conn) -> Result<i64, Fault> {
     let locked =
         lockout::table.filter(lockout::locked_until.eq(Timestamp::NEVER.millis())).select(lockout::subject);

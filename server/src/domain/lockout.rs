@@ -8,7 +8,7 @@ pub const FREE_FAILURES: i64 = 5;
 /// The consecutive failure that brings the first wait.
 pub const FIRST_WAIT_AFTER: i64 = FREE_FAILURES + 1;
 
-/// Consecutive failures after which only an administrator helps (NIST SP 800-63B-4 s3.2.2: no more than 100).
+/// Consecutive failures after which only an administrator or a recovery code helps (NIST SP 800-63B-4 s3.2.2: no more than 100).
 pub const FAILURE_LIMIT: i64 = 100;
 
 /// The first wait; every further failure doubles it.

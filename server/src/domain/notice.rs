@@ -19,7 +19,7 @@ pub enum Notice {
     },
     /// A phone or token counts from now on.
     Enrolled,
-    /// The user removed a phone or token.
+    /// A phone or token that counted was removed, by its user or by somebody who manages.
     FactorRemoved,
     /// All factors, recovery codes and sessions are void.
     Reset,

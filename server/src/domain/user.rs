@@ -86,7 +86,7 @@ words! {
     Role, "role" {
         /// Log in, and look after the own factors.
         User = "user",
-        /// Look, unlock and reset users who are not administrators.
+        /// Look, unlock and reset users who manage nothing themselves, and see to their factors.
         Helpdesk = "helpdesk",
         /// Read everything, change nothing.
         Auditor = "auditor",
