@@ -373,7 +373,9 @@ fn lockouts(conn: &mut Conn) -> Result<Finding, Fault> {
         0 => Finding::ok(check, "nobody is locked out for good by wrong codes"),
         locked => Finding::note(
             check,
-            format!("{locked} users have sent so many wrong codes that only an administrator helps"),
+            format!(
+                "{locked} users have sent so many wrong codes that only an administrator or a recovery code helps"
+            ),
             "find out who guesses (`countersign audit list`), then `countersign user unlock NAME`",
         ),
     })

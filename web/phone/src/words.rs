@@ -188,7 +188,7 @@ words! {
     server_active: "The server accepts this phone's codes." / "Der Server nimmt die Codes dieses Telefons an.";
     server_pending: "Not confirmed yet: the server waits for a first code." / "Noch nicht bestätigt: Der Server wartet auf einen ersten Code.";
     server_ended: "Reset or removed on {date}. Its codes are no longer accepted; enrol anew." / "Am {date} zurückgesetzt oder entfernt. Seine Codes gelten nicht mehr; richten Sie es neu ein.";
-    server_unknown: "The server does not know this account. It may have been removed with its user." / "Der Server kennt dieses Konto nicht. Vielleicht wurde es mit seinem Benutzer entfernt.";
+    server_unknown: "The server does not know this account. It may have been removed some time ago, alone or with its user." / "Der Server kennt dieses Konto nicht. Vielleicht wurde es vor einiger Zeit entfernt, allein oder mit seinem Benutzer.";
     server_not_asked: "The server has not been asked yet." / "Der Server wurde noch nicht gefragt.";
     server_other: "Enrolled by {server}, which this app cannot ask." / "Eingerichtet von {server}; diesen Server kann diese App nicht fragen.";
     check: "Check with the server" / "Beim Server prüfen";

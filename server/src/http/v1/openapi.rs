@@ -50,7 +50,10 @@ struct Management;
 impl Modify for Management {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scopes = [
-            ("users", "users, their passwords and sessions, groups and grants; enrol factors, renew recovery codes"),
+            (
+                "users",
+                "users, their passwords and sessions, groups and grants; enrol factors, renew recovery codes",
+            ),
             ("users:read", "look at them"),
             ("factors", "confirm, resynchronise, remove and reset factors; unlock"),
             ("factors:read", "list factors"),
