@@ -1,5 +1,5 @@
 //! Who may do what: scopes with rules, groups, and grants that begin and end. They are enforced where tokens are issued, refreshed and
-//! introspected (`app/issue.rs`, `app/introspect.rs`).
+//! introspected (`app/issue.rs`, `app/introspect.rs`), and where users show them here (`app/bearer.rs`).
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::domain::id::{GrantId, GroupId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{Role, UserName};
+use crate::domain::user::UserName;
 use crate::error::Fault;
 use crate::random;
 
-/// Puts a rule in the place of the one of the same scope. Nobody tightens or loosens a management scope that the own token has not.
+/// Puts a rule in the place of the one of the same scope. Only who may do everything rules the scopes that managing takes.
 pub fn put_scope(service: &Service, conn: &mut Conn, at: At, rule: &ScopeRule) -> Result<(), Stop> {
     service.write_by_name(conn, at, |tx| put_in(tx, rule))
 }
@@ -42,7 +42,7 @@ pub fn change_scope(
 
 fn put_in(tx: &mut Tx<'_>, rule: &ScopeRule) -> Result<(), Stop> {
     let rule = &rule.clone().checked()?;
-    must_hold(tx, &rule.name)?;
+    must_rule(tx, &rule.name)?;
     if !db::scope_rule::put(tx.conn, rule)? {
         return Err(Refusal::AlreadyExists { what: "scope" }.into());
     }
@@ -63,7 +63,7 @@ pub fn scope_page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<ScopeR
 /// Removes a scope's rule: the client alone rules it from now on.
 pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        must_hold(tx, name)?;
+        must_rule(tx, name)?;
         if !db::scope_rule::remove(tx.conn, name)? {
             return Err(Refusal::NotFound { what: "scope" }.into());
         }
@@ -72,15 +72,10 @@ pub fn remove_scope(service: &Service, conn: &mut Conn, at: At, name: &str) -> R
     })
 }
 
-/// Refuses to rule a scope of the management API without it, and to rule one that the console needs for everybody without all of them: a
-/// rule reaches the console's sessions, too, and could leave every manager without one.
-fn must_hold(tx: &Tx<'_>, scope: &str) -> Result<(), Stop> {
-    let scope = Scopes::parse(scope)?;
-    tx.must_hold(&scope)?;
-    if !scope.powers().is_empty() && scope.management().is_empty() {
-        tx.must_reach(Role::Admin)?;
-    }
-    Ok(())
+/// Refuses to rule what the console's own sessions have to whoever may not do everything: a rule reaches them, too, and could leave every
+/// manager without one.
+fn must_rule(tx: &Tx<'_>, scope: &str) -> Result<(), Stop> {
+    if Scopes::parse(scope)?.powers().is_empty() { Ok(()) } else { Ok(tx.must_be_whole()?) }
 }
 
 /// Adds a group without members.

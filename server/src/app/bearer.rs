@@ -10,6 +10,7 @@ use crate::db::signing_key::VerifyingKey;
 use crate::db::token::Key;
 use crate::db::{self, Conn};
 use crate::domain::authorization::{ScopeRule, still_held};
+use crate::domain::client::Grant;
 use crate::domain::id::{ClientId, TokenId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{FACTORS, Scopes};
@@ -179,19 +180,13 @@ pub(super) fn narrowed(
     Ok(TokenRecord { scope: left.0.to_string(), details: left.1, ..record })
 }
 
-/// What a token may still do here: what its user still holds by grants, of what its application is still registered for. So what is taken away
-/// from one of them is taken away from tokens that are out, too.
-pub(super) fn scopes_of_now(
-    conn: &mut Conn,
-    now: Timestamp,
-    record: TokenRecord,
-) -> Result<(Option<Login>, Scopes), Fault> {
-    let rules = if record.login.is_some() { db::scope_rule::list(conn)? } else { Vec::new() };
-    let client = db::client::find_with_secret(conn, record.client)?.map(|(client, _)| client);
-    let record = narrowed(conn, now, record, &rules)?;
+/// What a token may still do here: no more than its application is registered for now. So what is taken away from that is taken away from
+/// tokens that are out, too.
+pub(super) fn scopes_of_now(conn: &mut Conn, record: &TokenRecord) -> Result<Scopes, Fault> {
     let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let kept = client.map(|client| scope.kept_by(&client.scopes)).unwrap_or_default();
-    Ok((record.login, kept))
+    let client = db::client::find_with_secret(conn, record.client)?.map(|(client, _)| client);
+    let client = client.filter(|client| record.login.is_some() || client.has(Grant::ClientCredentials));
+    Ok(client.map(|client| scope.kept_by(&client.scopes)).unwrap_or_default())
 }
 
 /// Takes an access token of a user for the issuer itself with this scope.
@@ -216,8 +211,11 @@ pub fn login_and_scopes(
     let record = find_access_token(service, conn, token)?
         .filter(|record| record.is_live(now) && record.audience == service.issuer && !record.one_use)
         .ok_or(Refusal::InvalidToken)?;
-    let (login, scope) = scopes_of_now(conn, now, record)?;
-    match login {
+    // What a grant brought is over with it. The scopes of the management API never come by one.
+    let rules = db::scope_rule::list(conn)?;
+    let record = narrowed(conn, now, record, &rules)?;
+    let scope = scopes_of_now(conn, &record)?;
+    match record.login {
         Some(login) if scope.contains(needed) => Ok((login, scope)),
         _ => Err(Refusal::InsufficientScope { needed }.into()),
     }

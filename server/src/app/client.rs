@@ -240,10 +240,11 @@ fn enable(service: &Service, conn: &mut Conn, at: At, name_or_id: &str) -> Resul
     loop {
         let unfinished = service.write(conn, at, |tx| {
             // Without a hold, which would keep it from issuing meanwhile: there is nothing to do.
-            if require_client(tx, name_or_id)?.state == ClientState::Active {
+            let found = require_client(tx, name_or_id)?;
+            if found.state == ClientState::Active {
                 return Ok(None);
             }
-            let client = hold_client(tx, name_or_id)?;
+            let client = hold_found(tx, &found)?;
             if client.state == ClientState::Active {
                 return Ok(None);
             }
@@ -292,13 +293,7 @@ fn require_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
     Ok(client)
 }
 
-/// The same, held alone until the transaction ends: whoever is getting a token of it has got it by then, or gets none.
-fn hold_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
-    let found = require_client(tx, name_or_id)?;
-    hold_found(tx, &found)
-}
-
-/// The same for what an application must not do to itself.
+/// The same for what an application must not do to itself, held alone until the transaction ends.
 fn hold_other_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> {
     let found = require_client(tx, name_or_id)?;
     // Before the hold, which would keep it from issuing meanwhile.
@@ -308,6 +303,7 @@ fn hold_other_client(tx: &mut Tx<'_>, name_or_id: &str) -> Result<Client, Stop> 
     hold_found(tx, &found)
 }
 
+/// A client that was found, held alone until the transaction ends: whoever is getting a token of it has got it by then, or gets none.
 fn hold_found(tx: &mut Tx<'_>, found: &Client) -> Result<Client, Stop> {
     db::hold::hold_alone(tx.conn, found.id)?;
     // Once more behind the hold, which may have waited for somebody who disables or removes it.

@@ -1,5 +1,6 @@
 //! Client authentication (RFC 6749 s2.3), and the hold on a client that is issued a token.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::rc::Rc;
@@ -212,17 +213,18 @@ pub fn log(service: &Service, conn: &mut Conn, refused: &[(Bad, At)]) -> Result<
 /// [`hold`] and [`Holds::of`] make it.
 pub struct Held {
     client: Rc<Client>,
-    issuing: Option<Rc<Issuing>>,
+    issuing: OnceCell<Rc<Issuing>>,
 }
 
 impl Held {
     /// What its tokens are issued by: for one of many requests, as it was read for all; for one alone, which may have waited since it was held, as it is
-    /// now.
+    /// when this is asked first.
     pub fn issuing(&self, conn: &mut Conn) -> Result<Rc<Issuing>, Fault> {
-        match &self.issuing {
-            Some(issuing) => Ok(Rc::clone(issuing)),
-            None => Ok(Rc::new(db::hold::issuing(conn)?)),
+        if let Some(issuing) = self.issuing.get() {
+            return Ok(Rc::clone(issuing));
         }
+        let issuing = Rc::new(db::hold::issuing(conn)?);
+        Ok(Rc::clone(self.issuing.get_or_init(|| issuing)))
     }
 }
 
@@ -259,6 +261,7 @@ impl Holds {
     pub fn of(&self, client: ClientId, grant: Grant) -> Result<Held, Refusal> {
         let client = self.clients.get(&client).ok_or(Refusal::InvalidClient)?;
         client.must_have(grant)?;
-        Ok(Held { client: Rc::clone(client), issuing: self.issuing.clone() })
+        let issuing = self.issuing.clone().map_or_else(OnceCell::new, OnceCell::from);
+        Ok(Held { client: Rc::clone(client), issuing })
     }
 }

@@ -196,6 +196,11 @@ impl<'a> Tx<'a> {
         self.manager.as_ref().map_or(Ok(()), |manager| manager.must_reach(role))
     }
 
+    /// Refuses a manager who may not do everything.
+    pub fn must_be_whole(&self) -> Result<(), Refusal> {
+        self.manager.as_ref().map_or(Ok(()), Manager::must_be_whole)
+    }
+
     /// Refuses to touch a client with scopes that are out of the manager's reach, or to give it some.
     pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
         self.manager.as_ref().map_or(Ok(()), |manager| manager.must_hold(scopes))

@@ -26,7 +26,7 @@ use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
 use crate::domain::id_token::{ID_TOKEN_TTL_S, IdClaims};
 use crate::domain::notice::Notice;
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::{OPENID, Scopes, is_management};
+use crate::domain::scope::{OFFLINE_ACCESS, OPENID, Scopes, is_management};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{AccessClaims, Amr, Login, acr};
 use crate::domain::user::Role;
@@ -201,22 +201,23 @@ pub fn issue(
     };
     // A login in the browser that goes on tells once more who it is (OpenID Connect Core s12.2).
     let goes_on = matches!(ground, Ground::Refreshed(_)) && client.has(Grant::AuthorizationCode);
-    let by_code = |spent: &Spent, amr| Entry::New(Arrival::of(spent.user(), Some(spent.factor()), amr));
-    let entry = match ground {
+    let arrived = |arrival| Some(Way::Begins(arrival));
+    let by_code = |spent: &Spent, amr| arrived(Arrival::of(spent.user(), Some(spent.factor()), amr));
+    let way = match ground {
         Ground::Code(spent, WithPassword::Seen) => by_code(&spent, Amr::PasswordAndOtp),
         Ground::Code(spent, WithPassword::Vouched) => by_code(&spent, Amr::Otp),
-        Ground::RecoveryCode(spent) => Entry::New(Arrival::of(spent.user(), None, Amr::PasswordAndRecovery)),
-        Ground::PasswordAlone(user) => Entry::New(Arrival::of(user, None, Amr::Password)),
-        Ground::Authorized(authorized) => Entry::New(Arrival::through(authorized)),
-        Ground::Refreshed(rotated) => Entry::GoingOn(rotated),
-        Ground::ClientItself => Entry::None,
+        Ground::RecoveryCode(spent) => arrived(Arrival::of(spent.user(), None, Amr::PasswordAndRecovery)),
+        Ground::PasswordAlone(user) => arrived(Arrival::of(user, None, Amr::Password)),
+        Ground::Authorized(authorized) => arrived(Arrival::through(authorized)),
+        Ground::Refreshed(rotated) => Some(Way::GoesOn(rotated)),
+        Ground::ClientItself => None,
     };
     let issuing = held.issuing(tx.conn)?;
-    let reach = reach_of(tx, &issuing.rules, extent, entry.login(tx.now))?;
-    let standing = match entry {
-        Entry::New(arrival) => Some(log_in(service, tx, client, extent, &reach.scope, arrival)?),
-        Entry::GoingOn(rotated) => Some(Standing::going_on(&rotated)),
-        Entry::None => None,
+    let reach = reach_of(tx, &issuing.rules, extent, way.as_ref().map(|way| way.login(tx.now)))?;
+    let standing = match way {
+        Some(Way::Begins(arrival)) => Some(log_in(service, tx, client, extent, &reach.scope, arrival)?),
+        Some(Way::GoesOn(rotated)) => Some(Standing::going_on(&rotated)),
+        None => None,
     };
     let limit_at =
         standing.as_ref().map_or(Timestamp::NEVER, |standing| standing.limit_at).min(reach.ends_at);
@@ -282,26 +283,23 @@ pub fn issue(
     Ok(Recorded { writ, identity, expires_in: ttl_s, refresh_token, scope, details: reach.details })
 }
 
-/// What a token will stand on.
-enum Entry {
-    /// A login that begins.
-    New(Arrival),
-    /// One that goes on.
-    GoingOn(Rotated),
-    /// None.
-    None,
+/// How a login comes to a token.
+enum Way {
+    /// It begins with it.
+    Begins(Arrival),
+    /// It goes on with it.
+    GoesOn(Rotated),
 }
 
-impl Entry {
-    fn login(&self, now: Timestamp) -> Option<Authenticated<'_>> {
+impl Way {
+    fn login(&self, now: Timestamp) -> Authenticated<'_> {
         match self {
-            Self::New(arrival) => Some(Authenticated {
+            Self::Begins(arrival) => Authenticated {
                 user: arrival.user,
                 amr: arrival.amr.as_str(),
                 at: arrival.fresh_at().unwrap_or(now),
-            }),
-            Self::GoingOn(rotated) => Some(Authenticated::at_login(rotated.login())),
-            Self::None => None,
+            },
+            Self::GoesOn(rotated) => Authenticated::at_login(rotated.login()),
         }
     }
 }
@@ -437,10 +435,12 @@ impl Standing {
     }
 }
 
-/// Whether a login may go on to be refreshed that has these scopes: its client, the rules and what its user holds now still let it.
+/// Whether a login of this extent may still be refreshed: by the rules of the scope that this takes, and by what its user holds now.
 pub fn may_go_on(tx: &mut Tx<'_>, held: &Held, left: &Extent, login: &Login) -> Result<bool, Fault> {
+    let scope = left.scope.retain(|scope| scope == OFFLINE_ACCESS);
+    let alone = Extent { scope, details: Details::default(), audience: left.audience.clone() };
     let issuing = held.issuing(tx.conn)?;
-    let reach = reach_of(tx, &issuing.rules, left, Some(Authenticated::at_login(login)))?;
+    let reach = reach_of(tx, &issuing.rules, &alone, Some(Authenticated::at_login(login)))?;
     Ok(held.may_refresh(&reach.scope))
 }
 

@@ -137,10 +137,9 @@ impl Manager {
         if !record.is_live(now) || record.audience != service.issuer || record.one_use {
             return Err(Refusal::InvalidToken.into());
         }
-        let client = record.client;
-        let (login, scope) = scopes_of_now(conn, now, record)?;
-        let Some(login) = login else {
-            return Ok(Self::application(client, scope, needs)?);
+        let scope = scopes_of_now(conn, &record)?;
+        let Some(login) = record.login else {
+            return Ok(Self::application(record.client, scope, needs)?);
         };
         Self::user(conn, now, &login, scope, needs)
     }
@@ -180,7 +179,12 @@ impl Manager {
     /// Refuses to touch users who may manage, and to make some, unless nothing is out of this manager's reach: who could reset an
     /// administrator could become one.
     pub fn must_reach(&self, role: Role) -> Result<(), Refusal> {
-        if role == Role::User || self.is_whole() { Ok(()) } else { Err(Refusal::OutOfReach) }
+        if role == Role::User { Ok(()) } else { self.must_be_whole() }
+    }
+
+    /// Refuses whatever could leave others without what this manager has not.
+    pub fn must_be_whole(&self) -> Result<(), Refusal> {
+        if self.is_whole() { Ok(()) } else { Err(Refusal::OutOfReach) }
     }
 
     /// Refuses to touch an application with management scopes that this manager has not, and to give it some.

@@ -143,12 +143,6 @@ fn public_url(settings: &Settings) -> Finding {
     let Ok(url) = url::Url::parse(shown) else {
         return Finding::problem(check, format!("{shown} is not a URL"), "set public_url");
     };
-    if url.path() != "/" {
-        let says = format!(
-            "{shown} has a path: the console, logins in the browser and invitations lead to the root of the host and miss it"
-        );
-        return Finding::problem(check, says, "give the server a host name of its own");
-    }
     let is_public = settings.behind_proxy || !settings.listen.ip().is_loopback();
     if is_loopback(&url) && is_public {
         let says = format!(
@@ -167,6 +161,12 @@ fn public_url(settings: &Settings) -> Finding {
             says,
             "serve it by TLS, here or by a proxy, and set public_url to https://...",
         );
+    }
+    if url.path() != "/" {
+        let says = format!(
+            "{shown} has a path: the console, logins in the browser and invitations lead to the root of the host and miss it"
+        );
+        return Finding::note(check, says, "give the server a host name of its own");
     }
     Finding::ok(check, shown.clone())
 }

@@ -112,10 +112,10 @@ impl Scopes {
         usable.narrowed_to(asked)
     }
 
-    /// Those that a client still has.
+    /// Those that a client still has; of the management API also what is within one that it has.
     #[must_use]
     pub fn kept_by(&self, client: &Self) -> Self {
-        self.retain(|scope| client.contains(scope))
+        self.retain(|scope| client.contains(scope) || (is_management(scope) && client.reach(scope)))
     }
 
     /// Those of them that `keep` says yes to.

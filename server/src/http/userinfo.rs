@@ -1,16 +1,19 @@
 //! `GET` and `POST /oauth/userinfo`: who logged in (OpenID Connect Core s5.3).
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app;
 use crate::domain::id_token::Profile;
-use crate::domain::refusal::{Invalid, Refusal};
+use crate::domain::refusal::Invalid;
 use crate::http::extract::{Fields, bearer};
 use crate::http::problem::{Style, answer, unreadable};
 use crate::http::state::State;
+
+/// The type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[derive(Serialize)]
 struct Reply {
@@ -33,21 +36,23 @@ pub(super) async fn read_form(
     request: HttpRequest,
     mut payload: web::Payload,
 ) -> HttpResponse {
-    if !request.headers().contains_key(CONTENT_TYPE) {
+    // Whatever else is sent along with a header is not looked at.
+    if request.headers().contains_key(AUTHORIZATION) && request.content_type() != FORM
+        || !request.headers().contains_key(CONTENT_TYPE)
+    {
         return show(state, request).await;
     }
     let fields = match Fields::read(&request, &mut payload).await {
         Ok(fields) => fields,
         Err(why) => return unreadable(why, Style::Problem),
     };
-    match (fields.optional("access_token"), request.headers().contains_key(AUTHORIZATION)) {
+    match (fields.optional("access_token"), bearer(&request)) {
         // Which of the two was meant (s2: not more than one)?
-        (Some(_), true) => {
+        (Some(_), Ok(_)) => {
             answer(Invalid::new("access_token", "is given in the header as well"), Style::Problem)
         }
-        (Some(token), false) => tell(state, request, Zeroizing::new(token.to_owned())).await,
-        (None, true) => show(state, request).await,
-        (None, false) => answer(Refusal::InvalidToken, Style::Problem),
+        (Some(token), Err(_)) => tell(state, request, Zeroizing::new(token.to_owned())).await,
+        (None, _) => show(state, request).await,
     }
 }
 

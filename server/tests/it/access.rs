@@ -24,6 +24,7 @@ tests![
     a_scope_by_grant_comes_and_goes_with_the_grant,
     a_taken_grant_is_over_at_the_next_introspection_and_refresh,
     no_login_goes_on_by_a_scope_that_was_left_out_or_taken_away,
+    a_scope_that_was_taken_away_opens_no_door_here,
     a_grant_to_a_group_reaches_its_members_only,
     a_token_does_not_outlive_the_grant,
     bulk_changes_are_all_or_nothing,
@@ -241,9 +242,33 @@ fn no_login_goes_on_by_a_scope_that_was_left_out_or_taken_away(on: Backend) {
         [("grant_type", "refresh_token"), ("refresh_token", with.text("refresh_token")), ("scope", "read")];
     let third = client.token(&fields);
     assert_eq!(third.text("scope"), "read");
-    let narrow = "UPDATE client SET scopes = 'read'";
-    app.place.connection().batch_execute(narrow).unwrap();
-    client.refresh(third.text("refresh_token")).must_be(400, "invalid_grant");
+    set(&app, &ScopeRule { max_age_s: Some(600), ..rule("offline_access") });
+    let fourth = client.refresh(third.text("refresh_token"));
+    fourth.access_token();
+    let narrow = |scopes| {
+        let narrow = format!("UPDATE client SET scopes = '{scopes}'");
+        app.place.connection().batch_execute(&narrow).unwrap();
+    };
+    narrow("read");
+    client.refresh(fourth.text("refresh_token")).must_be(400, "invalid_grant");
+    narrow("read offline_access");
+    let fifth = client.refresh(fourth.text("refresh_token"));
+    app.pass(600);
+    client.refresh(fifth.text("refresh_token")).must_be(400, "invalid_grant");
+}
+
+fn a_scope_that_was_taken_away_opens_no_door_here(on: Backend) {
+    let app = App::start(on);
+    let (phone, client) = (alice(&app), app.client_with(spec("sessions factors")));
+    set(&app, &ScopeRule { by_grant: true, ..rule("sessions") });
+    give(&app, &[user("alice")], &scope("sessions"), None);
+    let token = otp(&client, &phone, &[]).access_token();
+    let doors = || ["/account/sessions", "/mfa/authenticators"].map(|path| app.get_as(path, &token).status);
+    assert_eq!(doors(), [200, 200]);
+    assert_eq!(take(&app, &[user("alice")], &scope("sessions")), 1);
+    assert_eq!(doors(), [403, 200]);
+    app.place.connection().batch_execute("UPDATE client SET scopes = 'sessions'").unwrap();
+    assert_eq!(doors(), [403, 403]);
 }
 
 fn a_grant_to_a_group_reaches_its_members_only(on: Backend) {

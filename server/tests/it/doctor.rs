@@ -366,7 +366,9 @@ fn settings_that_do_not_go_together_are_named(on: Backend) {
     let found = |arguments: &[&str]| Found::of(&installation, arguments);
     found(&["--behind-proxy"]).has_problems(&["public_url"]);
     found(&["--behind-proxy", "--public-url", "http://login.example"]).has_problems(&["public_url"]);
-    found(&["--behind-proxy", "--public-url", "https://example.org/login"]).has_problems(&["public_url"]);
+    found(&["--behind-proxy", "--public-url", "https://example.org/login"])
+        .has_problems(&[])
+        .is("public_url", "note");
     found(&["--behind-proxy", "--public-url", "https://login.example"]).has_problems(&[]);
     found(&["--public-url", "https://login.example"]).has_problems(&["listen"]);
     // Settings that cannot be read are told like all else.

@@ -20,7 +20,7 @@ tests![
     a_help_desk_helps_users_and_no_more,
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
     a_managers_token_for_another_application_manages_nothing,
-    rules_of_management_scopes_are_for_managers_who_hold_them,
+    rules_of_management_scopes_are_for_managers_who_hold_everything,
     what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
@@ -251,12 +251,13 @@ fn a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone(on: 
 }
 
 /// An application that may look after applications could else leave every manager without a good token, or undo a rule.
-fn rules_of_management_scopes_are_for_managers_who_hold_them(on: Backend) {
+fn rules_of_management_scopes_are_for_managers_who_hold_everything(on: Backend) {
     let app = App::start(on);
-    let (narrow, whole) = (manager(&app, "narrow", "clients"), manager(&app, "whole", ALL));
+    let whole = manager(&app, "whole", ALL);
+    // Also of what one has: the console's own sessions have all of these.
+    let narrow = manager(&app, "narrow", "clients factors audit:read");
     let rule = json!({ "one_use": true });
-    // The console's own session has `sessions`, too.
-    for scope in ["users", "users:read", "audit:read", "factors", "sessions"] {
+    for scope in ["users", "users:read", "audit:read", "factors", "sessions", "clients", "clients:read"] {
         let path = format!("/v1/scopes/{scope}");
         call(&app, "PUT", &path, &narrow, &rule).must_be_problem(403, "out_of_reach");
         must(200, &call(&app, "PUT", &path, &whole, &json!({ "token_ttl": 60 })));
@@ -274,7 +275,15 @@ fn what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do(on: B
     let narrow = json!({ "grants": ["client_credentials"], "scope": "audit:read" });
     must(200, &call(&app, "PUT", "/v1/clients/butler", &whole, &narrow));
     call(&app, "DELETE", path, &butler, &Value::Null).must_be_problem(403, "insufficient_scope");
-    must(200, &call(&app, "GET", "/v1/audit", &butler, &Value::Null));
+    let reads = || call(&app, "GET", "/v1/audit", &butler, &Value::Null);
+    must(200, &reads());
+    // What is within what it has is not gone; a token of its own is, without the grant that brings one.
+    let wider = json!({ "grants": ["client_credentials"], "scope": "audit" });
+    must(200, &call(&app, "PUT", "/v1/clients/butler", &whole, &wider));
+    must(200, &reads());
+    let other = json!({ "grants": ["refresh_token"], "scope": "audit" });
+    must(200, &call(&app, "PUT", "/v1/clients/butler", &whole, &other));
+    reads().must_be_problem(403, "insufficient_scope");
     must(200, &call(&app, "GET", path, &whole, &Value::Null));
 }
 

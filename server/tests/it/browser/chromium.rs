@@ -1,5 +1,6 @@
 //! Chromium, steered through chromedriver by the `WebDriver` protocol.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -89,6 +90,8 @@ pub struct Browser {
     client: Option<Client>,
     runtime: Runtime,
     profile: tempfile::TempDir,
+    /// How many pages were looked at.
+    looks: Cell<usize>,
 }
 
 impl Drop for Browser {
@@ -137,7 +140,12 @@ impl Browser {
         let client = runtime
             .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(driver()))
             .unwrap();
-        Self { client: Some(client), runtime, profile }
+        Self { client: Some(client), runtime, profile, looks: Cell::new(0) }
+    }
+
+    /// 0 and 1 in turns.
+    pub fn next_turn(&self) -> usize {
+        self.looks.replace(self.looks.get() + 1) % 2
     }
 
     fn client(&self) -> &Client {

@@ -52,9 +52,9 @@ impl Browser {
     #[track_caller]
     pub fn must_look_right(&self, name: &str) {
         self.must_be_quiet();
-        // Pages share their styles and axe takes longest of all: it sees each page at both widths and in both schemes, and of the four
-        // together two, others on the next page.
-        let turn = name.len() % 2;
+        // Pages share their styles and axe takes longest of all: it sees each page at both widths and in both schemes, but two of the four
+        // together; on the browser's next page the other two.
+        let turn = self.next_turn();
         for (of_size, (width, height)) in SIZES.into_iter().enumerate() {
             for (of_scheme, scheme) in SCHEMES.into_iter().enumerate() {
                 self.dress(width, height, scheme);
