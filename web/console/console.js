@@ -14,6 +14,12 @@ const localise = (part) => {
 };
 localise(document);
 
+/** What a page says of the form before it, it says once: neither loading it again nor a way back to it repeats that. */
+if (document.querySelector("[data-said]")) {
+  const address = new URL(location.href);
+  address.searchParams.delete("said");
+  history.replaceState(history.state, "", address);
+}
 /**
  * A code field sends its form at the last digit; once, and only what was typed or pasted in one go. Pages say which digit is the last
  * where it is the same one for all codes that they take.

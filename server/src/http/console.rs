@@ -30,8 +30,8 @@ use std::sync::Arc;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HOST, HeaderName, LOCATION, ORIGIN};
+use actix_web::http::header::{ACCEPT, HOST, HeaderName, LOCATION, ORIGIN, REFERER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig, get, post};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Route};
 use askama::Template;
@@ -59,6 +59,9 @@ const LONGEST_REQUEST: usize = 4000;
 
 /// The longest address of a page here, in bytes: one that leads to the login leads back to a request of an application.
 const LONGEST_ADDRESS: usize = 16_000;
+
+/// What the page of a form that was not carried out says.
+const UNDONE: &str = "said=undone";
 
 /// The browser's own word on where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -533,15 +536,27 @@ fn see_other(path: &str) -> HttpResponse {
 
 /// To `door`, and from there back to the page that was asked for.
 fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
-    let back = if request.method() == actix_web::http::Method::GET {
-        request.uri().path_and_query().map_or("/console", |path| path.as_str())
-    } else {
-        // A form is not sent again by itself; the page that it stood on is named by the browser.
-        let referer = request.headers().get("referer").and_then(|referer| referer.to_str().ok());
-        referer.and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or("console")
-    };
-    let back = format!("/{}", back.trim_start_matches('/'));
-    see_other(&with_to(door, &way_back(&beyond_login(&back))))
+    let is_form = request.method() == Method::POST;
+    let asked = || request.uri().path_and_query().map_or(HOME, |path| path.as_str()).to_owned();
+    // A form is not sent again by itself: it stays undone, and its page says so.
+    let back = if is_form { page_of_form(request).unwrap_or_else(|| HOME.to_owned()) } else { asked() };
+    let back = unsaid(&way_back(&beyond_login(&back)));
+    let undone = is_form && back != HOME && !is_authorization(&back);
+    see_other(&with_to(door, &if undone { with_query(&back, UNDONE) } else { back }))
+}
+
+/// The page that a form stood on, as the browser names it.
+fn page_of_form(request: &HttpRequest) -> Option<String> {
+    let referer = request.headers().get(REFERER)?.to_str().ok()?;
+    let path = referer.splitn(4, '/').nth(3)?;
+    Some(format!("/{}", path.trim_start_matches('/')))
+}
+
+/// A page of ours without what it said of the form before it: that is not so any more.
+fn unsaid(page: &str) -> String {
+    let Some((path, query)) = page.split_once('?') else { return page.to_owned() };
+    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("said=")).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
 }
 
 /// From a page on the way to a login, or to one more code, to where that leads; every other page is what it is.

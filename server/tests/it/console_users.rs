@@ -12,7 +12,7 @@ use countersign::domain::password::Password;
 use countersign::domain::user::{Role, User, UserName, UserState};
 use serde_json::Value;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows, unused_name};
+use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows, form_urlencoded, unused_name};
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
 
@@ -37,6 +37,7 @@ tests![
     two_approve_at_once_and_one_takes_effect,
     searching_and_paging_show_everybody_once,
     filters_show_exactly_who_fits,
+    a_form_that_wanted_a_code_first_is_not_said_to_be_done,
 ];
 
 fn add(app: &App, name: &str, email: Option<&str>, role: Role) -> UserId {
@@ -669,4 +670,35 @@ fn of_two_administrators_who_dismiss_each_other_one_stays(on: Backend) {
     });
     let users = app.operate(|_, conn, _| app::user::list(conn)).unwrap();
     assert_eq!(users.iter().filter(|user| user.role == Role::Admin).count(), 1);
+}
+
+fn a_form_that_wanted_a_code_first_is_not_said_to_be_done(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::User);
+    let page = page_of(bob);
+    ada.get(&page);
+    app.pass(16 * 60);
+    // The page still says what the form before this one did, and is looked at with other parameters, too.
+    for (from, to) in [
+        (format!("{page}?said=user-unlocked"), format!("{page}?said=undone")),
+        (format!("{page}?a=b&said=user-unlocked&c=d%26"), format!("{page}?a=b&c=d%26&said=undone")),
+        (page.clone(), format!("{page}?said=undone")),
+        ("/console".to_owned(), "/console".to_owned()),
+    ] {
+        let again = format!("/login/again?{}", form_urlencoded(&[("to", &to)]));
+        ada.post_from(&from, &format!("{page}/invite"), &[]).must_lead_to(&again);
+    }
+    assert_eq!(count_rows(&app.place, "invitation"), 0);
+    let there = format!("{page}?said=undone");
+    ada.get("/login/again");
+    ada.post("/login/again", &[("otp", &phone.code()), ("to", &there)]).must_lead_to(&there);
+    ada.get(&there).must_say("Nothing has been done yet").must_not_say("class=\"said\"");
+    ada.post_from(&there, &format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=user-invited"));
+    // Nor is it said after a login: neither by a form nor by the page itself.
+    app.pass(13 * 3600);
+    let said = format!("{page}?said=user-invited");
+    let login = |to: &str| format!("/login?{}", form_urlencoded(&[("to", to)]));
+    ada.get(&said).must_lead_to(&login(&page));
+    ada.post_from(&said, &format!("{page}/invite"), &[]).must_lead_to(&login(&there));
 }

@@ -61,6 +61,23 @@ impl<'a> Visitor<'a> {
         self.keep(self.agent.run(request.body(()).unwrap()).unwrap())
     }
 
+    /// Asks for a page with more headers, as a browser does.
+    pub fn look(&self, path: &str, headers: &[(&str, &str)]) -> Page {
+        let mut request = ureq::http::Request::get(format!("{}{path}", self.app.url))
+            .header("cookie", self.cookie_header());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.keep(self.agent.run(request.body(()).unwrap()).unwrap())
+    }
+
+    /// Sends a form with the mark of the page that was looked at last, which stood at this address.
+    pub fn post_from(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let mark = self.mark.lock().unwrap().clone();
+        let referer = format!("https://countersign.example{page}");
+        self.send(path, &[fields, &[("mark", &mark)]].concat(), &[("referer", &referer)])
+    }
+
     /// Sends a form with the mark of the page that was looked at last.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let mark = self.mark.lock().unwrap().clone();

@@ -78,5 +78,6 @@ refused-not-found = Das gibt es nicht oder nicht mehr.
 refused-already-exists = Dieser Name ist vergeben.
 refused-temporarily-unavailable = Der Server kann das gerade nicht. Nichts wurde geändert; versuchen Sie es gleich noch einmal.
 refused-server-error = Auf dem Server ist etwas kaputt. Nichts wurde geändert; sein Protokoll sagt mehr.
+said-undone = Der Code stimmt. Es ist noch nichts geschehen: Drücken Sie noch einmal.
 filter-all = Alle
 column-state = Zustand

@@ -78,5 +78,6 @@ refused-not-found = There is no such thing, or no longer.
 refused-already-exists = That name is taken.
 refused-temporarily-unavailable = The server cannot do this now. Nothing was changed; try again in a moment.
 refused-server-error = Something is broken on the server. Nothing was changed; its log says more.
+said-undone = You are confirmed. Nothing has been done yet: press it again.
 filter-all = All
 column-state = State

@@ -13,6 +13,9 @@ use crate::http::console::{Jar, assets, parameter};
 use crate::http::state::State;
 use crate::text::{argument, negotiate, say};
 
+/// What a page says after a form that has done nothing.
+const UNDONE: [&str; 4] = ["undone", "keys-too-young", "invite-disabled", "approval-over"];
+
 /// What `base.html` needs, as the field `frame` of every page.
 pub(super) struct Frame {
     language: Language,
@@ -148,6 +151,11 @@ impl Frame {
         let key = format!("said-{}", self.said.as_deref()?);
         let text = self.t(&key);
         (text != key).then_some(text)
+    }
+
+    /// Whether that is that nothing was done.
+    pub(super) fn is_undone(&self) -> bool {
+        self.said.as_deref().is_some_and(|said| UNDONE.contains(&said))
     }
 
     /// Whether the navigation of managers is shown.

@@ -17,6 +17,7 @@ tests![
     the_audit_log_is_filtered_and_exported,
     a_search_follows_the_typing,
     forms_that_somebody_else_has_overtaken_show_both,
+    what_was_done_is_said_once_and_never_of_what_was_not,
 ];
 
 /// A server, somebody in a role, and a browser that shows the overview.
@@ -168,4 +169,29 @@ fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
     browser.must_look_right("scope-gone");
     browser.press("Save");
     browser.must_say("The rule is saved");
+}
+
+fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
+    let (app, phone, browser) = staff(on, Role::Admin);
+    person(&app, "bob", Role::User);
+    browser.go("/console/users");
+    browser.press("bob");
+    let page = browser.path();
+    browser.press("Unlock");
+    browser.must_say("The user is unlocked.");
+    browser.must_be_at(&page);
+    browser.turn(|| browser.go(&page));
+    browser.must_not_say("The user is unlocked.");
+    // A quarter of an hour later the same button wants a code, and what was said before is not said again.
+    browser.press("Unlock");
+    browser.must_say("The user is unlocked.");
+    app.pass(16 * 60);
+    browser.press("Unlock");
+    browser.must_say("Confirm that it is you");
+    give_code(&app, &browser, &phone);
+    browser.must_say("Nothing has been done yet: press it again.");
+    browser.must_not_say("The user is unlocked.");
+    browser.must_look_right("user-undone");
+    browser.press("Unlock");
+    browser.must_say("The user is unlocked.");
 }
