@@ -32,7 +32,10 @@ pub use state::{Limits, State};
 pub use tls::{Certificate, TlsError, certificate, config as tls_config};
 
 use actix_web::guard::{Any, Get, Head, Not, fn_guard};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{self, ServiceConfig, delete, post, resource, route, scope};
+use actix_web::{HttpRequest, HttpResponse};
 
 /// Which host has what. One that is the phone app's alone has nothing else, so that nothing else can reach what the app keeps there; every
 /// other name leads to all the rest.
@@ -79,7 +82,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(on("/healthz", "GET, HEAD").route(read().to(health::process)))
         .service(on("/readyz", "GET, HEAD").route(read().to(health::ready)))
         .service(on("/metrics", "GET, HEAD").route(read().to(metrics::show)))
-        .default_service(web::to(problem::not_found));
+        .default_service(web::to(not_found));
 }
 
 /// GET, and HEAD for the same without the body (RFC 9110 s9.3.2).
@@ -89,5 +92,23 @@ fn read() -> actix_web::Route {
 
 /// A path that takes these methods, and says so to all others.
 fn on(path: &str, method: &'static str) -> actix_web::Resource {
-    resource(path).default_service(route().to(move || problem::method_not_allowed(method)))
+    resource(path).default_service(route().to(move |request| method_not_allowed(request, method)))
+}
+
+/// No such path: for a browser among the console's pages a page says so.
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    if console::is_for_people(&request) {
+        return console::no_page(&request, StatusCode::NOT_FOUND, "refused-not-found").await;
+    }
+    problem::not_found().await
+}
+
+/// The same where the path takes another method, such as a form.
+async fn method_not_allowed(request: HttpRequest, allowed: &'static str) -> HttpResponse {
+    if !console::is_for_people(&request) {
+        return problem::method_not_allowed(allowed).await;
+    }
+    let mut page = console::no_page(&request, StatusCode::METHOD_NOT_ALLOWED, "refused-method").await;
+    page.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    page
 }

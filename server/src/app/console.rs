@@ -26,6 +26,7 @@ use crate::domain::user::{Language, User};
 use crate::random;
 
 /// Somebody who is logged in.
+#[derive(Clone)]
 pub struct Visitor {
     /// Who.
     pub user: User,

@@ -33,7 +33,7 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{ACCEPT, HOST, HeaderName, LOCATION, ORIGIN, REFERER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig, get, post};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Route};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Route};
 use askama::Template;
 use zeroize::Zeroizing;
 
@@ -335,23 +335,104 @@ impl Visit {
             Stop::Refused(Refusal::InsufficientAuthentication { .. } | Refusal::FactorNeeded) => {
                 to_login(&self.request, "/login/again")
             }
-            _ => {
-                let mark = form_mark(&self.state.service, &self.token);
-                let frame = Frame::of(&self.state, &self.request, "", mark);
-                refused(frame, stop)
-            }
+            _ => refused_from(self.known_frame(), stop, back(&self.request)),
+        }
+    }
+
+    /// The same before anybody was looked up: the page is for the visitor all the same.
+    async fn refuse(&self, stop: impl Into<Stop>) -> HttpResponse {
+        match self.look_up().await {
+            Err(over @ Stop::Refused(_)) => self.stopped(&over),
+            _ => self.stopped(&stop.into()),
+        }
+    }
+
+    /// Finds out who this is, for [`Visit::known_frame`].
+    async fn look_up(&self) -> Result<(), Stop> {
+        let found = self.state.run_as_visitor(&self.request, self.token(), |_, _, _, _| Ok(()));
+        found.await.map(|_| ())
+    }
+
+    /// The frame of a page for this visitor, or for anybody where nobody has been looked up.
+    fn known_frame(&self) -> Frame {
+        match self.request.extensions().get::<Visitor>() {
+            Some(visitor) => self.frame(visitor, place_of(self.request.path())),
+            None => Frame::of(&self.state, &self.request, "", form_mark(&self.state.service, &self.token)),
         }
     }
 }
 
+/// The frame of a page that says why not: for the visitor where one is logged in.
+async fn frame_of_anybody(state: &Arc<State>, request: &HttpRequest) -> Frame {
+    let Ok(visit) = Visit::begin(state, request) else {
+        return Frame::of(state, request, "", String::new());
+    };
+    match visit.look_up().await {
+        Ok(()) => visit.known_frame(),
+        Err(_) => Frame::of(state, request, "", String::new()),
+    }
+}
+
+/// Where in the navigation a page is.
+fn place_of(path: &str) -> &'static str {
+    const PLACES: [(&str, &str); 13] = [
+        ("/console/account/sessions", "sessions"),
+        ("/console/account/activity", "activity"),
+        ("/console/account/password", "password"),
+        ("/console/account", "account"),
+        ("/console/overview", "overview"),
+        ("/console/users", "users"),
+        ("/console/approvals", "approvals"),
+        ("/console/clients", "clients"),
+        ("/console/scopes", "scopes"),
+        ("/console/keys", "keys"),
+        ("/console/audit", "audit"),
+        ("/console/outbox", "outbox"),
+        ("/console/settings", "settings"),
+    ];
+    let is_within = |page: &str| {
+        path.strip_prefix(page).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/')))
+    };
+    PLACES.into_iter().find(|(page, _)| is_within(page)).map_or("", |(_, place)| place)
+}
+
+/// The page of ours that led here, or else the start.
+fn back(request: &HttpRequest) -> String {
+    let from = page_of_form(request).map_or_else(|| HOME.to_owned(), |page| unsaid(&way_back(&page)));
+    // A form may go to the address of its own page, which is another one when it is looked at.
+    let is_here = request.method() != Method::POST
+        && request.uri().path_and_query().is_some_and(|here| here.as_str() == from);
+    if is_here { HOME.to_owned() } else { from }
+}
+
+/// Whether somebody with a browser looks for a page that is not there: programs ask for none.
+pub(super) fn is_for_people(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let is_ours = ["/console", "/login", "/logout", "/language", "/welcome"].iter().any(|page| {
+        request.path().strip_prefix(page).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/')))
+    });
+    is_ours && accepted.is_some_and(|accepted| accepted.contains("text/html"))
+}
+
+/// A page for them. `key` is the text's.
+pub(super) async fn no_page(request: &HttpRequest, status: StatusCode, key: &str) -> HttpResponse {
+    let frame = frame_of_anybody(&state_of(request), request).await;
+    render(status, &RefusedPage { frame, key: key.to_owned(), detail: None, next: back(request) })
+}
+
 /// A page that says why not.
 fn refused(frame: Frame, stop: &Stop) -> HttpResponse {
+    refused_from(frame, stop, HOME.to_owned())
+}
+
+/// The same with a way on.
+fn refused_from(frame: Frame, stop: &Stop, next: String) -> HttpResponse {
     let (status, code) = outcome(stop);
     let detail = match stop {
         Stop::Refused(Refusal::Invalid(invalid)) => Some(invalid.to_string()),
         _ => None,
     };
-    let (key, next) = (format!("refused-{}", code.replace('_', "-")), HOME.to_owned());
+    let key = format!("refused-{}", code.replace('_', "-"));
     render(status, &RefusedPage { frame, key, detail, next })
 }
 
@@ -445,21 +526,35 @@ impl Form {
         jars: &[Jar],
         max_bytes: usize,
     ) -> Result<Self, HttpResponse> {
-        let page = |status, key: &str, next: String| {
-            let frame = Frame::of(state, request, "", String::new());
+        if !comes_from_here(state, request) {
+            // Nobody is looked up for it.
+            let (frame, key) = (Frame::of(state, request, "", String::new()), "refused-form".to_owned());
+            let page = RefusedPage { key, detail: None, next: HOME.to_owned(), frame };
+            return Err(render(StatusCode::FORBIDDEN, &page));
+        }
+        let page = async |status, key: &str, next: String| {
+            let frame = if jars.contains(&Jar::Session) {
+                frame_of_anybody(state, request).await
+            } else {
+                Frame::of(state, request, "", String::new())
+            };
             render(status, &RefusedPage { key: key.to_owned(), detail: None, next, frame })
         };
-        let foreign = |status| page(status, "refused-form", HOME.to_owned());
-        if !comes_from_here(state, request) {
-            return Err(foreign(StatusCode::FORBIDDEN));
-        }
         let cookies: Vec<_> = jars.iter().filter_map(|jar| Some((*jar, jar.read(state, request)?))).collect();
         if cookies.is_empty() && jars == [Jar::Session] {
             return Err(to_login(request, "/login"));
         }
-        let fields = Fields::read_up_to(request, payload, max_bytes)
-            .await
-            .map_err(|_| foreign(StatusCode::BAD_REQUEST))?;
+        let fields = match Fields::read_up_to(request, payload, max_bytes).await {
+            Ok(fields) => fields,
+            Err(why) => {
+                let (status, key) = match why {
+                    Unreadable::Malformed(_) => (StatusCode::BAD_REQUEST, "refused-form"),
+                    Unreadable::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "refused-too-large"),
+                    Unreadable::TooSlow => (StatusCode::REQUEST_TIMEOUT, "refused-too-slow"),
+                };
+                return Err(page(status, key, back(request)).await);
+            }
+        };
         let mark = fields.optional("mark").unwrap_or_default();
         if let Some((jar, _)) = cookies.iter().find(|(_, cookie)| is_form_mark(&state.service, cookie, mark))
         {
@@ -468,8 +563,8 @@ impl Form {
         // Of two logins in one browser the first ends the other, whose page leads on from here to where it was going.
         let to = fields.optional("to").map(|to| way_back(&beyond_login(to)));
         match to.filter(|to| to != HOME || jars.contains(&Jar::Login)) {
-            Some(to) => Err(page(StatusCode::FORBIDDEN, "refused-login-page", with_to("/login", &to))),
-            None => Err(foreign(StatusCode::FORBIDDEN)),
+            Some(to) => Err(page(StatusCode::FORBIDDEN, "refused-login-page", with_to("/login", &to)).await),
+            None => Err(page(StatusCode::FORBIDDEN, "refused-form", back(request)).await),
         }
     }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
+use actix_web::{HttpMessage, HttpRequest};
 use mobile_core::Code;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -255,19 +255,23 @@ impl State {
         Ok(Managing { state: self, request, warrant })
     }
 
-    /// The same for whoever is logged in to the console: `token` is what the cookie holds.
+    /// The same for whoever is logged in to the console: `token` is what the cookie holds. The request keeps who that is: whatever stops it has a
+    /// page for them.
     pub(super) async fn run_as_visitor<T: Send + 'static>(
         self: &Arc<Self>,
         request: &HttpRequest,
         token: Zeroizing<String>,
         use_case: impl FnOnce(&Service, &mut Conn, At, &Visitor) -> Result<T, Stop> + Send + 'static,
     ) -> Result<(Visitor, T), Stop> {
-        self.run(request, move |service, conn, at| {
-            let visitor = visit(service, conn, at, &token)?;
-            let done = use_case(service, conn, at, &visitor)?;
-            Ok((visitor, done))
-        })
-        .await
+        let (visitor, done) = self
+            .run(request, move |service, conn, at| {
+                let visitor = visit(service, conn, at, &token)?;
+                let done = use_case(service, conn, at, &visitor);
+                Ok((visitor, done))
+            })
+            .await?;
+        request.extensions_mut().insert(visitor.clone());
+        done.map(|done| (visitor, done))
     }
 
     /// The same for whoever is logged in to the console and may manage.

@@ -32,12 +32,14 @@ tests![
     an_import_adds_everybody_who_is_new_and_invites,
     long_lists_are_taken_and_longer_ones_refused,
     a_long_list_is_read_of_nobody_who_may_not_bring_one,
+    a_list_that_comes_too_slowly_is_not_called_foreign,
     two_administrators_reset_at_once_and_both_hear_how_it_went,
     a_help_desks_reset_waits_for_another_person,
     two_approve_at_once_and_one_takes_effect,
     searching_and_paging_show_everybody_once,
     filters_show_exactly_who_fits,
     a_form_that_wanted_a_code_first_is_not_said_to_be_done,
+    a_refusal_keeps_navigation_language_and_the_way_back,
 ];
 
 fn add(app: &App, name: &str, email: Option<&str>, role: Role) -> UserId {
@@ -439,7 +441,10 @@ fn long_lists_are_taken_and_longer_ones_refused(on: Backend) {
     let long = format!("name\n{}", "x\n".repeat(5001));
     ada.post("/console/users/import", &[("list", &long)]).must_be(400).must_say("more than 5000 users");
     let huge = format!("name\n{}", "x".repeat(4 << 20));
-    assert_eq!(ada.post("/console/users/import", &[("list", &huge)]).status, 400);
+    ada.post_from("/console/users/import", "/console/users/import", &[("list", &huge)])
+        .must_be(413)
+        .must_say("more than can be sent at once")
+        .must_say("aria-current=\"page\"");
 }
 
 /// Only the head of the form is sent: an answer that waited for the rest would be another one, ten seconds later.
@@ -469,6 +474,29 @@ fn a_long_list_is_read_of_nobody_who_may_not_bring_one(on: Backend) {
             assert_eq!(String::from_utf8_lossy(&status), answer, "{path} {from}");
         }
     }
+}
+
+/// It takes as long as a body may take.
+fn a_list_that_comes_too_slowly_is_not_called_foreign(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let mut stream = TcpStream::connect(app.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let cookie = ada.cookie("countersign").unwrap();
+    let head = format!(
+        "POST /console/users/import HTTP/1.1\r\nhost: x\r\ncookie: __Host-countersign={cookie}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nlist="
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("</html>") {
+        let mut part = [0; 4096];
+        let length = stream.read(&mut part).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..length]);
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("It took too long to arrive"), "{answer}");
 }
 
 fn two_administrators_reset_at_once_and_both_hear_how_it_went(on: Backend) {
@@ -701,4 +729,47 @@ fn a_form_that_wanted_a_code_first_is_not_said_to_be_done(on: Backend) {
     let login = |to: &str| format!("/login?{}", form_urlencoded(&[("to", to)]));
     ada.get(&said).must_lead_to(&login(&page));
     ada.post_from(&said, &format!("{page}/invite"), &[]).must_lead_to(&login(&there));
+}
+
+fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {
+    let app = App::start(on);
+    let (hel, phone) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let page = page_of(bob);
+    let own = "<a href=\"/console/users\" aria-current=\"page\"";
+    let from = [("referer", "https://countersign.example/console/users?q=bob&said=user-removed")];
+    for (path, status) in [(format!("{page}/remove"), 403), ("/console/users/nobody".to_owned(), 404)] {
+        let refused = hel.look(&path, &from);
+        refused.must_be(status).must_say(own).must_say("<bdi>hel</bdi>").must_say("name=\"language\"");
+        refused.must_say("href=\"/console/users?q=bob\">Back</a>");
+        // Nobody is led in a circle, nor elsewhere.
+        for from in [format!("https://countersign.example{path}"), "https://evil.example//x".to_owned()] {
+            hel.look(&path, &[("referer", &from)]).must_say("href=\"/console\">To the start page</a>");
+        }
+    }
+    hel.get(&page);
+    deed(&app, &hel, &phone, &format!("{page}/disable"), &[]).must_be(403).must_say(own);
+    hel.post(&format!("{page}/email"), &[("email", "nowhere")]).must_be(400).must_say(own);
+    // A form of a page that is no longer good.
+    hel.send(&format!("{page}/unlock"), &[("mark", "x")], &[]).must_be(403).must_say(own);
+    hel.get("/console/users");
+    hel.post("/language", &[("language", "de"), ("to", &page)]).must_lead_to(&page);
+    hel.get(&format!("{page}/remove"))
+        .must_be(403)
+        .must_say("lang=\"de\"")
+        .must_say("Ihre Rolle erlaubt das nicht.");
+
+    // What is nowhere is said to people by a page, and to programs as ever.
+    let people = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let unlock = format!("{page}/unlock");
+    for (path, status, code) in [("/console/nowhere", 404, "not_found"), (&unlock, 405, "method_not_allowed")]
+    {
+        let shown = hel.look(path, &people).must_be(status).must_say("<bdi>hel</bdi>");
+        assert!(shown.header("content-type").unwrap().starts_with("text/html"), "{shown:?}");
+        assert_eq!(shown.header("allow"), (status == 405).then_some("POST"));
+        Visitor::at(&app).look(path, &people).must_be(status).must_say("class=\"outside\"");
+        app.get(path).must_be_problem(status, code);
+    }
+    let elsewhere = hel.look("/v1/nowhere", &people).must_be(404);
+    assert_eq!(elsewhere.header("content-type"), Some("application/problem+json"));
 }

@@ -104,7 +104,7 @@ pub(super) async fn sessions(visit: Visit) -> HttpResponse {
 /// `POST /console/account/sessions/{id}/end`.
 pub(super) async fn end(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(session) = path.parse::<SessionId>() else {
-        return visit.stopped(&Refusal::NotFound { what: "session" }.into());
+        return visit.refuse(Refusal::NotFound { what: "session" }).await;
     };
     let token = visit.token();
     let ended = visit

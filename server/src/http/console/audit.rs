@@ -249,7 +249,7 @@ async fn list(visit: Visit) -> HttpResponse {
 /// `GET /console/audit/{seq}`.
 async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
     let Ok(seq) = path.parse::<i64>() else {
-        return visit.stopped(&Refusal::NotFound { what: "entry" }.into());
+        return visit.refuse(Refusal::NotFound { what: "entry" }).await;
     };
     let found = visit
         .state

@@ -112,7 +112,7 @@ fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownS
 
 /// `POST /console/account/authenticators/{id}/confirm`.
 pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let Ok(id) = path.parse::<FactorId>() else { return visit.refuse(no_factor()).await };
     let (visitor, account) = match own_account(&visit).await {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
@@ -148,7 +148,7 @@ pub(super) async fn confirm(Posted { visit, form }: Posted, path: web::Path<Stri
 
 /// `POST /console/account/authenticators/{id}/rename`.
 pub(super) async fn rename(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let Ok(id) = path.parse::<FactorId>() else { return visit.refuse(no_factor()).await };
     let (token, label) = (visit.token(), form.text("label").to_owned());
     let renamed = visit
         .state
@@ -161,7 +161,7 @@ pub(super) async fn rename(Posted { visit, form }: Posted, path: web::Path<Strin
 
 /// `GET /console/account/authenticators/{id}/remove`: what will happen.
 pub(super) async fn show_remove(visit: Visit, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let Ok(id) = path.parse::<FactorId>() else { return visit.refuse(no_factor()).await };
     let found = visit
         .state
         .run_as_visitor(&visit.request, visit.token(), move |_, conn, at, visitor| {
@@ -196,7 +196,7 @@ fn remove_page(frame: Frame, factor: &Summary, others: usize, error: Option<Stri
 
 /// `POST /console/account/authenticators/{id}/remove`, with a code of any authenticator, this one included.
 pub(super) async fn remove(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<FactorId>() else { return visit.stopped(&no_factor()) };
+    let Ok(id) = path.parse::<FactorId>() else { return visit.refuse(no_factor()).await };
     let otp = code_of(&form);
     let token = visit.token();
     // What the page says again if the code is wrong.
@@ -205,7 +205,7 @@ pub(super) async fn remove(Posted { visit, form }: Posted, path: web::Path<Strin
         Err(stop) => return visit.stopped(&stop),
     };
     let Some(factor) = account.factors.iter().find(|factor| factor.id == id) else {
-        return visit.stopped(&no_factor());
+        return visit.refuse(no_factor()).await;
     };
     let removed = match otp {
         Ok(otp) => {
@@ -299,7 +299,7 @@ pub(super) async fn recovery_codes_file(Posted { visit, form }: Posted) -> HttpR
                 .insert_header((CONTENT_DISPOSITION, file))
                 .body(text.to_string())
         }
-        Err(refusal) => visit.stopped(&refusal.into()),
+        Err(refusal) => visit.refuse(refusal).await,
     }
 }
 

@@ -332,7 +332,7 @@ async fn list(visit: Visit) -> HttpResponse {
 
 /// `GET /console/clients/{id}`.
 async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
     let found = visit
         .state
         .run_as_managing_visitor(
@@ -474,7 +474,7 @@ async fn to_change(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor
 
 /// `GET /console/clients/{id}/edit`.
 async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
     let found = to_change(&visit, id).await;
     visit.page(found, "clients", |frame, _, client| {
         let typed = Typed::from(&client);
@@ -521,7 +521,7 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
 
 /// `POST /console/clients/{id}/enable`.
 async fn enable(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
     let enabled = visit
         .state
         .run_as_managing_visitor(
@@ -619,13 +619,13 @@ async fn to_end(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor, C
 }
 
 async fn show_end(visit: Visit, path: web::Path<String>, how: End) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
     let found = to_end(&visit, id).await;
     visit.page(found, "clients", |frame, _, client| how.page(frame, &client, None))
 }
 
 async fn end(Posted { visit, form }: Posted, path: web::Path<String>, how: End) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
     // What the page says again if the code is wrong.
     let found = to_end(&visit, id).await;
     let (visitor, client) = match found {

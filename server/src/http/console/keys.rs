@@ -91,7 +91,7 @@ async fn rotate(Posted { visit, form }: Posted) -> HttpResponse {
         "" => None,
         word => match SigningAlgorithm::of_access_tokens(word) {
             Ok(algorithm) => Some(algorithm),
-            Err(invalid) => return visit.stopped(&invalid.into()),
+            Err(invalid) => return visit.refuse(invalid).await,
         },
     };
     let rotated = visit

@@ -73,7 +73,7 @@ async fn show(visit: Visit) -> HttpResponse {
 /// `POST /console/outbox/{id}/retry`.
 async fn retry(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<MailId>() else {
-        return visit.stopped(&Refusal::NotFound { what: "mail" }.into());
+        return visit.refuse(Refusal::NotFound { what: "mail" }).await;
     };
     let retried = visit
         .state

@@ -322,7 +322,7 @@ impl UserPage {
 
 /// `GET /console/users/{id}`.
 async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<UserId>() else { return visit.stopped(&no_user()) };
+    let Ok(id) = path.parse::<UserId>() else { return visit.refuse(no_user()).await };
     let found = visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), LOOK, move |_, conn, at, _| {

@@ -78,7 +78,7 @@ impl Browser {
     pub fn must_be_quiet(&self) {
         let mut complaints = self.complaints();
         complaints.retain(|line| {
-            let refused_form = ["400", "403", "409", "410", "429"]
+            let refused_form = ["400", "403", "404", "405", "409", "410", "413", "429"]
                 .iter()
                 .any(|status| line.contains(&format!("responded with a status of {status}")));
             !refused_form || line.contains("/assets/")

@@ -18,6 +18,7 @@ tests![
     a_search_follows_the_typing,
     forms_that_somebody_else_has_overtaken_show_both,
     what_was_done_is_said_once_and_never_of_what_was_not,
+    a_refusal_leaves_the_navigation_where_it_was,
 ];
 
 /// A server, somebody in a role, and a browser that shows the overview.
@@ -194,4 +195,32 @@ fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
     browser.must_look_right("user-undone");
     browser.press("Unlock");
     browser.must_say("The user is unlocked.");
+}
+
+fn a_refusal_leaves_the_navigation_where_it_was(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Helpdesk);
+    person(&app, "bob", Role::User);
+    browser.go("/console/users?q=bob");
+    browser.press("bob");
+    let page = browser.path();
+    // As by a link on the page.
+    let follow = "const link = document.createElement('a'); link.href = arguments[0]; document.body.append(link); link.click()";
+    browser.turn(|| {
+        browser.script(follow, vec![format!("{page}/remove").into()]);
+    });
+    browser.must_say("Your role does not allow this.");
+    assert_eq!(browser.texts("nav [aria-current]"), ["Users"]);
+    browser.must_look_right("refused-help-desk");
+    browser.press("Back");
+    browser.must_be_at(&page);
+    for (path, said) in [
+        ("/console/nowhere".to_owned(), "There is no such thing"),
+        (format!("{page}/unlock"), "it only takes what a form sends"),
+    ] {
+        browser.go(&path);
+        browser.must_say(said);
+        browser.must_not_say("{");
+    }
+    browser.must_be_accessible("a page that is not there");
+    browser.complaints();
 }

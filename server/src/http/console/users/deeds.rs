@@ -121,7 +121,7 @@ pub(super) async fn ask(visit: Visit, path: web::Path<(String, String)>) -> Http
     let (id, word) = path.into_inner();
     let role = parameter(&visit.request, "role");
     let (Ok(id), Some(deed)) = (id.parse::<UserId>(), Deed::parse(&word, role.as_deref())) else {
-        return visit.stopped(&no_user());
+        return visit.refuse(no_user()).await;
     };
     let found = target(&visit, deed, id).await;
     visit.page(found, "users", |frame, visitor, user| confirm_page(frame, deed, visitor, &user, None))
@@ -131,7 +131,7 @@ pub(super) async fn ask(visit: Visit, path: web::Path<(String, String)>) -> Http
 pub(super) async fn act(Posted { visit, form }: Posted, path: web::Path<(String, String)>) -> HttpResponse {
     let (id, word) = path.into_inner();
     let (Ok(id), Some(deed)) = (id.parse::<UserId>(), Deed::parse(&word, Some(form.text("role")))) else {
-        return visit.stopped(&no_user());
+        return visit.refuse(no_user()).await;
     };
     let (visitor, user) = match target(&visit, deed, id).await {
         Ok(found) => found,
@@ -198,7 +198,7 @@ pub(super) async fn act(Posted { visit, form }: Posted, path: web::Path<(String,
 
 /// `POST /console/users/{id}/unlock`: of a lock, and of failed codes.
 pub(super) async fn unlock(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<UserId>() else { return visit.stopped(&no_user()) };
+    let Ok(id) = path.parse::<UserId>() else { return visit.refuse(no_user()).await };
     let done = visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), HELP, move |service, conn, at, manager| {
@@ -218,7 +218,7 @@ pub(super) async fn show_invited(path: web::Path<String>) -> HttpResponse {
 
 /// `POST /console/users/{id}/invite`: by mail, or where there is no address as a link that is shown once.
 pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<UserId>() else { return visit.stopped(&no_user()) };
+    let Ok(id) = path.parse::<UserId>() else { return visit.refuse(no_user()).await };
     let invited = visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), CHANGE, move |service, conn, at, manager| {
@@ -247,10 +247,10 @@ pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>
 
 /// `POST /console/users/{id}/email`.
 pub(super) async fn email(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<UserId>() else { return visit.stopped(&no_user()) };
+    let Ok(id) = path.parse::<UserId>() else { return visit.refuse(no_user()).await };
     let email = match email_of(&form) {
         Ok(email) => email,
-        Err(invalid) => return visit.stopped(&invalid.into()),
+        Err(invalid) => return visit.refuse(invalid).await,
     };
     let done = visit
         .state
