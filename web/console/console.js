@@ -37,9 +37,12 @@ for (const form of document.querySelectorAll("form[data-submit-at]")) {
   });
 }
 
-/** Whoever looks at a form that begins with a code wants to type one. */
+/** A form that comes back is gone on with at the first field that is wrong; whoever looks at one that begins with a code wants to type one. */
 const code = document.querySelector("input[name=otp]:not(.confirming)");
-if (code && code === code.form.querySelector("input:not([type=hidden])")) {
+const wrong = document.querySelector("[aria-invalid=true]");
+if (wrong) {
+  wrong.focus();
+} else if (code && code === code.form.querySelector("input:not([type=hidden])")) {
   code.focus({ preventScroll: true });
 }
 

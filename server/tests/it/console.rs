@@ -235,16 +235,18 @@ fn bad_fields_of_a_first_start_change_nothing_and_lose_nothing(on: Backend) {
     let app = App::start(on);
     let link = first_link(&app);
     let visitor = Visitor::at(&app);
-    visitor.get(&link);
-    for (username, email, password, again, said) in [
-        ("a:b", "", PASSWORD, PASSWORD, "This user name cannot be taken"),
-        ("root", "nobody", PASSWORD, PASSWORD, "not an e-mail address"),
-        ("root", "root@example.org", "short", "short", "too short"),
-        ("root", "root@example.org", PASSWORD, "another password", "not the same"),
+    visitor.get(&link).must_say("maxlength=\"128\" autofocus");
+    for (field, username, email, password, again, said) in [
+        ("username", "a:b", "", PASSWORD, PASSWORD, "This user name cannot be taken"),
+        ("email", "root", "nobody", PASSWORD, PASSWORD, "not an e-mail address"),
+        ("password", "root", "root@example.org", "short", "short", "too short"),
+        ("password_again", "root", "root@example.org", PASSWORD, "another password", "not the same"),
     ] {
         let fields =
             [("username", username), ("email", email), ("password", password), ("password_again", again)];
         let page = visitor.post(&link, &fields).must_be(400).must_say(said);
+        page.must_say(&format!("id=\"{field}-error\">")).must_not_say("required maxlength=\"128\" autofocus");
+        assert_eq!(page.text.matches("aria-invalid=\"true\" autofocus").count(), 1, "{page:?}");
         assert!(page.text.contains(&format!("value=\"{username}\"")), "{page:?}");
         assert!(!page.text.contains(PASSWORD));
     }
@@ -339,7 +341,8 @@ fn a_recovery_code_logs_in_and_brings_a_fresh_one(on: Backend) {
     visitor
         .post("/login/recovery", &[("recovery_code", "0000-0000-0000-0000")])
         .must_be(400)
-        .must_say("This recovery code is wrong");
+        .must_say("This recovery code is wrong")
+        .must_say("recovery-error\" aria-invalid=\"true\" autofocus>");
     let page = visitor.post("/login/recovery", &[("recovery_code", &code.to_lowercase())]).must_be(200);
     let fresh = page.between("<li>", "</li>");
     assert_ne!(fresh, *code);
@@ -822,10 +825,21 @@ fn a_new_password_wants_the_old_one_and_a_code_and_ends_all_others(on: Backend) 
         let fields = [("current", current), ("password", new), ("password_again", again), ("otp", otp)];
         here.post("/console/account/password", &fields)
     };
-    change("wrong password", new, new, &phone.code()).must_be(400).must_say("current password is wrong");
-    change(PASSWORD, new, "something else", &phone.code()).must_be(400).must_say("not the same");
-    change(PASSWORD, "short", "short", &phone.code()).must_be(400).must_say("too short");
-    change(PASSWORD, new, new, &phone.wrong_code()).must_be(400).must_say("This code is wrong");
+    let wrong = |page: Page, field: &str, error: &str| {
+        page.must_be(400).must_say(&format!("id=\"{error}\">"));
+        let invalid = page.text.split("<input ").find(|input| input.contains("aria-invalid")).unwrap();
+        assert!(invalid.starts_with(&format!("id=\"{field}\"")) && invalid.contains(error), "{invalid}");
+        assert_eq!(page.text.matches("aria-invalid").count(), 1);
+        page
+    };
+    wrong(change("wrong password", new, new, &phone.code()), "current", "current-error")
+        .must_say("current password is wrong");
+    wrong(change(&"x".repeat(2000), new, new, &phone.code()), "current", "current-error");
+    wrong(change(PASSWORD, new, "something else", &phone.code()), "password_again", "password_again-error")
+        .must_say("not the same");
+    wrong(change(PASSWORD, "short", "short", &phone.code()), "password", "password-error")
+        .must_say("too short");
+    wrong(change(PASSWORD, new, new, &phone.wrong_code()), "otp", "error").must_say("This code is wrong");
     there.get("/console/account").must_be(200);
     change(PASSWORD, new, new, &phone.code()).must_lead_to("/console/account?said=password-changed");
     here.get("/console/account").must_be(200);

@@ -746,8 +746,12 @@ fn a_form_says_what_is_wrong_next_to_each_field(on: Backend) {
     let page =
         root.post("/console/clients", &registration(&[("grant-otp", ""), ("grant-refresh-token", "")]));
     page.must(400).says("id=\"grants-error\"");
+    let client_like = "01a0aaaa-0000-7000-8000-000000000001".to_owned();
     let once = [("one_use", "1"), ("token_format", "jwt")];
     root.post("/console/clients", &registration(&once)).must(400).says("id=\"token_format-error\"");
+    let page = root.post("/console/clients", &registration(&[("name", &client_like)])).must(400);
+    page.says("id=\"name-error\">A name cannot be a UUID");
+    page.says("https://other.example");
     let several = registration(&[("token_ttl", "x"), ("session_idle", "y")]);
     let page = root.post("/console/clients", &several).must(400);
     page.says("id=\"token_ttl-error\"");
@@ -841,11 +845,19 @@ fn nobody_takes_back_unawares_what_another_has_changed(on: Backend) {
     assert_eq!(scopes(), "read write");
     // Who meant the same is not bothered.
     send(&mut other, "read  write", "300", &as_first).leads_to(&format!("{path}?said=client-changed"));
-    // An application that is gone is not made anew.
+    // An application that is gone is not made anew unasked.
+    let root_page = root.get(&edit).must(200);
+    root_page.says("name=\"name\" value=\"shop\"");
     app.operate(|service, conn, at| app::client::remove(service, conn, at, &client.id)).unwrap();
     let now = app.operate(|_, conn, _| app::client::list(conn)).unwrap().len();
-    send(&mut root, "read", "300", &now.to_string()).must(404);
+    let page = send(&mut root, "read", "300", &seen(&root_page)).must(409);
+    page.says("Somebody else has removed this application");
+    page.says("value=\"300\"");
+    page.says("action=\"/console/clients\"");
+    page.says_not("name=\"seen\"");
     assert_eq!(now, 0);
+    // Knowingly it is another one.
+    root.post("/console/clients", &registration(&[("name", "shop")])).must(200).says("css_");
 }
 
 fn of_two_who_change_an_application_at_once_one_is_told(on: Backend) {

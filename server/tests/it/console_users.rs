@@ -39,6 +39,8 @@ tests![
     searching_and_paging_show_everybody_once,
     filters_show_exactly_who_fits,
     a_form_that_wanted_a_code_first_is_not_said_to_be_done,
+    adding_a_user_wants_a_code_before_anything_is_typed,
+    every_wrong_field_of_a_new_user_is_named,
     a_refusal_keeps_navigation_language_and_the_way_back,
 ];
 
@@ -729,6 +731,33 @@ fn a_form_that_wanted_a_code_first_is_not_said_to_be_done(on: Backend) {
     let login = |to: &str| format!("/login?{}", form_urlencoded(&[("to", to)]));
     ada.get(&said).must_lead_to(&login(&page));
     ada.post_from(&said, &format!("{page}/invite"), &[]).must_lead_to(&login(&there));
+}
+
+fn adding_a_user_wants_a_code_before_anything_is_typed(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    ada.get("/console/users/add").must_be(200);
+    app.pass(16 * 60);
+    ada.get("/console/users/add").must_lead_to("/login/again?to=%2Fconsole%2Fusers%2Fadd");
+}
+
+fn every_wrong_field_of_a_new_user_is_named(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    ada.get("/console/users/add").must_not_say("aria-invalid");
+    let wrong = [("username", "a:b"), ("email", "nowhere"), ("role", "boss")];
+    let page = ada.post("/console/users/add", &wrong).must_be(400);
+    for field in ["username", "email"] {
+        page.must_say(&format!("aria-describedby=\"{field}-error\" aria-invalid=\"true\""));
+    }
+    for said in
+        ["id=\"username-error\">This user name", "id=\"email-error\">This is not", "id=\"role-error\""]
+    {
+        page.must_say(said);
+    }
+    let taken = ada.post("/console/users/add", &[("username", "ada"), ("role", "user")]).must_be(409);
+    taken.must_say("id=\"username-error\">That name is taken.");
+    assert_eq!(taken.text.matches("aria-invalid").count(), 1);
 }
 
 fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {

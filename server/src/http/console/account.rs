@@ -16,7 +16,8 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::SessionSummary;
 use crate::domain::user::UserName;
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::{code_of, logged_out, why};
+use crate::http::console::sign_in::{code_of, logged_out, why_at};
+use crate::http::console::typed::Errors;
 use crate::http::console::welcome::new_password;
 use crate::http::console::{Posted, Visit, render, see_other};
 use crate::http::problem::outcome;
@@ -56,7 +57,7 @@ struct ActivityPage {
 #[template(path = "password.html")]
 struct PasswordPage {
     frame: Frame,
-    error: Option<String>,
+    errors: Errors,
 }
 
 /// `GET /console/account`.
@@ -145,7 +146,7 @@ pub(super) async fn forget_devices(Posted { visit, .. }: Posted) -> HttpResponse
 /// `GET /console/account/password`.
 pub(super) async fn show_password(visit: Visit) -> HttpResponse {
     let found = visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await;
-    visit.page(found, "password", |frame, _, ()| PasswordPage { frame, error: None })
+    visit.page(found, "password", |frame, _, ()| PasswordPage { frame, errors: Errors::default() })
 }
 
 /// `POST /console/account/password`: the old password, a code, and the new password twice.
@@ -157,7 +158,7 @@ pub(super) async fn password(Posted { visit, form }: Posted) -> HttpResponse {
     let wanted = new_password(&form).map_err(Refusal::from).and_then(|new| {
         let current = PasswordRequest {
             username: UserName::parse(&visitor.user.name)?,
-            password: Password::typed(form.raw("current"))?,
+            password: Password::typed(form.raw("current")).map_err(|_| not_the_password())?,
             scope: None,
             audience: None,
             details: Details::default(),
@@ -184,8 +185,8 @@ pub(super) async fn password(Posted { visit, form }: Posted) -> HttpResponse {
         Ok(()) => see_other("/console/account?said=password-changed"),
         Err(stop) => {
             let frame = visit.frame(&visitor, "password");
-            match why(&frame, &stop, "error-code") {
-                Some(error) => render(outcome(&stop).0, &PasswordPage { frame, error: Some(error) }),
+            match why_at(&frame, &stop, "error-code") {
+                Some(errors) => render(outcome(&stop).0, &PasswordPage { frame, errors }),
                 None => visit.stopped(&stop),
             }
         }
@@ -195,7 +196,11 @@ pub(super) async fn password(Posted { visit, form }: Posted) -> HttpResponse {
 /// Which of the two was wrong.
 fn wrong_password(stop: Stop) -> Stop {
     match stop {
-        Stop::Refused(Refusal::InvalidGrant) => Invalid::new("current", "is not the password").into(),
+        Stop::Refused(Refusal::InvalidGrant) => not_the_password().into(),
         other => other,
     }
+}
+
+fn not_the_password() -> Invalid {
+    Invalid::new("current", "is not the password")
 }

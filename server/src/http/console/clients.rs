@@ -113,6 +113,8 @@ struct FormPage {
     known: Option<Known>,
     /// What somebody else has stored otherwise meanwhile.
     differences: Vec<Difference>,
+    /// Whether somebody else has removed the application meanwhile.
+    is_gone: bool,
 }
 
 /// An application that is changed.
@@ -125,7 +127,7 @@ struct Known {
 impl FormPage {
     fn of(frame: Frame, typed: Typed, errors: Errors, known: Option<Known>) -> Self {
         let errors = errors.said(&frame, "client");
-        Self { frame, typed, errors, known, differences: Vec::new() }
+        Self { frame, typed, errors, known, differences: Vec::new(), is_gone: false }
     }
 
     /// Every grant: its field, its name in words, and whether it is ticked.
@@ -374,7 +376,11 @@ enum Sent {
     /// Somebody else was faster, and this is how the application is now.
     Overtaken(Box<Client>),
     Malformed,
+    /// The name is like an ID, which may be another's.
+    NameIsId,
     Taken,
+    /// The application that was to be changed is there no more.
+    Gone,
     /// Scopes that this manager may not give.
     OutOfReach,
 }
@@ -398,6 +404,9 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
                 match app::client::add(service, conn, at, new) {
                     Ok(added) => Ok(Sent::Added(Box::new(added.client), added.secret)),
                     Err(Stop::Refused(Refusal::AlreadyExists { .. })) => Ok(Sent::Taken),
+                    Err(Stop::Refused(Refusal::Invalid(wrong))) if wrong.field() == "name" => {
+                        Ok(Sent::NameIsId)
+                    }
                     Err(Stop::Refused(Refusal::OutOfReach)) => Ok(Sent::OutOfReach),
                     Err(stop) => Err(stop),
                 }
@@ -440,13 +449,25 @@ fn answer(
         (Sent::Malformed, known) => {
             render(StatusCode::BAD_REQUEST, &FormPage::of(frame, typed, errors, known))
         }
+        (Sent::NameIsId, known) => {
+            errors.add("name", frame.t("error-client-name-is-id"));
+            let page = FormPage { errors, ..FormPage::of(frame, typed, Errors::default(), known) };
+            render(StatusCode::BAD_REQUEST, &page)
+        }
+        // Saved once more, it is another one: it has no ID that applications know.
+        (Sent::Gone, _) => {
+            let page = FormPage { is_gone: true, ..FormPage::of(frame, typed, errors, None) };
+            render(StatusCode::CONFLICT, &page)
+        }
         (Sent::Taken, known) => {
             errors.add("name", frame.t("error-client-taken"));
-            render(StatusCode::CONFLICT, &FormPage { frame, typed, errors, known, differences: Vec::new() })
+            let page = FormPage { errors, ..FormPage::of(frame, typed, Errors::default(), known) };
+            render(StatusCode::CONFLICT, &page)
         }
         (Sent::OutOfReach, known) => {
             errors.add("scope", frame.t("refused-out-of-reach"));
-            render(StatusCode::FORBIDDEN, &FormPage { frame, typed, errors, known, differences: Vec::new() })
+            let page = FormPage { errors, ..FormPage::of(frame, typed, Errors::default(), known) };
+            render(StatusCode::FORBIDDEN, &page)
         }
     }
 }
@@ -455,7 +476,7 @@ fn changed(id: ClientId) -> HttpResponse {
     see_other(&format!("{CLIENTS}/{id}?said=client-changed"))
 }
 
-/// The application that a form is about, for whoever may change it.
+/// The application that a page is about, for whoever may change it.
 async fn to_change(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor, Client), Stop> {
     visit
         .state
@@ -485,13 +506,12 @@ async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
 
 /// `POST /console/clients/{id}/edit`: everything but name, secret and state.
 async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
-    let Ok(id) = path.parse::<ClientId>() else { return visit.stopped(&no_client()) };
-    let found = to_change(&visit, id).await;
-    let known = match found {
-        Ok((_, client)) => client,
+    let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
+    let typed = match to_change(&visit, id).await {
+        Ok((_, client)) => Typed { name: client.name.to_string(), ..Typed::of(&form) },
+        Err(Stop::Refused(Refusal::NotFound { .. })) => return gone(&visit, Typed::of(&form)).await,
         Err(stop) => return visit.stopped(&stop),
     };
-    let typed = Typed { name: known.name.to_string(), ..Typed::of(&form) };
     let known = Known { id, seen: form.text("seen").to_owned() };
     let seen = known.seen.clone();
     let (new, errors) = match typed.parsed() {
@@ -510,6 +530,7 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
                 match app::client::change(service, conn, at, id, new, is_as_seen) {
                     Ok(Change::Done) => Ok(Sent::Changed),
                     Ok(Change::Overtaken(client)) => Ok(Sent::Overtaken(Box::new(client))),
+                    Err(Stop::Refused(Refusal::NotFound { .. })) => Ok(Sent::Gone),
                     Err(Stop::Refused(Refusal::OutOfReach)) => Ok(Sent::OutOfReach),
                     Err(stop) => Err(stop),
                 }
@@ -517,6 +538,15 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
         )
         .await;
     answer(&visit, sent, typed, errors, Some(known))
+}
+
+/// The form again, for whoever was changing what somebody else has removed.
+async fn gone(visit: &Visit, typed: Typed) -> HttpResponse {
+    let needs = Needs::scope("clients");
+    let found = visit
+        .state
+        .run_as_managing_visitor(&visit.request, visit.token(), needs, |_, _, _, _| Ok(Sent::Gone));
+    answer(visit, found.await, typed, Errors::default(), None)
 }
 
 /// `POST /console/clients/{id}/enable`.

@@ -32,12 +32,16 @@ use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{Language, Role, UserName};
 use crate::http::console::authorize::{Bound, bound_for, login_hint};
 use crate::http::console::frame::Frame;
+use crate::http::console::typed::Errors;
 use crate::http::console::{
     Form, HOME, Jar, Posted, Visit, go_on, own_page, parameter, qr, refused, render, see_other, way_back,
     with_to,
 };
 use crate::http::problem::outcome;
 use crate::http::state::State;
+
+/// In the place of a field's name: the whole form.
+pub(super) const WHOLE: &str = "form";
 
 /// The browser forgets what it kept of pages that are nobody's any more.
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -167,6 +171,16 @@ pub(super) fn why(frame: &Frame, stop: &Stop, wrong: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The same next to the field that it is about; what is about none of them stands above the form, under [`WHOLE`].
+pub(super) fn why_at(frame: &Frame, stop: &Stop, wrong: &str) -> Option<Errors> {
+    let field = match stop {
+        Stop::Refused(Refusal::Invalid(invalid)) => invalid.field(),
+        Stop::Refused(Refusal::InvalidGrant | Refusal::CodeUsed) => "otp",
+        _ => WHOLE,
+    };
+    why(frame, stop, wrong).map(|reason| Errors::of_one(field, reason))
 }
 
 /// A code as somebody typed it.

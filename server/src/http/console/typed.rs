@@ -19,6 +19,11 @@ use crate::http::console::frame::Frame;
 pub(super) struct Errors(Vec<(String, String)>);
 
 impl Errors {
+    /// One that is known already.
+    pub(super) fn of_one(field: &str, reason: String) -> Self {
+        Self(vec![(field.to_owned(), reason)])
+    }
+
     /// Takes what was read from a field, or notes that it could not be.
     pub(super) fn keep<T>(&mut self, read: Result<T, Invalid>) -> Option<T> {
         read.map_err(|invalid| self.add(invalid.field(), invalid.to_string())).ok()
@@ -32,7 +37,7 @@ impl Errors {
     }
 
     /// Whether every field can be taken.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

@@ -21,7 +21,8 @@ use crate::domain::search::{Enrolment, Place, Wanted};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, UserState, parse_email};
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::why;
+use crate::http::console::sign_in::why_at;
+use crate::http::console::typed::Errors;
 use crate::http::console::{Form, Posted, Visit, leads_to, parameter, render, see_other};
 use crate::http::problem::outcome;
 use crate::http::{on, read};
@@ -163,7 +164,7 @@ struct AddPage {
     role: String,
     /// Whether an invitation goes out at once.
     invite: bool,
-    error: Option<String>,
+    errors: Errors,
 }
 
 impl AddPage {
@@ -183,21 +184,17 @@ struct LinkPage {
     back: String,
 }
 
-/// `GET /console/users/add`.
+/// `GET /console/users/add`. Wants what sending the form wants, before anything is typed.
 async fn show_add(visit: Visit) -> HttpResponse {
-    let found = visit
-        .state
-        .run_as_managing_visitor(&visit.request, visit.token(), LOOK, |_, _, _, manager| {
-            Ok(manager.must("users")?)
-        })
-        .await;
+    let found =
+        visit.state.run_as_managing_visitor(&visit.request, visit.token(), CHANGE, |_, _, _, _| Ok(())).await;
     visit.page(found, "users", |frame, _, ()| AddPage {
         frame,
         username: String::new(),
         email: String::new(),
         role: Role::User.as_str().to_owned(),
         invite: true,
-        error: None,
+        errors: Errors::default(),
     })
 }
 
@@ -207,32 +204,35 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
         Ok((visitor, ())) => visitor,
         Err(stop) => return visit.stopped(&stop),
     };
-    let new = UserName::parse(form.text("username")).and_then(|name| {
-        Ok(NewUser { name, email: email_of(&form)?, role: form.text("role").parse()?, password: None })
-    });
+    let mut errors = Errors::default();
+    let (name, email, role) = (
+        errors.keep(UserName::parse(form.text("username"))),
+        errors.keep(email_of(&form)),
+        errors.keep(form.text("role").parse::<Role>()),
+    );
     let invite = form.is_ticked("invite");
-    let added = match new {
-        Ok(new) => {
-            visit
-                .state
-                .run_as_managing_visitor(
-                    &visit.request,
-                    visit.token(),
-                    CHANGE,
-                    move |service, conn, at, manager| {
-                        manager.must_reach(new.role)?;
-                        if invite {
-                            let (user, link) = app::user::add_invited(service, conn, at, new)?;
-                            return Ok((user, Some(link)));
-                        }
-                        Ok((app::user::add(service, conn, at, new)?, None))
-                    },
-                )
-                .await
-        }
-        Err(invalid) => Err(invalid.into()),
+    let again = |frame: Frame, status: StatusCode, errors: Errors| {
+        let text = |name| form.text(name).to_owned();
+        let (username, email, role) = (text("username"), text("email"), text("role"));
+        render(status, &AddPage { frame, username, email, role, invite, errors })
     };
     let frame = visit.frame(&visitor, "users");
+    let (Some(name), Some(email), Some(role)) = (name, email, role) else {
+        let errors = errors.said(&frame, "field");
+        return again(frame, StatusCode::BAD_REQUEST, errors);
+    };
+    let new = NewUser { name, email, role, password: None };
+    let added = visit
+        .state
+        .run_as_managing_visitor(&visit.request, visit.token(), CHANGE, move |service, conn, at, manager| {
+            manager.must_reach(new.role)?;
+            if invite {
+                let (user, link) = app::user::add_invited(service, conn, at, new)?;
+                return Ok((user, Some(link)));
+            }
+            Ok((app::user::add(service, conn, at, new)?, None))
+        })
+        .await;
     match added {
         Ok((_, (user, Some(link)))) if user.email.is_none() => {
             let page = LinkPage {
@@ -249,19 +249,16 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
             see_other(&format!("/console/users/{}?said={said}", user.id))
         }
         Err(stop) => {
-            let taken = matches!(stop, Stop::Refused(Refusal::AlreadyExists { .. }));
-            let error =
-                if taken { Some(frame.t("refused-already-exists")) } else { why(&frame, &stop, "error-now") };
-            let Some(error) = error else { return visit.stopped(&stop) };
-            let page = AddPage {
-                frame,
-                username: form.text("username").to_owned(),
-                email: form.text("email").to_owned(),
-                role: form.text("role").to_owned(),
-                invite,
-                error: Some(error),
+            let errors = match &stop {
+                Stop::Refused(Refusal::AlreadyExists { .. }) => {
+                    Some(Errors::of_one("username", frame.t("refused-already-exists")))
+                }
+                stop => why_at(&frame, stop, "error-now"),
             };
-            render(outcome(&stop).0, &page)
+            match errors {
+                Some(errors) => again(frame, outcome(&stop).0, errors),
+                None => visit.stopped(&stop),
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{User, UserName, parse_email};
 use crate::http::console::frame::{Frame, RefusedPage};
-use crate::http::console::sign_in::why;
+use crate::http::console::sign_in::why_at;
+use crate::http::console::typed::Errors;
 use crate::http::console::{Form, HOME, Jar, refused, render, see_other};
 use crate::http::problem::outcome;
 use crate::http::state::State;
@@ -29,7 +30,14 @@ struct WelcomePage {
     username: String,
     email: String,
     action: String,
-    error: Option<String>,
+    errors: Errors,
+}
+
+impl WelcomePage {
+    /// Where one begins, unless there is a field that is wrong.
+    const fn focus(&self) -> &'static str {
+        if self.errors.is_empty() { "autofocus" } else { "" }
+    }
 }
 
 /// `GET /welcome/{token}`. Looking does not use the link up: mail scanners look, too.
@@ -64,7 +72,7 @@ fn page(frame: Frame, user: Option<&User>, token: &str) -> WelcomePage {
         username: String::new(),
         email: String::new(),
         action: format!("/welcome/{token}"),
-        error: None,
+        errors: Errors::default(),
     }
 }
 
@@ -132,9 +140,9 @@ pub(super) async fn accept(
             let value = Jar::Login.read(&state, &request).unwrap_or_default();
             let frame = Frame::of(&state, &request, "", form_mark(&state.service, &value))
                 .or_at(format!("/welcome/{token}"));
-            let error = why(&frame, &stop, "error-now");
+            let errors = why_at(&frame, &stop, "error-now").unwrap_or_default();
             let (username, email) = (form.text("username").to_owned(), form.text("email").to_owned());
-            let page = WelcomePage { username, email, error, ..page(frame, user.as_ref(), &token) };
+            let page = WelcomePage { username, email, errors, ..page(frame, user.as_ref(), &token) };
             render(outcome(&stop).0, &page)
         }
         Err(stop) => over(Frame::of(&state, &request, "", String::new()), &stop),

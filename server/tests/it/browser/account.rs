@@ -104,6 +104,11 @@ fn new_recovery_codes_take_the_place_of_the_old_and_can_be_kept_as_a_file(on: Ba
         other.fill("#recovery_code", code);
         other.press("Use recovery code");
         other.must_say(answer);
+        if answer.starts_with("This") {
+            let focused = "return document.activeElement.id";
+            assert_eq!(other.script(focused, Vec::new()), "recovery_code");
+            other.must_look_right("recovery-code-wrong");
+        }
     }
 }
 
@@ -120,10 +125,13 @@ fn a_new_password_ends_the_other_sessions(on: Backend) {
         browser.fill("#otp", &phone.code());
         browser.press("Change password");
     };
+    let focused = || browser.script("return document.activeElement.id", Vec::new());
     change("not the password", "a wholly new sentence");
     browser.must_say("The current password is wrong.");
+    assert_eq!(focused(), "current");
     change(PASSWORD, "a wholly new sentense");
     browser.must_say("The two new passwords are not the same.");
+    assert_eq!(focused(), "password_again");
     browser.must_look_right("password-refused");
     change(PASSWORD, "a wholly new sentence");
     browser.must_say("Your password is changed. All other sessions are over.");

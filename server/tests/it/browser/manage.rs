@@ -18,6 +18,7 @@ tests![
     a_search_follows_the_typing,
     forms_that_somebody_else_has_overtaken_show_both,
     what_was_done_is_said_once_and_never_of_what_was_not,
+    an_application_that_is_gone_can_be_saved_anew,
     a_refusal_leaves_the_navigation_where_it_was,
 ];
 
@@ -195,6 +196,19 @@ fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
     browser.must_look_right("user-undone");
     browser.press("Unlock");
     browser.must_say("The user is unlocked.");
+}
+
+fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Admin);
+    let client = app.client_with(ClientSpec::with_scopes("read write")).id;
+    browser.go(&format!("/console/clients/{client}/edit"));
+    browser.fill("#token_ttl", "300");
+    app.operate(|service, conn, at| app::client::remove(service, conn, at, &client)).unwrap();
+    browser.press("Save");
+    browser.must_say("Somebody else has removed this application meanwhile");
+    browser.must_look_right("client-gone");
+    browser.press("Save");
+    browser.must_say("The secret is shown only now.");
 }
 
 fn a_refusal_leaves_the_navigation_where_it_was(on: Backend) {
