@@ -20,6 +20,21 @@ if (document.querySelector("[data-said]")) {
   address.searchParams.delete("said");
   history.replaceState(history.state, "", address);
 }
+
+/**
+ * A form goes once: who presses again while the answer is on its way would do twice what was meant once. A page that is come back to lets go again,
+ * and so does one whose answer was not waited for. What only brings a file leaves the page as it is.
+ */
+const going = new Set();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || "stays" in form.dataset) return;
+  if (going.has(form)) return event.preventDefault();
+  going.add(form);
+  setTimeout(() => going.delete(form), 10_000);
+});
+addEventListener("pageshow", () => going.clear());
+
 /**
  * A code field sends its form at the last digit; once, and only what was typed or pasted in one go. Pages say which digit is the last
  * where it is the same one for all codes that they take.

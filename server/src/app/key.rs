@@ -158,6 +158,33 @@ pub fn rotate(
     })
 }
 
+/// The same unless the next key is so young that not everybody knows it yet; then nothing is done.
+pub fn rotate_to_known(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    algorithm: Option<SigningAlgorithm>,
+) -> Result<Option<String>, Stop> {
+    if !is_next_known(conn, at.now)? {
+        return Ok(None);
+    }
+    let for_id_tokens = successor_for_id_tokens(conn)?;
+    service.write(conn, at, |tx| {
+        db::signing_key::lock(tx.conn)?;
+        // Once more behind the lock: of two who press at once, one is told.
+        if !is_next_known(tx.conn, tx.now)? {
+            return Ok(None);
+        }
+        renew_for_id_tokens(service, tx, tx.origin.manager, for_id_tokens)?;
+        advance(service, tx, tx.origin.manager, algorithm).map(Some)
+    })
+}
+
+fn is_next_known(conn: &mut Conn, now: Timestamp) -> Result<bool, Fault> {
+    let next = db::signing_key::find_in_state(conn, KeyState::Next)?;
+    Ok(next.is_none_or(|key| key.created_at.plus_seconds(PUBLISHED_BEFORE_USE_S) <= now))
+}
+
 /// The key that shall sign ID tokens after the one that does, where one does.
 fn successor_for_id_tokens(conn: &mut Conn) -> Result<Option<NewKey>, Fault> {
     let current = db::id_token_key::current(conn)?;

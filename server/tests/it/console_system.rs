@@ -954,6 +954,7 @@ fn the_key_that_a_page_names_is_revoked(on: Backend) {
     let page = root.get("/console/keys/revoke").must(200);
     page.says(&format!("name=\"key\" value=\"{leaked}\""));
     page.says("The next key signs");
+    app.pass(600);
     root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-rotated");
     let innocent = find(KeyState::Current);
     root.get("/console/keys").must(200).says(&format!("/console/keys/revoke?key={leaked}"));
@@ -978,12 +979,22 @@ fn the_key_that_a_page_names_is_revoked(on: Backend) {
 
 fn keys_are_rotated_from_the_page(on: Backend) {
     let app = App::start(on);
-    let (mut root, _) = admin(&app);
+    let (mut root, phone) = admin(&app);
     let keys = || app.operate(|_, conn, _| app::key::list(conn)).unwrap();
     let before = keys();
+    app.pass(600);
     root.post("/console/keys/rotate", &[("algorithm", "ES256")]).leads_to("/console/keys?said=keys-rotated");
     let after = keys();
     assert_eq!(after.len(), before.len() + 1);
+    // Pressed once more, or too early, nothing happens: few know the key that would sign.
+    for wait_s in [0, 250] {
+        app.pass(wait_s);
+        root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-too-young");
+        assert_eq!(keys().len(), after.len());
+    }
+    let page = root.get("/console/keys?said=keys-too-young").must(200);
+    page.says("Nothing was done.");
+    page.says_not("class=\"said\"");
     let page = root.get("/console/keys").must(200);
     for key in &after {
         page.says(&key.kid);
@@ -992,6 +1003,13 @@ fn keys_are_rotated_from_the_page(on: Backend) {
     page.says("Retired");
     root.post("/console/keys/rotate", &[("algorithm", "none")]).must(400);
     assert_eq!(keys().len(), after.len());
+    app.pass(349);
+    root.get("/login/again").must(200);
+    root.post("/login/again", &[("otp", &phone.code()), ("to", "/console/keys")]).leads_to("/console/keys");
+    root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-too-young");
+    app.pass(1);
+    root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-rotated");
+    assert_eq!(keys().len(), after.len() + 1);
 }
 
 /// The rows of a page's tables: cells without markup.

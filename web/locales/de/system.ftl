@@ -121,6 +121,7 @@ revoke-key-checks = Anwendungen, die Token selbst prüfen, erfahren davon aus de
 revoke-key-when = Das lässt sich nicht rückgängig machen. Ist der Schlüssel nicht in Gefahr, wechseln Sie ihn nur.
 revoke-key-button = Schlüssel widerrufen
 said-keys-rotated = Ab jetzt signiert der nächste Schlüssel.
+said-keys-too-young = Es wurde nichts getan. Der nächste Schlüssel ist jünger als zehn Minuten, darum kennt ihn noch nicht jede Anwendung. Warten Sie, und wechseln Sie dann.
 said-key-revoked = Der Schlüssel ist widerrufen.
 said-keys-revoked = Alle Schlüssel sind widerrufen, ein neuer signiert.
 scopes-lead = Eine Regel verschärft, was die Token einer Anwendung dürfen. Einen Scope ohne Regel regelt allein die Anwendung.

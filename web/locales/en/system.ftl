@@ -121,6 +121,7 @@ revoke-key-checks = Applications that check tokens alone learn of it from the li
 revoke-key-when = This cannot be undone. If the key is not in danger, rotate it instead.
 revoke-key-button = Revoke the key
 said-keys-rotated = The next key signs from now on.
+said-keys-too-young = Nothing was done. The next key is younger than ten minutes, so not every application knows it yet. Wait, then rotate again.
 said-key-revoked = The key is revoked.
 said-keys-revoked = All keys are revoked, and a new one signs.
 scopes-lead = A rule tightens what an application's tokens may do. A scope without a rule is ruled by the application alone.

@@ -85,7 +85,8 @@ async fn show(visit: Visit) -> HttpResponse {
     })
 }
 
-/// `POST /console/keys/rotate`: what was signed stays good.
+/// `POST /console/keys/rotate`: what was signed stays good. Twice in a row it does nothing: the key that would sign then is one that hardly anybody
+/// knows.
 async fn rotate(Posted { visit, form }: Posted) -> HttpResponse {
     let algorithm = match form.text("algorithm") {
         "" => None,
@@ -100,10 +101,12 @@ async fn rotate(Posted { visit, form }: Posted) -> HttpResponse {
             &visit.request,
             visit.token(),
             Needs::scope("clients"),
-            move |service, conn, at, _| app::key::rotate(service, conn, at, algorithm),
+            move |service, conn, at, _| app::key::rotate_to_known(service, conn, at, algorithm),
         )
         .await;
-    visit.done(rotated, "/console/keys?said=keys-rotated")
+    let is_too_young = matches!(rotated, Ok((_, None)));
+    let said = if is_too_young { "keys-too-young" } else { "keys-rotated" };
+    visit.done(rotated, &format!("{KEYS}?said={said}"))
 }
 
 /// The word for all keys, in the place of one's name.

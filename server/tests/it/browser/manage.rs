@@ -18,6 +18,7 @@ tests![
     a_search_follows_the_typing,
     forms_that_somebody_else_has_overtaken_show_both,
     what_was_done_is_said_once_and_never_of_what_was_not,
+    a_form_that_is_sent_twice_goes_once,
     an_application_that_is_gone_can_be_saved_anew,
     a_refusal_leaves_the_navigation_where_it_was,
 ];
@@ -196,6 +197,30 @@ fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
     browser.must_look_right("user-undone");
     browser.press("Unlock");
     browser.must_say("The user is unlocked.");
+}
+
+fn a_form_that_is_sent_twice_goes_once(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Admin);
+    app.pass(600);
+    browser.go("/console/keys");
+    let keys = || app.operate(|_, conn, _| app::key::list(conn)).unwrap().len();
+    let before = keys();
+    // Counted at the end of the way: what gets past the page.
+    let press_twice = "window.sent = 0; \
+         window.addEventListener('submit', event => { if (!event.defaultPrevented) window.sent += 1; event.preventDefault(); }); \
+         const button = document.querySelector('form[action$=rotate] button'); button.click(); button.click(); return window.sent";
+    assert_eq!(browser.script(press_twice, Vec::new()), 1);
+    // Whoever comes back can send it again.
+    let again = "dispatchEvent(new PageTransitionEvent('pageshow')); \
+         document.querySelector('form[action$=rotate] button').click(); return window.sent";
+    assert_eq!(browser.script(again, Vec::new()), 2);
+    browser.go("/console/keys");
+    browser.press("Rotate now");
+    browser.must_say("The next key signs from now on.");
+    browser.press("Rotate now");
+    browser.must_say("Nothing was done. The next key is younger than ten minutes");
+    browser.must_look_right("keys-too-young");
+    assert_eq!(keys(), before + 1);
 }
 
 fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {
