@@ -1,14 +1,15 @@
 // Comfort for pages that work without it: times of the reader's own clock, codes that send themselves, copying, printing,
 // lists that filter while one types. Nothing here decides anything.
 
-/** Times in the reader's own zone; the page has them in UTC. */
-const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+/** Times in the reader's own zone; the page has them in UTC. What is compared with other logs keeps its seconds, and says the zone. */
+const timeOf = (timeStyle) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle });
+const [clock, exactClock] = [timeOf("short"), timeOf("long")];
 const localise = (part) => {
   for (const time of part.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.getTime())) {
       time.title = time.textContent;
-      time.textContent = clock.format(at);
+      time.textContent = ("exact" in time.dataset ? exactClock : clock).format(at);
     }
   }
 };

@@ -291,6 +291,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Why it was refused; none where it was done.
+    pub fn refused(&self) -> Option<&str> {
+        self.outcome.strip_prefix("refused: ")
+    }
+
     /// The hash of this entry behind `previous`, the hash of the one before. `None` and an empty text differ.
     pub fn chained(&self, previous: &[u8], hash: impl Fn(&[&[u8]]) -> [u8; 32]) -> [u8; 32] {
         fn optional(part: Option<&String>) -> (&[u8], &[u8]) {

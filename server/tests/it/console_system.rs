@@ -40,6 +40,7 @@ tests![
     the_key_that_a_page_names_is_revoked,
     charts_add_up_to_the_log,
     mails_are_listed_without_their_text_and_retried,
+    times_that_are_compared_with_other_logs_have_seconds,
     settings_show_no_password,
 ];
 
@@ -1155,4 +1156,15 @@ fn settings_show_no_password(on: Backend) {
     }
     page.says_not("sesame");
     assert!(!server.log().contains("sesame"));
+}
+
+fn times_that_are_compared_with_other_logs_have_seconds(on: Backend) {
+    let app = App::start(on);
+    let (mut root, _) = admin(&app);
+    for path in ["/console/audit", "/console/audit/2", "/console/account/activity"] {
+        let page = root.get(path).must(200);
+        let shown = page.text.split(" data-exact>").nth(1).unwrap().split('<').next().unwrap();
+        let time = shown.strip_suffix(" UTC").unwrap().split(' ').nth(1).unwrap();
+        assert_eq!(time.split(':').count(), 3, "{path}: {shown}");
+    }
 }

@@ -41,6 +41,7 @@ tests![
     a_form_that_wanted_a_code_first_is_not_said_to_be_done,
     adding_a_user_wants_a_code_before_anything_is_typed,
     every_wrong_field_of_a_new_user_is_named,
+    a_users_page_names_who_did_what_and_why_it_was_refused,
     a_refusal_keeps_navigation_language_and_the_way_back,
 ];
 
@@ -758,6 +759,27 @@ fn every_wrong_field_of_a_new_user_is_named(on: Backend) {
     let taken = ada.post("/console/users/add", &[("username", "ada"), ("role", "user")]).must_be(409);
     taken.must_say("id=\"username-error\">That name is taken.");
     assert_eq!(taken.text.matches("aria-invalid").count(), 1);
+}
+
+fn a_users_page_names_who_did_what_and_why_it_was_refused(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let (hel, _) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let page = page_of(bob);
+    let phone = app.phone("bob");
+    app.client().otp("bob", &phone.wrong_code()).must_be(400, "invalid_grant");
+    ada.post(&format!("{page}/unlock"), &[]).must_be(303);
+    hel.post(&format!("{page}/unlock"), &[]).must_be(303);
+    let (adas, hels) = (id_of(&app, "ada"), id_of(&app, "hel"));
+    let shown = ada.get(&page);
+    shown.must_say("<td>You</td>").must_not_say("Another user").must_say("<span class=\"meta\">wrong</span>");
+    shown.must_say(&format!("<a href=\"/console/audit?who=user%3A{hels}\"><bdi>hel</bdi></a>"));
+    shown.must_say(&format!("href=\"/console/audit?who=user:{bob}\""));
+    ada.get(&format!("/console/audit?who=user:{bob}")).must_be(200).must_say("User unlocked");
+    // A help desk does not read the log.
+    let shown = hel.get(&page);
+    shown.must_say("<bdi>ada</bdi>").must_not_say("/console/audit").must_not_say(&adas.to_string());
 }
 
 fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {

@@ -42,6 +42,7 @@ user-actions = Aktionen
 user-unlock = Entsperren
 user-enable = Aktivieren
 user-invite = Einladung senden
+user-audit = Alles zu diesem Benutzer im Protokoll
 user-no-authenticators = Kein Authentifikator.
 user-no-sessions = Nirgends angemeldet.
 link-title = Einladungslink

@@ -42,6 +42,7 @@ user-actions = Actions
 user-unlock = Unlock
 user-enable = Enable
 user-invite = Send invitation
+user-audit = All of this user in the audit log
 user-no-authenticators = No authenticator.
 user-no-sessions = Not logged in anywhere.
 link-title = Invitation link

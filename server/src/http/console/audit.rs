@@ -154,19 +154,19 @@ struct Row {
 }
 
 /// Who did it, or to whom it was done.
-struct Party {
+pub(super) struct Party {
     /// As the log has it.
     stored: String,
     /// The name where there still is one, else what it is.
-    said: String,
+    pub(super) said: String,
     /// The beginning of its id, where there is no name.
-    short: Option<String>,
+    pub(super) short: Option<String>,
     /// A search for it.
-    query: String,
+    pub(super) query: String,
 }
 
 impl Party {
-    fn of(frame: &Frame, names: &BTreeMap<String, String>, stored: &str) -> Self {
+    pub(super) fn of(frame: &Frame, names: &BTreeMap<String, String>, stored: &str) -> Self {
         let (kind, id) = stored.split_once(':').map_or((stored, None), |(kind, id)| (kind, Some(id)));
         let console = format!("client:{}", ClientId::CONSOLE);
         let name =
@@ -186,7 +186,7 @@ impl Row {
             what: frame.action(&entry.action),
             actor: Party::of(frame, names, &entry.actor),
             subject: entry.subject.as_deref().map(|subject| Party::of(frame, names, subject)),
-            refused: entry.outcome.strip_prefix("refused: ").map(str::to_owned),
+            refused: entry.refused().map(str::to_owned),
             entry,
         }
     }

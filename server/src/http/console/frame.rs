@@ -184,6 +184,16 @@ impl Frame {
         }
     }
 
+    /// The same to the second, for what is compared with other logs.
+    #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "templates call it so")]
+    pub(super) fn moment(&self, at: &Timestamp) -> String {
+        let text = at.to_string();
+        match (text.get(..10), text.get(11..19)) {
+            (Some(day), Some(second)) => format!("{day} {second} UTC"),
+            _ => text,
+        }
+    }
+
     /// Where a file of ours is.
     #[expect(clippy::unused_self, reason = "templates call it like the others")]
     pub(super) fn asset(&self, name: &str) -> String {

@@ -14,12 +14,14 @@ use crate::app::context::Stop;
 use crate::app::directory::{Found, Profile};
 use crate::app::manage::Needs;
 use crate::app::user::NewUser;
+use crate::domain::audit::Entry;
 use crate::domain::id::UserId;
 use crate::domain::lockout::is_wait;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::search::{Enrolment, Place, Wanted};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, UserState, parse_email};
+use crate::http::console::audit::Party;
 use crate::http::console::frame::Frame;
 use crate::http::console::sign_in::why_at;
 use crate::http::console::typed::Errors;
@@ -274,9 +276,10 @@ fn email_of(form: &Form) -> Result<Option<String>, Invalid> {
 struct UserPage {
     frame: Frame,
     profile: Profile,
+    /// Who has done what of the activity; none for whoever looks.
+    actors: Vec<Option<Party>>,
     /// Who looks.
     viewer: User,
-    own: String,
 }
 
 impl UserPage {
@@ -315,6 +318,11 @@ impl UserPage {
     fn roles(&self) -> Vec<(&'static str, bool)> {
         Role::ALL.map(|role| (role.as_str(), self.profile.user.role == role)).to_vec()
     }
+
+    /// What happened lately, and who did it.
+    fn activity(&self) -> impl Iterator<Item = (&Entry, Option<&Party>)> {
+        self.profile.activity.iter().zip(self.actors.iter().map(Option::as_ref))
+    }
 }
 
 /// `GET /console/users/{id}`.
@@ -323,14 +331,18 @@ async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
     let found = visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), LOOK, move |_, conn, at, _| {
-            app::directory::profile(conn, at, id)
+            let profile = app::directory::profile(conn, at, id)?;
+            let names = app::audit::names(conn, &profile.activity)?;
+            Ok((profile, names))
         })
         .await;
-    visit.page(found, "users", |frame, visitor, profile| UserPage {
-        frame,
-        profile,
-        viewer: visitor.user.clone(),
-        own: format!("user:{}", visitor.user.id),
+    visit.page(found, "users", |frame, visitor, (profile, names)| {
+        let own = format!("user:{}", visitor.user.id);
+        let actors = profile.activity.iter().map(|entry| {
+            let is_other = entry.actor != own;
+            is_other.then(|| Party::of(&frame, &names, &entry.actor))
+        });
+        UserPage { actors: actors.collect(), frame, profile, viewer: visitor.user.clone() }
     })
 }
 
