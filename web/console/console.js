@@ -100,13 +100,28 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+/** The text of a file, and whether its encoding is a guess: Excel saves lists without saying, and not as UTF-8. */
+const read = async (file) => {
+  const bytes = await file.arrayBuffer();
+  const [first, second] = new Uint8Array(bytes.slice(0, 2));
+  const wide = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : undefined;
+  try {
+    return [new TextDecoder(wide ?? "utf-8", { fatal: true }).decode(bytes), false];
+  } catch {
+    return [new TextDecoder("windows-1252").decode(bytes), true];
+  }
+};
+
 /** A text file that is picked goes into the field, to be looked over before it is sent. */
 for (const picker of document.querySelectorAll("[data-read-into]")) {
   const field = document.getElementById(picker.dataset.readInto);
   picker.hidden = false;
   picker.querySelector("input[type=file]")?.addEventListener("change", async (event) => {
     const [file] = event.target.files;
-    if (file) field.value = await file.text();
+    if (!file) return;
+    const [text, isGuess] = await read(file);
+    field.value = text;
+    picker.querySelector("[data-guessed]").hidden = !isGuess;
   });
 }
 

@@ -79,6 +79,7 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Invalid> {
 fn said(wrong: Wrong) -> String {
     match wrong {
         Wrong::Columns => "it has more or fewer columns than the first line".to_owned(),
+        Wrong::Unreadable => "it has a character that was no UTF-8 before".to_owned(),
         Wrong::Name => "name: this cannot be a name".to_owned(),
         Wrong::Twice(before) => format!("name: stands in line {before} already"),
         Wrong::Email => "email: this is no e-mail address".to_owned(),

@@ -42,6 +42,8 @@ tests![
     adding_a_user_wants_a_code_before_anything_is_typed,
     every_wrong_field_of_a_new_user_is_named,
     a_users_page_names_who_did_what_and_why_it_was_refused,
+    a_list_comes_back_from_its_preview,
+    characters_that_were_lost_before_are_not_imported,
     a_refusal_keeps_navigation_language_and_the_way_back,
 ];
 
@@ -780,6 +782,35 @@ fn a_users_page_names_who_did_what_and_why_it_was_refused(on: Backend) {
     // A help desk does not read the log.
     let shown = hel.get(&page);
     shown.must_say("<bdi>ada</bdi>").must_not_say("/console/audit").must_not_say(&adas.to_string());
+}
+
+fn a_list_comes_back_from_its_preview(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let preview = ada.post("/console/users/import", &[("list", LIST), ("invite", "1")]).must_be(200);
+    preview.must_say("formaction=\"/console/users/import\" formnovalidate name=\"edit\"");
+    // What is wrong stands first.
+    let rows: Vec<_> = preview.text.split("<tr><td class=\"number\">").skip(1).collect();
+    let lines: Vec<_> = rows.iter().map(|row| row.split('<').next().unwrap()).collect();
+    assert_eq!(lines, ["4", "5", "6", "7", "8", "2", "3", "9"]);
+    let fields = [("list", LIST), ("invite", "1"), ("edit", "1"), ("otp", "")];
+    let form = ada.post("/console/users/import", &fields).must_be(200).must_say("Look first");
+    form.must_say("name=\"invite\" value=\"1\" checked").must_say(",nowhere,dora");
+    ada.post("/console/users/import", &[fields[0], fields[2]]).must_be(200).must_not_say("checked");
+    // So does one in which nobody is new.
+    let preview = ada.post("/console/users/import", &[("list", "name\nada\n")]).must_be(200);
+    preview.must_say("name=\"edit\"").must_not_say("name=\"otp\"");
+}
+
+fn characters_that_were_lost_before_are_not_imported(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let list = [("list", "name,email\nJ\u{fffd}rg,\njuergen,j\u{fffd}@example.org\nj\u{f6}rg,\n")];
+    let preview = ada.post("/console/users/import", &list).must_be(200);
+    preview.must_say("One user will be added.").must_say("2 lines have something wrong");
+    assert_eq!(preview.text.matches("Holds a character that could not be read").count(), 2);
+    deed(&app, &ada, &phone, "/console/users/import/apply", &list).must_be(200);
+    assert_eq!(count_rows(&app.place, "user"), 2);
 }
 
 fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {

@@ -78,6 +78,8 @@ impl Bringer<'_> {
 pub enum Wrong {
     /// It has more or fewer columns than the first line.
     Columns,
+    /// Name or address hold U+FFFD, which stands where whoever decoded the file found no character.
+    Unreadable,
     /// `name` is not a name.
     Name,
     /// `name` stands in an earlier line already.
@@ -319,6 +321,9 @@ impl Lines<'_> {
 
 fn read(line: &Line, uris: &str, seen: &mut HashMap<String, u64>) -> Result<Wanted, Wrong> {
     let name = UserName::parse(&line.name).and_then(UserName::chosen).map_err(|_| Wrong::Name)?;
+    if [&line.name, &line.email].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
+        return Err(Wrong::Unreadable);
+    }
     let email = match line.email.as_str() {
         "" => None,
         text => Some(parse_email(text).map_err(|_| Wrong::Email)?),

@@ -19,6 +19,7 @@ tests![
     forms_that_somebody_else_has_overtaken_show_both,
     what_was_done_is_said_once_and_never_of_what_was_not,
     a_form_that_is_sent_twice_goes_once,
+    a_list_in_the_encoding_of_a_spreadsheet_is_read_and_comes_back_from_its_preview,
     an_application_that_is_gone_can_be_saved_anew,
     a_refusal_leaves_the_navigation_where_it_was,
 ];
@@ -221,6 +222,53 @@ fn a_form_that_is_sent_twice_goes_once(on: Backend) {
     browser.must_say("Nothing was done. The next key is younger than ten minutes");
     browser.must_look_right("keys-too-young");
     assert_eq!(keys(), before + 1);
+}
+
+fn a_list_in_the_encoding_of_a_spreadsheet_is_read_and_comes_back_from_its_preview(on: Backend) {
+    let (_app, _, browser) = staff(on, Role::Admin);
+    let folder = tempfile::tempdir().unwrap();
+    let name = |bytes: &[u8]| [b"name,email\n", bytes, b",\n"].concat();
+    let wide = |text: &str| -> Vec<u8> {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    browser.go("/console/users/import?invite=1");
+    for (index, (bytes, is_guess)) in [
+        (name("j\u{f6}rg".as_bytes()), false),
+        (wide("name,email\nj\u{f6}rg,\n"), false),
+        (name(b"j\xf6rg"), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.path().join(format!("people-{index}.csv"));
+        fs::write(&file, bytes).unwrap();
+        browser.script("document.getElementById('import-list').value = ''", Vec::new());
+        browser.fill("#import-file", file.to_str().unwrap());
+        let read = "return document.getElementById('import-list').value";
+        let text = browser.soon("the list", || {
+            browser.script(read, Vec::new()).as_str().map(str::to_owned).filter(|text| !text.is_empty())
+        });
+        assert_eq!(text, "name,email\nj\u{f6}rg,\n");
+        assert_eq!(browser.text().contains("This file is not in UTF-8."), is_guess, "{index}");
+    }
+    browser.must_look_right("import-guessed");
+    browser.press("Look first");
+    browser.must_say("One user will be added.");
+    browser.press("Change the list");
+    browser.must_say("Paste a list");
+    assert_eq!(
+        browser.script("return document.getElementById('import-list').value", Vec::new()),
+        "name,email\nj\u{f6}rg,\n"
+    );
+    assert_eq!(browser.script("return document.querySelector('[name=invite]').checked", Vec::new()), true);
+    // More than is read at all is told so, by a page.
+    browser
+        .script("document.getElementById('import-list').value = 'name\\n' + 'x'.repeat(4 << 20)", Vec::new());
+    browser.press("Look first");
+    browser.must_say("This is more than can be sent at once.");
+    browser.must_look_right("import-too-large");
+    browser.press("Back");
+    browser.must_say("Paste a list");
 }
 
 fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {

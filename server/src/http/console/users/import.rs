@@ -38,6 +38,18 @@ struct LinesPage {
 }
 
 impl LinesPage {
+    /// What is wrong comes first: of thousands of lines it is what somebody looks for.
+    fn of(
+        frame: Frame,
+        mut lines: Vec<Line>,
+        list: Option<String>,
+        invite: bool,
+        error: Option<String>,
+    ) -> Self {
+        lines.sort_by_key(|line| (!Self::is_wrong(line), line.number));
+        Self { frame, lines, list, invite, error }
+    }
+
     fn count(&self, wanted: fn(Fate) -> bool) -> i64 {
         i64::try_from(self.lines.iter().filter(|line| wanted(line.fate)).count()).unwrap_or(i64::MAX)
     }
@@ -76,6 +88,7 @@ impl LinesPage {
             Fate::Wrong(
                 Wrong::Columns | Wrong::Uri | Wrong::TooManyUris | Wrong::UriTwice | Wrong::Counter,
             ) => self.frame.t("import-wrong-columns"),
+            Fate::Wrong(Wrong::Unreadable) => self.frame.t("import-wrong-unreadable"),
             Fate::Wrong(Wrong::Name) => self.frame.t("import-wrong-name"),
             Fate::Wrong(Wrong::Twice(before)) => {
                 self.frame.with("import-wrong-twice", "line", &before.to_string())
@@ -116,15 +129,23 @@ pub(super) async fn preview(visit: Visit, mut payload: web::Payload) -> HttpResp
         Err(answer) => return answer,
     };
     let (list, invite) = (form.raw("list").to_owned(), form.is_ticked("invite"));
+    if form.is_ticked("edit") {
+        return edit(&visit, list, invite).await;
+    }
     match look(&visit, list.clone(), invite).await {
         Ok((visitor, lines)) => {
-            let frame = visit.frame(&visitor, "users");
-            let page = LinesPage { frame, lines, list: Some(list), invite, error: None };
+            let page = LinesPage::of(visit.frame(&visitor, "users"), lines, Some(list), invite, None);
             render(StatusCode::OK, &page)
         }
         Err(Stop::Refused(Refusal::Invalid(invalid))) => unreadable(&visit, invalid, list, invite).await,
         Err(stop) => visit.stopped(&stop),
     }
+}
+
+/// The list again, to be changed after a look at what would happen.
+async fn edit(visit: &Visit, list: String, invite: bool) -> HttpResponse {
+    let found = visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await;
+    visit.page(found, "users", |frame, _, ()| ImportPage { frame, list, invite, error: None })
 }
 
 /// The list again, with what keeps it from being one.
@@ -173,10 +194,10 @@ pub(super) async fn apply(visit: Visit, mut payload: web::Payload) -> HttpRespon
     };
     let frame = visit.frame(&visitor, "users");
     match applied {
-        Ok(lines) => render(StatusCode::OK, &LinesPage { frame, lines, list: None, invite, error: None }),
+        Ok(lines) => render(StatusCode::OK, &LinesPage::of(frame, lines, None, invite, None)),
         Err(stop) => match why(&frame, &stop, "error-code") {
             Some(error) => {
-                let page = LinesPage { frame, lines, list: Some(list), invite, error: Some(error) };
+                let page = LinesPage::of(frame, lines, Some(list), invite, Some(error));
                 render(outcome(&stop).0, &page)
             }
             None => visit.stopped(&stop),
