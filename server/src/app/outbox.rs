@@ -159,8 +159,32 @@ pub fn retry(service: &Service, conn: &mut Conn, at: At, id: MailId) -> Result<(
 
 /// Makes all mails that were not sent due now; returns how many there are.
 pub fn retry_all(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
+    retry_many(service, conn, at, db::outbox::requeue_all)
+}
+
+/// The same for those that wait.
+pub fn retry_waiting(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
+    retry_many(service, conn, at, db::outbox::requeue_waiting)
+}
+
+/// The same for those that were given up, without invitations whose link leads nowhere any more.
+pub fn retry_given_up(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
+    retry_many(service, conn, at, db::outbox::requeue_given_up)
+}
+
+/// How many [`retry_given_up`] would take.
+pub fn count_given_up(conn: &mut Conn, at: At) -> Result<i64, Stop> {
+    Ok(db::outbox::count_given_up(conn, at.now)?)
+}
+
+fn retry_many(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    requeue: fn(&mut Conn, Timestamp) -> Result<usize, Fault>,
+) -> Result<usize, Stop> {
     service.write(conn, at, |tx| {
-        let mails = db::outbox::requeue_all(tx.conn, tx.now)?;
+        let mails = requeue(tx.conn, tx.now)?;
         let event = Event::done(tx.origin.manager, Action::MailRetried, None);
         tx.note(event.with(format!("mails={mails}")));
         Ok(mails)

@@ -4,7 +4,7 @@
 use diesel::dsl;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{BigInt, Bool};
 
 use crate::db::schema::outbox;
 use crate::db::{Conn, id, time, word};
@@ -181,6 +181,41 @@ pub fn requeue_all(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
         ))
         .execute(conn)?;
     Ok(requeued)
+}
+
+/// The same for all that wait.
+pub fn requeue_waiting(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    let requeued = diesel::update(outbox::table)
+        .filter(outbox::state.eq(MailState::Waiting.as_str()))
+        .set((outbox::attempts.eq(0_i64), outbox::next_at.eq(now.millis()), outbox::claimed_until.eq(0_i64)))
+        .execute(conn)?;
+    Ok(requeued)
+}
+
+/// Mails that were given up, but for invitations whose link is used, void or over. A link is kept at the same moment as the mail that has it, and a
+/// newer one takes its place.
+const GIVEN_UP: &str = "state = 'failed' AND (kind <> 'invitation' OR EXISTS (SELECT 1 FROM invitation \
+    WHERE invitation.user_id = outbox.user_id AND invitation.created_at = outbox.created_at AND invitation.expires_at > $1))";
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// How many mails [`requeue_given_up`] would take.
+pub fn count_given_up(conn: &mut Conn, now: Timestamp) -> Result<i64, Fault> {
+    let count: Count = diesel::sql_query(format!("SELECT count(*) AS number FROM outbox WHERE {GIVEN_UP}"))
+        .bind::<BigInt, _>(now.millis())
+        .get_result(conn)?;
+    Ok(count.number)
+}
+
+/// The same as [`requeue`] for all that were given up and lead somewhere; returns how many there are.
+pub fn requeue_given_up(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    let set = "UPDATE outbox SET state = 'waiting', attempts = 0, next_at = $1, claimed_until = 0";
+    let requeued = diesel::sql_query(format!("{set} WHERE {GIVEN_UP}"));
+    Ok(requeued.bind::<BigInt, _>(now.millis()).execute(conn)?)
 }
 
 /// Gives up all mails that wait; returns how many there are.

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 
 use countersign::app;
 use countersign::app::user::NewUser;
+use countersign::db;
 use countersign::domain::audit::{Action, Actor, Event, Subject};
 use countersign::domain::authorization::ScopeRule;
+use countersign::domain::notice::{MailState, MailSummary};
 use countersign::domain::password::Password;
 use countersign::domain::token::KeyState;
 use countersign::domain::user::{Role, UserName};
@@ -40,6 +42,7 @@ tests![
     the_key_that_a_page_names_is_revoked,
     charts_add_up_to_the_log,
     mails_are_listed_without_their_text_and_retried,
+    mails_that_were_given_up_are_tried_again_knowingly_and_only_where_they_lead_somewhere,
     times_that_are_compared_with_other_logs_have_seconds,
     settings_show_no_password,
 ];
@@ -230,6 +233,7 @@ fn forms(client: &str) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
         ("/console/keys/rotate".to_owned(), vec![]),
         ("/console/keys/revoke".to_owned(), vec![]),
         ("/console/outbox/retry".to_owned(), vec![]),
+        ("/console/outbox/given-up".to_owned(), vec![]),
         ("/console/outbox/01a0aaaa-0000-7000-8000-000000000001/retry".to_owned(), vec![]),
     ]
 }
@@ -1126,6 +1130,56 @@ fn mails_are_listed_without_their_text_and_retried(on: Backend) {
     assert_eq!(head(&app), before + 2);
     root.post("/console/outbox/01a0aaaa-0000-7000-8000-000000000001/retry", &[]).must(404);
     root.post("/console/outbox/x/retry", &[]).must(404);
+    let place = [("state", "waiting"), ("before", mail.id.to_string().as_str())]
+        .map(|(name, value)| (name, value.to_owned()));
+    let place: Vec<_> = place.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    root.post(&format!("/console/outbox/{}/retry", mail.id), &place)
+        .leads_to(&format!("/console/outbox?state=waiting&before={}&said=mail-retried", mail.id));
+    root.get("/console/outbox?state=waiting").must(200).says("name=\"state\" value=\"waiting\"");
+}
+
+fn mails_that_were_given_up_are_tried_again_knowingly_and_only_where_they_lead_somewhere(on: Backend) {
+    let app = App::start(on);
+    let person = |name: &str| {
+        let email = Some(format!("{name}@mail.example"));
+        let name = UserName::parse(name).unwrap();
+        let new = NewUser { name: name.clone(), email, role: Role::User, password: None };
+        app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
+        name
+    };
+    let invite = |name: &UserName| {
+        app.operate(|service, conn, at| app::invitation::invite(service, conn, at, name)).unwrap();
+    };
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(person);
+    // One that a newer one takes the place of, one that is good, one that is void; and two without a link.
+    invite(&alice);
+    app.pass(1);
+    invite(&alice);
+    invite(&bob);
+    app.lock("bob");
+    let (mut root, _) = admin(&app);
+    app.phone("carol");
+    assert_eq!(db::outbox::give_up_all(&mut app.place.connection(), "no such host").unwrap(), 5);
+    invite(&carol);
+    let states = || {
+        let mails = app.operate(|_, conn, _| app::outbox::page(conn, None, None, 10)).unwrap();
+        let waits = |mail: &&MailSummary| mail.state == MailState::Waiting;
+        (mails.iter().filter(waits).count(), mails.len())
+    };
+    let page = root.get("/console/outbox").must(200);
+    page.says("Try all that wait now");
+    page.says("Try those given up again");
+    root.post("/console/outbox/retry", &[]).leads_to("/console/outbox?said=mails-retried");
+    assert_eq!(states(), (1, 6), "what was given up stays so");
+    let page = root.get("/console/outbox/given-up").must(200);
+    page.says("3 mails are sent now");
+    page.says("2 invitations are left out");
+    assert_eq!(states(), (1, 6), "looking changes nothing");
+    root.post("/console/outbox/given-up", &[]).leads_to("/console/outbox?said=given-up-retried");
+    assert_eq!(states(), (4, 6));
+    let page = root.get("/console/outbox/given-up").must(200);
+    page.says("None of them leads anywhere any more.");
+    page.says_not("Send them");
 }
 
 fn settings_show_no_password(on: Backend) {

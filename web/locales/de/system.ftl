@@ -76,7 +76,8 @@ outbox-failed = { $count ->
 outbox-none = Hier ist keine E-Mail.
 retry = Erneut versuchen
 retry-label = Erneut an { $recipient } versuchen
-retry-all = Alle ungesendeten erneut versuchen
+retry-waiting = Alle wartenden jetzt versuchen
+retry-given-up = Aufgegebene erneut versuchen
 mail-waiting = Wartet
 mail-sent = Gesendet
 mail-failed = Aufgegeben
@@ -90,7 +91,19 @@ mailkind-recovery-code-used = Wiederherstellungscode benutzt
 mailkind-recovery-codes-low = Wenige Wiederherstellungscodes
 mailkind-new-device = Anmeldung von neuem Ort
 said-mail-retried = Die E-Mail wird jetzt erneut versucht.
-said-mails-retried = Alle ungesendeten E-Mails werden jetzt erneut versucht.
+said-mails-retried = Alle wartenden E-Mails werden jetzt versucht.
+said-given-up-retried = Die aufgegebenen E-Mails werden jetzt erneut versucht.
+given-up-title = Aufgegebene E-Mails erneut versuchen?
+given-up-mails = { $count ->
+    [0] Keine davon führt noch irgendwohin.
+    [one] Eine E-Mail wird jetzt gesendet, wie alt sie auch ist.
+   *[other] { $count } E-Mails werden jetzt gesendet, wie alt sie auch sind.
+ }
+given-up-void = { $count ->
+    [one] Eine Einladung bleibt liegen: Ihr Link ist benutzt, ungültig oder abgelaufen.
+   *[other] { $count } Einladungen bleiben liegen: Ihre Links sind benutzt, ungültig oder abgelaufen.
+ }
+given-up-button = Senden
 keys-lead = Der aktuelle Schlüssel signiert Zugriffstoken. Der nächste ist schon veröffentlicht, damit Anwendungen ihn kennen, wenn er übernimmt. Token eines abgelösten Schlüssels bleiben bis zu ihrem Ablauf gültig.
 keys-lead-id-tokens = ID-Token, die einer Anwendung sagen, wer sich angemeldet hat, signiert ein eigener Schlüssel.
 key-next = Nächster

@@ -76,7 +76,8 @@ outbox-failed = { $count ->
 outbox-none = No mail here.
 retry = Try again
 retry-label = Try again to { $recipient }
-retry-all = Try all unsent again
+retry-waiting = Try all that wait now
+retry-given-up = Try those given up again
 mail-waiting = Waiting
 mail-sent = Sent
 mail-failed = Given up
@@ -90,7 +91,19 @@ mailkind-recovery-code-used = Recovery code used
 mailkind-recovery-codes-low = Few recovery codes
 mailkind-new-device = Login from a new place
 said-mail-retried = The mail is tried again now.
-said-mails-retried = All unsent mails are tried again now.
+said-mails-retried = All mails that wait are tried now.
+said-given-up-retried = The mails that were given up are tried again now.
+given-up-title = Try mails again that were given up?
+given-up-mails = { $count ->
+    [0] None of them leads anywhere any more.
+    [one] One mail is sent now, however old it is.
+   *[other] { $count } mails are sent now, however old they are.
+ }
+given-up-void = { $count ->
+    [one] One invitation is left out: its link is used, void or over.
+   *[other] { $count } invitations are left out: their links are used, void or over.
+ }
+given-up-button = Send them
 keys-lead = The current key signs access tokens. The next one is published already, so that applications know it when it takes over. Tokens of a retired key stay good until they expire.
 keys-lead-id-tokens = ID tokens, which tell an application who has logged in, are signed by a key of their own.
 key-next = Next

@@ -3,6 +3,7 @@
 use std::fs;
 
 use countersign::app;
+use countersign::db;
 use countersign::domain::user::{Role, UserName};
 
 use crate::actors::{App, ClientSpec, PASSWORD, Phone};
@@ -21,6 +22,7 @@ tests![
     a_form_that_is_sent_twice_goes_once,
     a_list_in_the_encoding_of_a_spreadsheet_is_read_and_comes_back_from_its_preview,
     an_application_that_is_gone_can_be_saved_anew,
+    mails_that_were_given_up_are_asked_about,
     a_refusal_leaves_the_navigation_where_it_was,
 ];
 
@@ -282,6 +284,28 @@ fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {
     browser.must_look_right("client-gone");
     browser.press("Save");
     browser.must_say("The secret is shown only now.");
+}
+
+fn mails_that_were_given_up_are_asked_about(on: Backend) {
+    let (app, _, browser) = staff(on, Role::Admin);
+    let new = app::user::NewUser {
+        name: UserName::parse("bob").unwrap(),
+        email: Some("bob@example.org".to_owned()),
+        role: Role::User,
+        password: None,
+    };
+    app.operate(|service, conn, at| app::user::add_invited(service, conn, at, new)).unwrap();
+    app.phone("bob");
+    db::outbox::give_up_all(&mut app.place.connection(), "no such host").unwrap();
+    browser.go("/console/outbox");
+    browser.must_look_right("outbox-given-up");
+    browser.press("Try those given up again");
+    browser.must_say("2 mails are sent now, however old they are.");
+    browser.must_look_right("outbox-given-up-confirm");
+    browser.press("Send them");
+    browser.must_say("The mails that were given up are tried again now.");
+    browser.press("Try again to bob@example.org");
+    browser.must_say("The mail is tried again now.");
 }
 
 fn a_refusal_leaves_the_navigation_where_it_was(on: Backend) {

@@ -61,6 +61,7 @@ const PAGES: &[(&str, Option<Role>)] = &[
     ("/console/keys", Some(Role::Admin)),
     ("/console/audit", Some(Role::Admin)),
     ("/console/outbox", Some(Role::Admin)),
+    ("/console/outbox/given-up", Some(Role::Admin)),
     ("/console/settings", Some(Role::Admin)),
 ];
 
