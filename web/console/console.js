@@ -125,7 +125,10 @@ for (const picker of document.querySelectorAll("[data-read-into]")) {
   });
 }
 
-/** A search that follows the typing. The server filters; of its page the part with the list's id takes the place of ours. */
+/**
+ * A search that follows the typing, but for fields that only a whole word fits. The server filters; of its page the part with the list's id takes
+ * the place of what is in ours, and how much that is is said.
+ */
 for (const form of document.querySelectorAll("form[data-live]")) {
   const id = form.dataset.live;
   let waiting;
@@ -141,14 +144,20 @@ for (const form of document.querySelectorAll("form[data-live]")) {
       const [old, young] = [document.getElementById(id), request.response?.getElementById(id)];
       if (request.status !== 200 || !old || !young) return location.assign(address);
       localise(young);
-      old.replaceWith(document.adoptNode(young));
+      old.replaceChildren(...document.adoptNode(young).childNodes);
+      const [count, youngCount] = [document, request.response].map((page) => page.querySelector("[data-count]"));
+      if (count && youngCount) count.textContent = youngCount.textContent;
       history.replaceState(null, "", address);
     });
     request.addEventListener("error", () => location.assign(address));
     request.send();
   };
-  form.addEventListener("input", () => {
+  form.addEventListener("input", (event) => {
+    if ("whole" in event.target.dataset) return;
     clearTimeout(waiting);
     waiting = setTimeout(refresh, 200);
+  });
+  form.addEventListener("change", (event) => {
+    if ("whole" in event.target.dataset) refresh();
   });
 }

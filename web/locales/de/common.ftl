@@ -85,3 +85,8 @@ refused-server-error = Auf dem Server ist etwas kaputt. Nichts wurde geändert; 
 said-undone = Der Code stimmt. Es ist noch nichts geschehen: Drücken Sie noch einmal.
 filter-all = Alle
 column-state = Zustand
+list-count = { $count ->
+    [0] Nichts auf dieser Seite.
+    [one] Ein Eintrag auf dieser Seite.
+   *[other] { $count } Einträge auf dieser Seite.
+ }

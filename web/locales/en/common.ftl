@@ -85,3 +85,8 @@ refused-server-error = Something is broken on the server. Nothing was changed; i
 said-undone = You are confirmed. Nothing has been done yet: press it again.
 filter-all = All
 column-state = State
+list-count = { $count ->
+    [0] Nothing on this page.
+    [one] One on this page.
+   *[other] { $count } on this page.
+ }

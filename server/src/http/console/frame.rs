@@ -131,6 +131,11 @@ impl Frame {
         say(self.language, key, &[("count", (*count).into())])
     }
 
+    /// How much of a list a page shows.
+    pub(super) fn shown<T>(&self, list: &[T]) -> String {
+        self.count("list-count", &i64::try_from(list.len()).unwrap_or(i64::MAX))
+    }
+
     /// The language's tag.
     pub(super) const fn lang(&self) -> &'static str {
         self.language.as_str()

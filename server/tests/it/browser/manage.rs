@@ -127,6 +127,23 @@ fn a_search_follows_the_typing(on: Backend) {
     browser.soon("one user", || (browser.script(rows, Vec::new()) == 1).then_some(()));
     assert_eq!(browser.texts("#list tbody tr a"), ["annabel"]);
     assert!(browser.url().contains("q=annab"), "{}", browser.url());
+    assert_eq!(browser.texts("[role=status]"), ["One on this page."]);
+    // Of the log only a whole name finds something: half of one is no mistake.
+    browser.go("/console/audit");
+    let shown = browser.texts("#entries tbody tr").len();
+    // Typing sets a timer, where it is followed.
+    let watch = "window.timers = 0; const set = window.setTimeout; \
+         window.setTimeout = (...all) => { window.timers += 1; return set(...all); }";
+    browser.script(watch, Vec::new());
+    browser.fill("#who", "anna");
+    assert_eq!(browser.script("return window.timers", Vec::new()), 0);
+    assert_eq!(browser.texts("#entries tbody tr").len(), shown);
+    // Leaving the field asks.
+    browser.keys("\u{e004}");
+    browser
+        .soon("anna's entries", || (browser.texts("[role=status]") == ["One on this page."]).then_some(()));
+    assert!(browser.url().contains("who=anna"), "{}", browser.url());
+    browser.must_look_right("audit-searched");
 }
 
 fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
