@@ -20,7 +20,7 @@ use crate::domain::client::Client;
 use crate::domain::id::{ClientId, UserId};
 use crate::domain::notice::Notice;
 use crate::domain::password::Password;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::time::Timestamp;
 use crate::domain::token::MFA_TOKEN_TTL_S;
 use crate::domain::user::{Role, User, UserName, UserState};
@@ -63,10 +63,13 @@ pub fn invite_in(service: &Service, tx: &mut Tx<'_>, user: &User) -> Result<Link
     Ok(link)
 }
 
-/// Invites the user of this name.
+/// Invites the user of this name. Nobody whose account is disabled: the link would let nobody in.
 pub fn invite(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<Link, Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
+        if user.state != UserState::Active {
+            return Err(Invalid::new("user", "is disabled: enable it first").into());
+        }
         invite_in(service, tx, &user)
     })
 }

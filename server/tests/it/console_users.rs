@@ -44,6 +44,7 @@ tests![
     a_users_page_names_who_did_what_and_why_it_was_refused,
     a_list_comes_back_from_its_preview,
     characters_that_were_lost_before_are_not_imported,
+    a_disabled_user_is_not_invited,
     a_refusal_keeps_navigation_language_and_the_way_back,
 ];
 
@@ -811,6 +812,26 @@ fn characters_that_were_lost_before_are_not_imported(on: Backend) {
     assert_eq!(preview.text.matches("Holds a character that could not be read").count(), 2);
     deed(&app, &ada, &phone, "/console/users/import/apply", &list).must_be(200);
     assert_eq!(count_rows(&app.place, "user"), 2);
+}
+
+fn a_disabled_user_is_not_invited(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", Some("bob@example.org"), Role::User);
+    let page = page_of(bob);
+    ada.get(&page).must_say("Send invitation");
+    app.lock("bob");
+    let mails = count_rows(&app.place, "outbox");
+    ada.get(&page).must_not_say("Send invitation");
+    ada.post(&format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=invite-disabled"));
+    ada.get(&format!("{page}?said=invite-disabled")).must_say("Enable it first.");
+    assert_eq!((count_rows(&app.place, "invitation"), count_rows(&app.place, "outbox")), (0, mails));
+    let name = UserName::parse("bob").unwrap();
+    let stop =
+        app.operate(|service, conn, at| app::invitation::invite(service, conn, at, &name)).err().unwrap();
+    assert!(format!("{stop:?}").contains("enable it first"), "{stop:?}");
+    app.unlock("bob");
+    ada.post(&format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=user-invited"));
 }
 
 fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {

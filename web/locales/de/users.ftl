@@ -136,6 +136,7 @@ import-wrong-role-reach = Spalte role: diese Rolle dürfen Sie nicht vergeben
 said-user-added = Der Benutzer ist angelegt.
 said-user-added-invited = Der Benutzer ist angelegt, und die Einladung ist unterwegs.
 said-user-invited = Die Einladung ist unterwegs. Ältere gelten nicht mehr.
+said-invite-disabled = Niemand wurde eingeladen: Das Konto ist deaktiviert. Aktivieren Sie es zuerst.
 said-user-unlocked = Der Benutzer ist entsperrt.
 said-user-disabled = Das Konto ist deaktiviert, und alle Sitzungen sind beendet.
 said-user-removed = Der Benutzer ist entfernt.

@@ -136,6 +136,7 @@ import-wrong-role-reach = Column role: you may not give this role
 said-user-added = The user is added.
 said-user-added-invited = The user is added, and the invitation is on its way.
 said-user-invited = The invitation is on its way. Older ones are void.
+said-invite-disabled = Nobody was invited: the account is disabled. Enable it first.
 said-user-unlocked = The user is unlocked.
 said-user-disabled = The account is disabled, and all its sessions are over.
 said-user-removed = The user is removed.

@@ -241,6 +241,9 @@ pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>
             };
             render(StatusCode::OK, &page)
         }
+        Err(Stop::Refused(Refusal::Invalid(_))) => {
+            see_other(&format!("/console/users/{id}?said=invite-disabled"))
+        }
         Err(stop) => visit.stopped(&stop),
     }
 }
