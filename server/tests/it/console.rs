@@ -810,6 +810,11 @@ fn sessions_are_ended_one_by_one_and_all_at_once(on: Backend) {
     let ids: Vec<String> =
         ended.filter_map(|rest| rest.split_once("/end\"")).map(|(id, _)| id.to_owned()).collect();
     assert_eq!(ids.len(), 3, "{ids:?}");
+    // Each button says which session it ends: by its own word, and by what stands beside it.
+    for id in &ids {
+        page.must_say(&format!("id=\"end-{id}\" aria-labelledby=\"end-{id} session-{id}\""));
+        page.must_say(&format!("id=\"session-{id}\""));
+    }
     // The youngest first: the application's.
     here.post(&format!("/console/account/sessions/{}/end", ids[0]), &[]).must_be(303);
     assert!(!client.is_active(&token));

@@ -32,7 +32,6 @@ renew-codes-what = Sie bekommen zehn neue Codes, einmal gezeigt.
 renew-codes-old = Alle Codes, die Sie jetzt haben, gelten nicht mehr.
 renew-codes-button = Neue Codes erzeugen
 end-all = Alle Sitzungen beenden
-end-label = Sitzung bei { $label } beenden
 session-this = Diese hier
 sessions-lead = Jede Anmeldung ist eine Sitzung: hier und bei den Anwendungen, die Countersign benutzen. Was Sie nicht kennen, beenden Sie, und ändern Sie Ihr Passwort.
 activity-lead = Was mit Ihrem Konto geschah, das Neueste zuerst.

@@ -32,7 +32,6 @@ renew-codes-what = You get ten new codes, shown once.
 renew-codes-old = All codes that you have now stop working.
 renew-codes-button = Make new codes
 end-all = End all sessions
-end-label = End the session at { $label }
 session-this = This one
 sessions-lead = Every login is a session: here, and at the applications that use Countersign. What you do not know, end, and change your password.
 activity-lead = What happened with your account, the latest first.

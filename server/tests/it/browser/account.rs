@@ -149,6 +149,11 @@ fn a_session_in_another_browser_can_be_ended(on: Backend) {
     browser.go("/console/account/sessions");
     browser.must_say("This one");
     browser.must_look_right("sessions-two");
+    // What each button ends is in its name.
+    let read = "return [...document.querySelectorAll('.do button')].map(button => \
+         button.getAttribute('aria-labelledby').split(' ').map(id => document.getElementById(id).innerText).join(' '))";
+    let names = browser.script(read, Vec::new());
+    assert!(names[0].as_str().unwrap().starts_with("End ") && names[0] != names[1], "{names}");
     let ends = browser.texts(".rows > li");
     assert_eq!(ends.len(), 2, "{ends:?}");
     let row = 1 + ends.iter().position(|row| !row.contains("This one")).unwrap();
