@@ -305,10 +305,9 @@ pub fn take(
 /// Takes one grant back.
 pub fn take_one(service: &Service, conn: &mut Conn, at: At, grant: GrantId) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
-        if !db::grant::remove(tx.conn, grant)? {
-            return Err(Refusal::NotFound { what: "grant" }.into());
-        }
-        tx.note(Event::done(tx.origin.manager, Action::AccessTaken, None).with(format!("grant={grant}")));
+        let taken = db::grant::remove(tx.conn, grant)?;
+        let (holder, access) = taken.ok_or(Refusal::NotFound { what: "grant" })?;
+        note(tx, Action::AccessTaken, holder, &access, &format!("grant={grant}"));
         Ok(())
     })
 }

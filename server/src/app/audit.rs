@@ -98,6 +98,7 @@ pub fn select(conn: &mut Conn, search: &Search) -> Result<Option<Selection>, Sto
 fn stored(conn: &mut Conn, who: &str) -> Result<Option<String>, Stop> {
     let is_word =
         [Actor::Operator, Actor::Anonymous, Actor::System].iter().any(|actor| actor.stored() == who);
+    // Factors and sessions stand in older entries.
     let kinds = ["user:", "factor:", "client:", "group:", "session:", "signing_key:"];
     if is_word || kinds.iter().any(|kind| who.starts_with(kind)) {
         return Ok(Some(who.to_owned()));

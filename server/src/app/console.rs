@@ -90,9 +90,8 @@ pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Resul
     service.write(conn, at, |tx| {
         let login = console_login(service, tx.conn, tx.now, token)?;
         if tx.end_sessions(Which::One(login.session))? > 0 {
-            let event =
-                Event::done(Actor::User(login.user), Action::SessionEnded, Subject::Session(login.session));
-            tx.note(event.with("why=logout"));
+            let event = Event::done(Actor::User(login.user), Action::SessionEnded, Subject::User(login.user));
+            tx.note(event.with(format!("session={} why=logout", login.session)));
         }
         Ok(())
     })
@@ -201,7 +200,8 @@ pub fn rename_factor(
         if !db::factor::rename(tx.conn, login.user, factor, label)? {
             return Err(Refusal::NotFound { what: "factor" }.into());
         }
-        tx.note(Event::done(Actor::User(login.user), Action::FactorRenamed, Subject::Factor(factor)));
+        let event = Event::done(Actor::User(login.user), Action::FactorRenamed, Subject::User(login.user));
+        tx.note(event.with(format!("factor={factor}")));
         Ok(())
     })
 }

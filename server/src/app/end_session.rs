@@ -85,9 +85,9 @@ fn end(service: &Service, conn: &mut Conn, at: At, shown: &OwnIdToken) -> Result
     }
     service.write(conn, at, |tx| {
         if tx.end_sessions(Which::OneOf(shown.user, shown.session))? > 0 {
-            let subject = Subject::Session(shown.session);
+            let subject = Subject::User(shown.user);
             let event = Event::done(Actor::Client(shown.client), Action::SessionEnded, subject);
-            tx.note(event.with("why=application"));
+            tx.note(event.with(format!("session={} why=application", shown.session)));
         }
         Ok(())
     })

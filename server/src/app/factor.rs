@@ -175,7 +175,8 @@ pub(super) fn add_alone(
     // Nothing is refused from here on. An unconfirmed factor that is replaced was scanned by nobody, or by the wrong phone.
     for pending in existing.iter().filter(|factor| factor.state == FactorState::Pending) {
         db::factor::revoke(tx.conn, pending.id, tx.now)?;
-        tx.note(Event::done(actor, Action::FactorRemoved, Subject::Factor(pending.id)).with("why=replaced"));
+        let event = Event::done(actor, Action::FactorRemoved, Subject::User(user.id));
+        tx.note(event.with(format!("factor={} why=replaced", pending.id)));
     }
     let is_pending = new.state == FactorState::Pending;
     let summary = Summary {
@@ -227,19 +228,16 @@ pub fn confirm(
         let mut usable = db::factor::usable(tx.conn, user.id, tx.now)?;
         usable.retain(|one| one.summary.state == FactorState::Pending && is_meant(&one.summary, factor));
         let pending = usable.first().ok_or(Refusal::NotFound { what: "pending factor" })?;
+        let (manager, subject) = (tx.origin.manager, Subject::User(user.id));
+        let detail = format!("factor={}", pending.summary.id);
         if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
             && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
         {
-            tx.note(Event::done(tx.origin.manager, Action::FactorConfirmed, Subject::Factor(spent.factor())));
+            tx.note(Event::done(manager, Action::FactorConfirmed, subject).with(detail));
             queue(service, tx, &user, &Notice::Enrolled)?;
             return Ok(spent.factor());
         }
-        tx.note(Event::refused(
-            tx.origin.manager,
-            Action::FactorConfirmed,
-            Subject::Factor(pending.summary.id),
-            "wrong",
-        ));
+        tx.note(Event::refused(manager, Action::FactorConfirmed, subject, "wrong").with(detail));
         Err(Refusal::InvalidGrant.into())
     })
 }
@@ -265,16 +263,17 @@ pub fn confirm_own(
             let (actor, who) = (Actor::User(user.id), Who::User(user.id));
             return check_and_spend(service, tx, actor, &who, code, Factors::One(factor)).map(|_| ());
         }
-        let subject = Subject::Factor(factor);
+        let (actor, subject) = (Actor::User(user.id), Subject::User(user.id));
+        let detail = format!("factor={factor}");
         if let Verdict::Matched(matched) = service.open_factor(pending)?.check(code, tx.now)
-            && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
+            && db::factor::spend(tx.conn, &matched, tx.now)?.is_some()
         {
-            tx.note(Event::done(Actor::User(spent.user()), Action::FactorConfirmed, subject));
+            tx.note(Event::done(actor, Action::FactorConfirmed, subject).with(detail));
             queue(service, tx, &user, &Notice::Enrolled)?;
             return Ok(());
         }
         // Whoever enrolled it has seen the secret: a wrong code is a slip, not a guess.
-        tx.note(Event::refused(Actor::User(user.id), Action::FactorConfirmed, subject, "wrong"));
+        tx.note(Event::refused(actor, Action::FactorConfirmed, subject, "wrong").with(detail));
         Err(Refusal::InvalidGrant.into())
     })
 }
@@ -296,20 +295,21 @@ pub fn resynchronise(
         if let (Some(_), []) = (factor, usable.as_slice()) {
             return Err(Refusal::NotFound { what: "active factor" }.into());
         }
+        let (manager, subject) = (tx.origin.manager, Subject::User(user.id));
         for one in usable {
             if let Some(matched) = service.open_factor(&one)?.resynchronise(first, second)
                 && let Some(spent) = db::factor::spend(tx.conn, &matched, tx.now)?
             {
-                tx.note(Event::done(
-                    tx.origin.manager,
-                    Action::FactorResynchronised,
-                    Subject::Factor(spent.factor()),
-                ));
+                let event = Event::done(manager, Action::FactorResynchronised, subject);
+                tx.note(event.with(format!("factor={}", spent.factor())));
                 return Ok(spent.factor());
             }
         }
-        let subject = factor.map_or(Subject::User(user.id), Subject::Factor);
-        tx.note(Event::refused(tx.origin.manager, Action::FactorResynchronised, subject, "wrong"));
+        let mut event = Event::refused(manager, Action::FactorResynchronised, subject, "wrong");
+        if let Some(id) = factor {
+            event = event.with(format!("factor={id}"));
+        }
+        tx.note(event);
         Err(Refusal::InvalidGrant.into())
     })
 }
@@ -395,8 +395,8 @@ fn revoke(
 ) -> Result<(), Stop> {
     if db::factor::revoke(tx.conn, factor.id, tx.now)? {
         let ended = tx.end_sessions(Which::OfFactor(user.id, factor.id))?;
-        let event = Event::done(actor, Action::FactorRemoved, Subject::Factor(factor.id));
-        tx.note(event.with(format!("sessions={ended}")));
+        let event = Event::done(actor, Action::FactorRemoved, Subject::User(user.id));
+        tx.note(event.with(format!("factor={} sessions={ended}", factor.id)));
         if factor.state == FactorState::Active {
             queue(service, tx, user, &Notice::FactorRemoved)?;
         }

@@ -51,9 +51,10 @@ fn end_login(tx: &mut Tx<'_>, client: &Client, shown: &RefreshToken) -> Result<(
     if shown.client != client.id {
         return Err(Refusal::UnauthorizedClient.into());
     }
-    let session = shown.login.session;
+    let (session, user) = (shown.login.session, shown.login.user);
     if tx.end_sessions(Which::One(session))? > 0 {
-        tx.note(Event::done(Actor::Client(client.id), Action::SessionEnded, Subject::Session(session)));
+        let event = Event::done(Actor::Client(client.id), Action::SessionEnded, Subject::User(user));
+        tx.note(event.with(format!("session={session}")));
     }
     Ok(())
 }

@@ -38,7 +38,10 @@ pub fn page(
 
 /// The operator ends one session.
 pub fn end(service: &Service, conn: &mut Conn, at: At, session: SessionId) -> Result<(), Stop> {
-    service.write(conn, at, |tx| end_one(tx, tx.origin.manager, Which::One(session), session))
+    service.write(conn, at, |tx| {
+        let user = db::session::user_of(tx.conn, session)?.ok_or(Refusal::NotFound { what: "session" })?;
+        end_one(tx, tx.origin.manager, user, session)
+    })
 }
 
 /// The operator or a manager ends one session of a user.
@@ -51,7 +54,7 @@ pub fn end_of(
 ) -> Result<(), Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
-        end_one(tx, tx.origin.manager, Which::OneOf(user.id, session), session)
+        end_one(tx, tx.origin.manager, user.id, session)
     })
 }
 
@@ -83,9 +86,7 @@ pub fn end_own(
     session: SessionId,
 ) -> Result<(), Stop> {
     let login = logged_in(service, conn, at.now, token, SESSIONS)?;
-    service.write(conn, at, |tx| {
-        end_one(tx, Actor::User(login.user), Which::OneOf(login.user, session), session)
-    })
+    service.write(conn, at, |tx| end_one(tx, Actor::User(login.user), login.user, session))
 }
 
 /// A user ends all of the own sessions, this one too.
@@ -98,11 +99,12 @@ fn find(conn: &mut Conn, name: &UserName) -> Result<User, Stop> {
     Ok(db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?)
 }
 
-fn end_one(tx: &mut Tx<'_>, actor: Actor, which: Which, session: SessionId) -> Result<(), Stop> {
-    if tx.end_sessions(which)? == 0 {
+fn end_one(tx: &mut Tx<'_>, actor: Actor, user: UserId, session: SessionId) -> Result<(), Stop> {
+    if tx.end_sessions(Which::OneOf(user, session))? == 0 {
         return Err(Refusal::NotFound { what: "session" }.into());
     }
-    tx.note(Event::done(actor, Action::SessionEnded, Subject::Session(session)));
+    let event = Event::done(actor, Action::SessionEnded, Subject::User(user));
+    tx.note(event.with(format!("session={session}")));
     Ok(())
 }
 

@@ -68,8 +68,8 @@ fn remove_lapsed(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> 
             db::lockout::hold(tx.conn, user, tx.now)?;
             for factor in db::factor::list(tx.conn, user)?.iter().filter(|factor| factor.has_lapsed(at.now)) {
                 db::factor::revoke(tx.conn, factor.id, tx.now)?;
-                let event = Event::done(Actor::System, Action::FactorRemoved, Subject::Factor(factor.id));
-                tx.note(event.with("why=lapsed"));
+                let event = Event::done(Actor::System, Action::FactorRemoved, Subject::User(user));
+                tx.note(event.with(format!("factor={} why=lapsed", factor.id)));
             }
             Ok(())
         })?;

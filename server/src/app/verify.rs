@@ -65,7 +65,8 @@ pub fn step_up(service: &Service, conn: &mut Conn, at: At, token: &str, otp: &Co
         let login = console_login(service, tx.conn, tx.now, token)?;
         let (actor, who) = (Actor::Client(ClientId::CONSOLE), Who::User(login.user));
         let spent = check_and_spend(service, tx, actor, &who, otp, Factors::Active)?;
-        tx.note(Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::Session(login.session)));
+        let event = Event::done(Actor::User(spent.user()), Action::SteppedUp, Subject::User(spent.user()));
+        tx.note(event.with(format!("session={}", login.session)));
         Ok(db::session::refreshen(tx.conn, login.session, spent.factor(), Amr::PasswordAndOtp, tx.now)?)
     })
 }
@@ -235,11 +236,9 @@ fn tell_of_confirmation(
     one: &Try<'_>,
     spent: &Spent,
 ) -> Result<(), Fault> {
-    let mut event = Event::done(one.actor, Action::FactorConfirmed, Subject::Factor(spent.factor()));
-    if let Factors::ByItsPhone(_) = one.among {
-        event = event.with("by=phone");
-    }
-    tx.note(event);
+    let by = if let Factors::ByItsPhone(_) = one.among { " by=phone" } else { "" };
+    let event = Event::done(one.actor, Action::FactorConfirmed, Subject::User(spent.user()));
+    tx.note(event.with(format!("factor={}{by}", spent.factor())));
     tell(service, tx, one.who, &Notice::Enrolled)
 }
 

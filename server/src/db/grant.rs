@@ -126,9 +126,20 @@ pub fn page(
         .collect()
 }
 
-/// Takes one grant back; `false` where there is none.
-pub fn remove(conn: &mut Conn, grant: GrantId) -> Result<bool, Fault> {
-    Ok(diesel::delete(access_grant::table.find(grant.bytes())).execute(conn)? == 1)
+/// Takes one grant back; returns who held what. None: there is none.
+pub fn remove(conn: &mut Conn, grant: GrantId) -> Result<Option<(Holder, Access)>, Fault> {
+    type Row = (Option<Vec<u8>>, Option<Vec<u8>>, Option<String>, Option<String>);
+    let removed: Option<Row> = diesel::delete(access_grant::table.find(grant.bytes()))
+        .returning((access_grant::user_id, access_grant::group_id, access_grant::scope, access_grant::detail))
+        .get_result(conn)
+        .optional()?;
+    let Some((user, group, scope, detail)) = removed else { return Ok(None) };
+    let holder = match (user, group) {
+        (Some(user), None) => Holder::User(id("user id", UserId::from_bytes(&user))?),
+        (None, Some(group)) => Holder::Group(id("group id", GroupId::from_bytes(&group))?),
+        _ => return Err(Fault::Corrupt { what: "grant" }),
+    };
+    Ok(Some((holder, read(scope, detail.as_deref())?)))
 }
 
 /// Takes back all grants of the same access from a holder; returns how many there were.

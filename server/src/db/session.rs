@@ -295,6 +295,13 @@ pub fn may_end(conn: &mut Conn, user: UserId, session: SessionId, now: Timestamp
     Ok(live.get_result::<i64>(conn)? > 0)
 }
 
+/// Whose session this is, live or not.
+pub fn user_of(conn: &mut Conn, session: SessionId) -> Result<Option<UserId>, Fault> {
+    let user: Option<Vec<u8>> =
+        session::table.find(session.bytes()).select(session::user_id).first(conn).optional()?;
+    user.map(|bytes| id("user id", UserId::from_bytes(&bytes))).transpose()
+}
+
 /// Sessions at a client that [`end`] would end, at most so many.
 pub fn live_at(
     conn: &mut Conn,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::domain::device::Device;
-use crate::domain::id::{ClientId, FactorId, GroupId, SessionId, UserId};
+use crate::domain::id::{ClientId, GroupId, UserId};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
@@ -44,19 +44,15 @@ impl Actor {
     }
 }
 
-/// To whom or what it was done.
+/// To whom or what it was done. What was done to somebody's factor, session or grant was done to that user: the detail says which.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subject {
     /// A user. Names that belong to nobody are never logged: people type passwords into name fields.
     User(UserId),
-    /// A factor.
-    Factor(FactorId),
     /// A client.
     Client(ClientId),
     /// A group.
     Group(GroupId),
-    /// A session.
-    Session(SessionId),
     /// A signing key, by `kid`.
     SigningKey(String),
 }
@@ -66,10 +62,8 @@ impl Subject {
     pub fn stored(&self) -> String {
         match self {
             Self::User(id) => format!("user:{id}"),
-            Self::Factor(id) => format!("factor:{id}"),
             Self::Client(id) => format!("client:{id}"),
             Self::Group(id) => format!("group:{id}"),
-            Self::Session(id) => format!("session:{id}"),
             Self::SigningKey(kid) => format!("signing_key:{kid}"),
         }
     }

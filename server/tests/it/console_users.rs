@@ -5,14 +5,20 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use countersign::app;
+use countersign::app::access::{Named, Span};
 use countersign::app::user::NewUser;
+use countersign::domain::authorization::Access;
 use countersign::domain::factor::FactorState;
 use countersign::domain::id::UserId;
 use countersign::domain::password::Password;
+use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Role, User, UserName, UserState};
+use mobile_core::Code;
 use serde_json::Value;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once, count_rows, form_urlencoded, unused_name};
+use crate::actors::{
+    App, ClientSpec, PASSWORD, Phone, at_once, count_rows, form_urlencoded, parsed, unused_name,
+};
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
 
@@ -20,6 +26,7 @@ tests![
     the_last_administrator_stays,
     of_two_administrators_who_dismiss_each_other_one_stays,
     every_action_works_and_is_audited,
+    what_was_done_to_somebodys_things_stands_with_that_user,
     a_form_that_comes_back_keeps_what_was_not_ticked,
     a_user_without_an_address_is_invited_by_a_link_shown_once,
     a_help_desk_helps_users_and_reaches_no_manager,
@@ -93,6 +100,13 @@ fn page_of(id: UserId) -> String {
     format!("/console/users/{id}")
 }
 
+/// The subjects and details of the entries with this action, the eldest first.
+fn logged(app: &App, action: &str) -> Vec<(String, String)> {
+    let entries = app.operate(|_, conn, _| app::audit::last(conn, 200)).unwrap();
+    let entries = entries.into_iter().filter(|entry| entry.action == action);
+    entries.map(|entry| (entry.subject.unwrap_or_default(), entry.detail.unwrap_or_default())).collect()
+}
+
 /// A deed with the code that the phone shows now; the next step has begun after it.
 fn deed(app: &App, visitor: &Visitor<'_>, phone: &Phone, path: &str, fields: &[(&str, &str)]) -> Page {
     let code = phone.code();
@@ -164,6 +178,66 @@ fn every_action_works_and_is_audited(on: Backend) {
     ] {
         assert!(has_logged(&app, action), "{action}");
     }
+}
+
+/// By the operator as well: neither can be found by who did it.
+fn what_was_done_to_somebodys_things_stands_with_that_user(on: Backend) {
+    let app = App::start(on);
+    let (ada, _) = staff(&app, "ada", Role::Admin);
+    let (bobs, phone) = staff(&app, "bob", Role::User);
+    let (bob, name) = (id_of(&app, "bob"), UserName::parse("bob").unwrap());
+    let pending = app.enrol("bob", app::factor::NewFactor::default());
+    let code = parsed(&pending.code());
+    let confirmed =
+        app.operate(|service, conn, at| app::factor::confirm(service, conn, at, &name, None, &code)).unwrap();
+    app.pass(1);
+    let token = app.hotp_token("bob", 0);
+    let mut codes = (parsed(&token.code_at(200)), parsed(&token.code_at(202)));
+    let resynchronise = |first: &Code, second: &Code| {
+        app.operate(|service, conn, at| {
+            app::factor::resynchronise(service, conn, at, &name, None, (first, second))
+        })
+    };
+    resynchronise(&codes.0, &codes.1).unwrap_err();
+    codes.1 = parsed(&token.code_at(201));
+    let resynchronised = resynchronise(&codes.0, &codes.1).unwrap();
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &name, confirmed)).unwrap();
+    app.client().otp("bob", &phone.code()).access_token();
+    let session = app.operate(|_, conn, at| app::session::list(conn, at, &name)).unwrap()[0].id;
+    app.operate(|service, conn, at| app::session::end(service, conn, at, session)).unwrap();
+    app.operate(|service, conn, at| app::access::add_group(service, conn, at, "readers")).unwrap();
+    let grants = app
+        .operate(|service, conn, at| {
+            let holders = [Named::User(name.clone()), Named::Group("readers".to_owned())];
+            let span = Span { starts_at: at.now, ends_at: Timestamp::NEVER };
+            app::access::give(service, conn, at, &holders, &Access::Scope("stacks".to_owned()), span)
+        })
+        .unwrap();
+    for grant in &grants {
+        app.operate(|service, conn, at| app::access::take_one(service, conn, at, *grant)).unwrap();
+    }
+    let of_bob = format!("user:{bob}");
+    for (action, detail, said) in [
+        ("factor.confirmed", format!("factor={confirmed}"), "Authenticator confirmed"),
+        ("factor.resynchronised", format!("factor={resynchronised}"), "Authenticator resynchronised"),
+        ("factor.removed", format!("factor={confirmed} sessions=0"), "Authenticator removed"),
+        ("session.ended", format!("session={session}"), "Session ended"),
+        ("access.taken", format!("scope=stacks grant={}", grants[0]), "Access taken back"),
+    ] {
+        assert!(
+            logged(&app, action).contains(&(of_bob.clone(), detail)),
+            "{action}: {:?}",
+            logged(&app, action)
+        );
+        let found = ada.get(&format!("/console/audit?who=bob&part=subject&action={action}"));
+        found.must_be(200).must_say("<td class=\"number\">");
+        for page in [ada.get(&page_of(bob)), bobs.get("/console/account/activity")] {
+            page.must_be(200).must_say(&format!("<td>{said}</td>"));
+        }
+    }
+    let of_group =
+        logged(&app, "access.taken").into_iter().find(|(subject, _)| subject.starts_with("group:"));
+    assert_eq!(of_group.unwrap().1, format!("scope=stacks grant={}", grants[1]));
 }
 
 fn a_form_that_comes_back_keeps_what_was_not_ticked(on: Backend) {

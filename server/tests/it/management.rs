@@ -567,7 +567,18 @@ fn a_pending_factor_is_confirmed_by_its_own_code_once(on: Backend) {
     let outcomes: Vec<_> = items.iter().map(|entry| entry["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["done", "refused: wrong"]);
     assert!(items.iter().all(|entry| entry["actor"].as_str().unwrap().starts_with("client:")), "{items:?}");
-    assert_eq!(items[0]["subject"], format!("factor:{id}"));
+    for entry in items {
+        assert_eq!(
+            (&entry["subject"], &entry["detail"]),
+            (&subject(&app, &token, "alice"), &json!(format!("factor={id}")))
+        );
+    }
+}
+
+/// How the log has a user.
+fn subject(app: &App, token: &str, user: &str) -> Value {
+    let shown = call(app, "GET", &format!("/v1/users/{user}"), token, &Value::Null);
+    json!(format!("user:{}", must(200, &shown)["id"].as_str().unwrap()))
 }
 
 fn a_hotp_factor_is_resynchronised_by_two_codes_of_it(on: Backend) {
@@ -601,7 +612,12 @@ fn a_hotp_factor_is_resynchronised_by_two_codes_of_it(on: Backend) {
     client.otp("alice", &phone.code_at(201)).must_be(400, "invalid_grant");
     client.otp("alice", &phone.code_at(202)).access_token();
     let log = call(&app, "GET", "/v1/audit?action=factor.resynchronised", &token, &Value::Null);
-    assert_eq!(must(200, &log)["items"].as_array().unwrap().len(), 6, "{log:?}");
+    let items = must(200, &log)["items"].as_array().unwrap();
+    assert_eq!(items.len(), 6, "{log:?}");
+    let done = items.iter().find(|entry| entry["outcome"] == "done").unwrap();
+    assert_eq!(done["detail"], format!("factor={}", id(0)));
+    let alice = subject(&app, &token, "alice");
+    assert!(items.iter().all(|entry| entry["subject"] == alice), "{log:?}");
 }
 
 fn one_factor_is_removed_and_the_others_stay(on: Backend) {
@@ -628,7 +644,9 @@ fn one_factor_is_removed_and_the_others_stay(on: Backend) {
     client.otp("alice", &lost.code()).must_be(400, "invalid_grant");
     client.otp("alice", &kept.code()).access_token();
     let log = call(&app, "GET", "/v1/audit?action=factor.removed", &token, &Value::Null);
-    assert_eq!(must(200, &log)["items"][0]["detail"], "sessions=1");
+    let entry = &must(200, &log)["items"][0];
+    assert_eq!(entry["subject"], subject(&app, &token, "alice"));
+    assert_eq!(entry["detail"], format!("factor={id} sessions=1"));
 }
 
 fn one_session_is_ended_and_the_others_stay(on: Backend) {
@@ -653,7 +671,9 @@ fn one_session_is_ended_and_the_others_stay(on: Backend) {
     assert!(!client.is_active(&first) && client.is_active(&second));
     end("alice", &id).must_be_problem(404, "not_found");
     let log = call(&app, "GET", "/v1/audit?action=session.ended", &token, &Value::Null);
-    assert_eq!(must(200, &log)["items"][0]["subject"], format!("session:{id}"));
+    let entry = &must(200, &log)["items"][0];
+    assert_eq!(entry["subject"], subject(&app, &token, "alice"));
+    assert_eq!(entry["detail"], format!("session={id}"));
 }
 
 fn recovery_codes_are_renewed_and_the_old_ones_void(on: Backend) {

@@ -233,7 +233,7 @@ fn a_confirmation_counts_is_logged_and_told_like_any_other(on: Backend) {
     handset.must_confirm();
     assert_eq!(app.failures("alice"), 0, "a success clears the count");
     let actor = format!("user:{}", alice.id);
-    let done = (actor.clone(), "done".to_owned(), Some("by=phone".to_owned()));
+    let done = (actor.clone(), "done".to_owned(), Some(format!("factor={} by=phone", handset.factor)));
     assert_eq!(logged(&app, "factor.confirmed"), [done]);
     let wrong = (actor, "refused: wrong".to_owned(), Some("failures=1".to_owned()));
     assert_eq!(logged(&app, "code.checked"), [wrong]);

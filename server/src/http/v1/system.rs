@@ -167,7 +167,7 @@ pub(super) struct EntryView {
     /// What.
     #[schema(example = "user.added")]
     action: String,
-    /// To whom: `kind:id`.
+    /// To whom: `kind:id`. For a factor, a session or a grant it is whose that was; the detail says which.
     subject: Option<String>,
     /// `done`, or `refused: why`.
     #[schema(example = "done")]
