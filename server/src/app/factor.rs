@@ -381,8 +381,10 @@ pub fn remove(
     })
 }
 
+/// One of a user's factors, unless it has lapsed: then no list shows it either.
 fn find(tx: &mut Tx<'_>, user: UserId, factor: FactorId) -> Result<Summary, Stop> {
-    let found = db::factor::list(tx.conn, user)?.into_iter().find(|own| own.id == factor);
+    let mut factors = db::factor::list(tx.conn, user)?.into_iter();
+    let found = factors.find(|own| own.id == factor && !own.has_lapsed(tx.now));
     Ok(found.ok_or(Refusal::NotFound { what: "factor" })?)
 }
 

@@ -92,10 +92,13 @@ fn an_unconfirmed_factor_lapses_after_an_hour(on: Backend) {
     let phone = app.scan(&app.associate(&client.mfa_token("alice")));
     app.pass(3599);
     let mfa_token = client.mfa_token("alice");
-    assert_eq!(app.get_as("/mfa/authenticators", &mfa_token).body.as_array().unwrap().len(), 1);
+    let listed = app.get_as("/mfa/authenticators", &mfa_token);
+    assert_eq!(listed.body.as_array().unwrap().len(), 1);
+    let path = format!("/mfa/authenticators/{}", listed.body[0]["id"].as_str().unwrap());
     app.pass(1);
     let mfa_token = client.mfa_token("alice");
     assert_eq!(app.get_as("/mfa/authenticators", &mfa_token).body, serde_json::json!([]));
+    app.delete_as(&path, &mfa_token).must_be_problem(404, "not_found");
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
     // The sweep deletes what lapsed; enrolling anew works before and after.
     app.sweep();

@@ -22,6 +22,7 @@ tests![
     lists_do_not_end_at_a_thousand,
     what_comes_later_moves_no_page,
     a_pending_factor_is_confirmed_by_its_own_code_once,
+    a_pending_factor_that_has_lapsed_is_not_found,
     a_hotp_factor_is_resynchronised_by_two_codes_of_it,
     one_factor_is_removed_and_the_others_stay,
     one_session_is_ended_and_the_others_stay,
@@ -579,6 +580,20 @@ fn a_pending_factor_is_confirmed_by_its_own_code_once(on: Backend) {
 fn subject(app: &App, token: &str, user: &str) -> Value {
     let shown = call(app, "GET", &format!("/v1/users/{user}"), token, &Value::Null);
     json!(format!("user:{}", must(200, &shown)["id"].as_str().unwrap()))
+}
+
+fn a_pending_factor_that_has_lapsed_is_not_found(on: Backend) {
+    let app = App::start(on);
+    let token = manager(&app, "console", ALL);
+    app.user("alice");
+    let (path, phone) = pending(&app, &token, "alice", "totp");
+    app.pass(3600);
+    let token = manager(&app, "another", ALL);
+    let listed = call(&app, "GET", "/v1/users/alice/factors", &token, &Value::Null);
+    assert_eq!(must(200, &listed)["items"], json!([]));
+    let code = json!({ "code": phone.code() });
+    call(&app, "POST", &format!("{path}/confirm"), &token, &code).must_be_problem(404, "not_found");
+    call(&app, "DELETE", &path, &token, &Value::Null).must_be_problem(404, "not_found");
 }
 
 fn a_hotp_factor_is_resynchronised_by_two_codes_of_it(on: Backend) {
