@@ -15,6 +15,7 @@ mod master_key;
 mod open;
 mod outbox;
 mod output;
+mod password;
 mod recovery_code;
 mod relocation;
 mod restore;

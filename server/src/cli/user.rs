@@ -1,19 +1,15 @@
 //! `countersign user ...`
 
-use std::io::Read;
-
 use clap::Subcommand;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::user::{Details, NewUser};
 use crate::cli::factor::factor_json;
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
+use crate::cli::password;
 use crate::domain::lockout;
-use crate::domain::password::Password;
-use crate::domain::refusal::Invalid;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, parse_email};
 use crate::settings::Settings;
@@ -30,7 +26,8 @@ pub(super) enum Command {
         /// What the user may do in the console
         #[arg(long, default_value = "user", value_parser = Role::ALL.map(Role::as_str))]
         role: String,
-        /// Read the password from standard input, up to the end of the line; without one an application checks the first factor
+        /// Read the password from standard input, up to the end of the line; a terminal asks for it twice and does not show it. Without
+        /// one an application checks the first factor
         #[arg(long)]
         password_stdin: bool,
     },
@@ -57,6 +54,8 @@ pub(super) enum Command {
         name: String,
     },
     /// Give a user a new password from standard input, and end all sessions
+    ///
+    /// It is read up to the end of the line; a terminal asks for it twice and does not show it.
     Password {
         /// The user
         name: String,
@@ -75,7 +74,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 name: UserName::parse(&name)?,
                 email: email.as_deref().map(parse_email).transpose()?,
                 role: role.parse::<Role>()?,
-                password: if password_stdin { Some(read_password()?) } else { None },
+                password: if password_stdin { Some(password::read()?) } else { None },
             };
             let opened = open(settings)?;
             let user =
@@ -131,7 +130,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
             output.print(&shown, || format!("{url}\ngood once, until {until}"));
         }
         Command::Password { name } => {
-            let (name, password) = (UserName::parse(&name)?, read_password()?);
+            let (name, password) = (UserName::parse(&name)?, password::read()?);
             let opened = open(settings)?;
             let (service, at) = (&opened.service, opened.at());
             app::user::set_password(service, &mut *opened.database.connection()?, at, &name, &password)?;
@@ -149,16 +148,6 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
-}
-
-fn read_password() -> Result<Password, Invalid> {
-    let mut text = Zeroizing::new(String::new());
-    std::io::stdin()
-        .take(4096)
-        .read_to_string(&mut text)
-        .map_err(|_| Invalid::new("password", "cannot be read from standard input as UTF-8"))?;
-    let line = text.split('\n').next().unwrap_or_default();
-    Password::chosen(line.strip_suffix('\r').unwrap_or(line))
 }
 
 fn user_json(user: &User) -> Value {

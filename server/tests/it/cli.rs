@@ -1,11 +1,16 @@
 //! The command line: what it prints, what it refuses, and where settings come from.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
 use serde_json::Value;
 
-use crate::process::{Installation, Story};
+use crate::process::{Installation, Story, soon};
 use crate::{Backend, tests};
 
 tests![
@@ -28,6 +33,8 @@ tests![
     what_cannot_be_printed_is_a_failure,
     the_first_line_of_a_server_may_be_json,
     a_password_comes_by_standard_input,
+    a_terminal_asks_for_a_password_twice_and_does_not_show_it,
+    a_password_that_is_not_given_leaves_the_terminal_as_it_was,
 ];
 
 fn users_are_added_listed_locked_and_removed(on: Backend) {
@@ -529,6 +536,103 @@ fn a_password_comes_by_standard_input(on: Backend) {
         assert!(line.starts_with("countersign: password "), "{line}");
     }
     assert_eq!(installation.json(&["user", "list"]).as_array().unwrap().len(), 1);
+    // Whoever writes need not hang up.
+    let mut command = installation.command(&["user", "password", "alice"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut open = child.stdin.take().unwrap();
+    open.write_all(b"another correct horse\n").unwrap();
+    assert!(soon(|| child.try_wait().unwrap()).success());
+    drop(open);
+}
+
+/// A terminal without a screen.
+struct Terminal {
+    /// Who sits at it.
+    user: File,
+    /// What a program has of it.
+    program: File,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&user).unwrap();
+        unlockpt(&user).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let program = rustix::fs::open(ptsname(&user, Vec::new()).unwrap(), flags, Mode::empty()).unwrap();
+        let (user, program) = (File::from(user), File::from(program));
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (mut screen, kept) = (user.try_clone().unwrap(), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(read @ 1..) = screen.read(&mut buffer) {
+                kept.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        });
+        Self { user, program, shown }
+    }
+
+    fn start(&self, mut command: Command) -> Child {
+        let end = || Stdio::from(self.program.try_clone().unwrap());
+        command.stdin(end()).stdout(Stdio::null()).stderr(end()).spawn().unwrap()
+    }
+
+    /// Types `text` as soon as `prompt` is shown, for the `time`th time.
+    #[track_caller]
+    fn answer(&self, prompt: &str, time: usize, text: &str) {
+        soon(|| (self.shown.lock().unwrap().matches(prompt).count() == time).then_some(()));
+        (&self.user).write_all(text.as_bytes()).unwrap();
+    }
+
+    fn modes(&self) -> (LocalModes, u8) {
+        let modes = tcgetattr(&self.program).unwrap();
+        (modes.local_modes, modes.special_codes[SpecialCodeIndex::VEOL])
+    }
+}
+
+fn a_terminal_asks_for_a_password_twice_and_does_not_show_it(on: Backend) {
+    let installation = Installation::new(on);
+    let terminal = Terminal::new();
+    let before = terminal.modes();
+    assert!(before.0.contains(LocalModes::ECHO));
+    for (time, arguments) in
+        [&["user", "add", "alice", "--password-stdin"][..], &["user", "password", "alice"]].iter().enumerate()
+    {
+        let mut child = terminal.start(installation.command(arguments));
+        // The line is edited as everywhere: this takes one character back.
+        terminal.answer("Password: ", time + 1, "correct horse batteryx\u{7f}\n");
+        terminal.answer("Once more: ", time + 1, "correct horse battery\n");
+        assert!(soon(|| child.try_wait().unwrap()).success());
+        assert_eq!(terminal.modes(), before);
+    }
+    assert_eq!(installation.json(&["user", "show", "alice"])["has_password"], true);
+    let shown = terminal.shown.lock().unwrap().clone();
+    assert!(!shown.contains("horse"), "{shown}");
+}
+
+fn a_password_that_is_not_given_leaves_the_terminal_as_it_was(on: Backend) {
+    let installation = Installation::new(on);
+    for (first, second, why) in [
+        ("correct horse battery\n", "incorrect horse battery\n", "was not the same both times"),
+        ("short\n", "", "is shorter than 8 characters"),
+        ("correct horse\u{3}", "", "was not given"),
+        ("correct horse battery\n", "\u{3}", "was not given"),
+        ("\u{4}", "", "was not given"),
+    ] {
+        let terminal = Terminal::new();
+        let before = terminal.modes();
+        let mut child = terminal.start(installation.command(&["user", "add", "alice", "--password-stdin"]));
+        terminal.answer("Password: ", 1, first);
+        if !second.is_empty() {
+            terminal.answer("Once more: ", 1, second);
+        }
+        assert_eq!(soon(|| child.try_wait().unwrap()).code(), Some(1), "{first:?} {second:?}");
+        assert_eq!(terminal.modes(), before, "{first:?} {second:?}");
+        let said = format!("countersign: password {why}");
+        soon(|| terminal.shown.lock().unwrap().contains(&said).then_some(()));
+    }
+    assert!(installation.json(&["user", "list"]).as_array().unwrap().is_empty());
 }
 
 /// The secret would be lost, and whoever asked for it would not know.

@@ -132,7 +132,7 @@ pub fn refusal(output: &Output) -> String {
 
 /// What `look` finds, as soon as it does: for what another process does by itself.
 #[track_caller]
-pub fn soon<T>(look: impl Fn() -> Option<T>) -> T {
+pub fn soon<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         if let Some(found) = look() {
