@@ -1,5 +1,6 @@
 //! `countersign import`
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(super) struct Command {
     /// Send a link to set a password to everybody who is added and has an e-mail address
     #[arg(long)]
     invite: bool,
-    /// Say what would become of each line, and change nothing
+    /// Say what would become of each line, and change nothing; exit with 1 if a line is wrong
     #[arg(long)]
     check: bool,
 }
@@ -43,24 +44,32 @@ pub(super) fn run(command: &Command, settings: &Settings, output: &Output) -> Re
         Fate::Wrong(wrong) => Some((line.number, wrong)),
         _ => None,
     });
-    let lines = if command.check {
-        looked_at
-    } else if let Some((number, first)) = wrong.next() {
+    if command.check {
+        print(&looked_at, true, output);
+        return match wrong.count() {
+            0 => Ok(()),
+            1 => Err(refused("1 line is wrong; nobody would be added")),
+            count => Err(refused(format!("{count} lines are wrong; nobody would be added"))),
+        };
+    }
+    if let Some((number, first)) = wrong.next() {
         let others = match wrong.count() {
             0 => String::new(),
             count => format!("; {count} more, which --check shows"),
         };
-        let why = format!("line {number}: {}{others}; nothing was changed", said(first));
-        return Err(Failure::new("invalid_request", why));
-    } else {
-        app::user::import::apply(&opened.service, &mut conn, opened.at(), by, &text, command.invite)?
-    };
-    print(&lines, command.check, output);
+        return Err(refused(format!("line {number}: {}{others}; nothing was changed", said(first))));
+    }
+    let lines = app::user::import::apply(&opened.service, &mut conn, opened.at(), by, &text, command.invite)?;
+    print(&lines, false, output);
     Ok(())
 }
 
+fn refused(why: impl Display) -> Failure {
+    Failure::new("invalid_request", why)
+}
+
 fn read(file: &Path) -> Result<Zeroizing<String>, Invalid> {
-    let wrong = |why: &dyn std::fmt::Display| Invalid::new("file", format!("{}: {why}", file.display()));
+    let wrong = |why: &dyn Display| Invalid::new("file", format!("{}: {why}", file.display()));
     let most = Bringer::Operator.max_bytes() as u64;
     let mut text = Zeroizing::new(String::new());
     // One byte more than may be, for a longer one to be noticed.
@@ -144,7 +153,11 @@ fn print(lines: &[Line], only_looked: bool, output: &Output) {
         let row = |line: &Line| [line.number.to_string(), name(line).to_owned(), fate(line)];
         // Of what was done only the rest is news.
         let mut shown = lines.iter().filter(|line| only_looked || line.fate == Fate::Exists).peekable();
-        let done = if only_looked { "would be added; nothing was changed" } else { "added" };
+        let done = match (only_looked, wrong) {
+            (true, 0) => "would be added; nothing was changed",
+            (true, _) => "new",
+            (false, _) => "added",
+        };
         let said = format!("{new} {done}, {existing} existed already, {wrong} wrong");
         if shown.peek().is_none() {
             return said;

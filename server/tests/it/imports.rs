@@ -14,6 +14,7 @@ tests![
     users_bring_the_factors_that_they_have,
     a_list_that_is_imported_again_changes_nothing,
     with_a_wrong_line_nobody_is_added,
+    a_look_at_a_list_that_would_be_refused_fails,
     a_long_list_is_added_whole,
     what_is_no_list_is_refused,
 ];
@@ -147,13 +148,33 @@ fn with_a_wrong_line_nobody_is_added(on: Backend) {
         assert!(refused.contains("line 3: ") && refused.contains(why), "{refused}");
         assert!(refused.contains("1 more") && refused.contains("nothing was changed"), "{refused}");
         let checked = import(&installation, &list, &["--check"]);
+        assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+        let line = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(line, "countersign: 2 lines are wrong; nobody would be added\n");
         let checked = String::from_utf8(checked.stdout).unwrap();
-        assert!(checked.contains(why) && checked.contains("2 wrong"), "{checked}");
+        assert!(checked.contains(why) && checked.contains("1 new, 0 existed already, 2 wrong"), "{checked}");
         for text in [&refused, &checked] {
             assert!(!text.contains("NOT1BASE32") && !text.contains("GEZDGNBV"), "secrets: {text}");
         }
         assert!(names(&installation).is_empty());
     }
+}
+
+fn a_look_at_a_list_that_would_be_refused_fails(on: Backend) {
+    let installation = Installation::new(on);
+    let list = "name\nanna\nb:n\n";
+    let checked = import(&installation, list, &["--check", "--json"]);
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let document: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let counts = ["new", "existing", "wrong"].map(|name| document[name].as_u64().unwrap());
+    assert_eq!((counts, document["changed"].as_bool()), ([1, 0, 1], Some(false)));
+    let refused: Value = serde_json::from_slice(&checked.stderr).unwrap();
+    assert_eq!(refused["error_description"], "1 line is wrong; nobody would be added");
+    let good = import(&installation, "name\nanna\n", &["--check"]);
+    assert!(good.status.success() && good.stderr.is_empty(), "{good:?}");
+    let said = String::from_utf8(good.stdout).unwrap();
+    assert!(said.contains("1 would be added; nothing was changed"), "{said}");
+    assert!(names(&installation).is_empty());
 }
 
 fn a_long_list_is_added_whole(on: Backend) {
