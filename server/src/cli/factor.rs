@@ -142,13 +142,14 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 let row = |factor: &Summary| {
                     [
                         factor.id.to_string(),
+                        factor.label.clone(),
                         factor.mechanism.kind().to_owned(),
-                        if factor.in_doubt { "in doubt".to_owned() } else { factor.state.to_string() },
+                        shown_state(factor).to_owned(),
                         factor.created_at.to_string(),
                         factor.used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
                     ]
                 };
-                table(["FACTOR", "KIND", "STATE", "ENROLLED", "LAST USED"], factors.iter().map(row))
+                table(["FACTOR", "LABEL", "KIND", "STATE", "ENROLLED", "LAST USED"], factors.iter().map(row))
             });
         }
         Command::Remove { user, factor } => {
@@ -238,6 +239,11 @@ fn drawn(code: &QrCode, terminal: bool) -> String {
     lines.join("\n")
 }
 
+/// A factor's state for people.
+pub(super) fn shown_state(factor: &Summary) -> &'static str {
+    if factor.in_doubt { "in doubt" } else { factor.state.as_str() }
+}
+
 /// A factor without its secret.
 pub(super) fn factor_json(factor: &Summary) -> Value {
     let (algorithm, digits) = match factor.mechanism {
@@ -247,6 +253,7 @@ pub(super) fn factor_json(factor: &Summary) -> Value {
     json!({
         "factor_id": factor.id.to_string(),
         "kind": factor.mechanism.kind(),
+        "label": factor.label,
         "algorithm": algorithm.as_str(),
         "digits": digits.get(),
         "period": factor.mechanism.period().map(Period::get),

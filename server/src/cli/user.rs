@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::app::user::{Details, NewUser};
-use crate::cli::factor::factor_json;
+use crate::cli::factor::{factor_json, shown_state};
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
 use crate::cli::password;
@@ -193,8 +193,8 @@ fn details_text(details: &Details, now: Timestamp) -> String {
         rows.push(["waits until".to_owned(), until]);
     }
     for factor in &details.factors {
-        let (kind, state) = (factor.mechanism.kind(), factor.state);
-        rows.push(["factor".to_owned(), format!("{} {kind} {state}", factor.id)]);
+        let (kind, label) = (factor.mechanism.kind(), &factor.label);
+        rows.push(["factor".to_owned(), format!("{} {kind} {} {label}", factor.id, shown_state(factor))]);
     }
     table(["FIELD", "VALUE"], rows.into_iter())
 }

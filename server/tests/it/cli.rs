@@ -82,6 +82,15 @@ fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
     let listed = installation.json(&["factor", "list", "alice"]);
     assert_eq!((listed[0]["state"].as_str(), listed[0]["kind"].as_str()), (Some("active"), Some("hotp")));
     assert!(!listed.to_string().contains(secret));
+    // As the console and `/v1` have it.
+    assert_eq!(
+        (&listed[0]["label"], &installation.json(&["user", "show", "alice"])["factors"][0]["label"]),
+        (&"HOTP".into(), &"HOTP".into())
+    );
+    let table = installation.run(&["factor", "list", "alice"]);
+    assert!(table.contains("LABEL") && table.contains("HOTP  "), "{table}");
+    let shown = installation.run(&["user", "show", "alice"]);
+    assert!(shown.contains("hotp active HOTP"), "{shown}");
     let spec = [
         "factor",
         "enrol",
