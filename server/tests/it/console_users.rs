@@ -26,10 +26,15 @@ tests![
     the_last_administrator_stays,
     of_two_administrators_who_dismiss_each_other_one_stays,
     every_action_works_and_is_audited,
+    one_authenticator_is_confirmed_brought_back_and_removed,
+    nobody_reaches_an_authenticator_that_is_not_that_users,
+    what_is_read_out_wrong_changes_nothing,
+    a_last_authenticator_that_needs_approval_is_not_removed,
     what_was_done_to_somebodys_things_stands_with_that_user,
     a_form_that_comes_back_keeps_what_was_not_ticked,
     a_user_without_an_address_is_invited_by_a_link_shown_once,
     a_help_desk_helps_users_and_reaches_no_manager,
+    codes_are_read_out_to_whoever_gave_one_lately,
     an_auditor_sees_everything_and_changes_nothing,
     a_user_sees_nothing_of_others,
     forms_without_the_right_mark_or_from_elsewhere_are_refused,
@@ -98,6 +103,15 @@ fn active_factors(app: &App, id: UserId) -> usize {
 
 fn page_of(id: UserId) -> String {
     format!("/console/users/{id}")
+}
+
+/// The page of the authenticator that this phone is.
+fn page_of_phone(id: UserId, phone: &Phone) -> String {
+    format!("/console/users/{id}/authenticators/{}", factor_of(phone))
+}
+
+fn factor_of(phone: &Phone) -> String {
+    phone.uri.origin().unwrap().factor.clone().unwrap()
 }
 
 /// The subjects and details of the entries with this action, the eldest first.
@@ -178,6 +192,193 @@ fn every_action_works_and_is_audited(on: Backend) {
     ] {
         assert!(has_logged(&app, action), "{action}");
     }
+}
+
+fn one_authenticator_is_confirmed_brought_back_and_removed(on: Backend) {
+    let app = App::start(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let (client, kept) = (app.client(), app.phone("bob"));
+    app.pass(1);
+    let token = app.hotp_token("bob", 0);
+    app.pass(1);
+    let new = app.enrol("bob", app::factor::NewFactor::default());
+    let (page, of_new) = (page_of(bob), page_of_phone(bob, &new));
+
+    // What each is called, and its id for the command line.
+    let shown = hel.get(&page);
+    for phone in [&kept, &token, &new] {
+        shown
+            .must_say(&format!("href=\"{}\"", page_of_phone(bob, phone)))
+            .must_say(&format!(">{}<", factor_of(phone)));
+    }
+    shown.must_say("<strong>Authenticator app</strong>").must_say("<strong>Code token</strong>");
+    shown.must_not_say("<strong>TOTP</strong>");
+
+    hel.get(&of_new).must_be(200).must_say("name=\"code\"").must_not_say("name=\"first\"");
+    hel.post(&of_new, &[("code", &new.code())])
+        .must_lead_to(&format!("{page}?said=user-authenticator-confirmed"));
+    assert_eq!(active_factors(&app, bob), 3);
+    client.otp("bob", &new.code_at(1)).access_token();
+    hel.get(&of_new).must_be(200).must_not_say("name=\"code\"").must_not_say("name=\"first\"");
+
+    client.otp("bob", &token.code_at(200)).must_be(400, "invalid_grant");
+    let of_token = page_of_phone(bob, &token);
+    hel.get(&of_token).must_be(200).must_say("name=\"first\"").must_say("name=\"second\"");
+    let spaced = format!("{} {}", &token.code_at(200)[..3], &token.code_at(200)[3..]);
+    hel.post(&of_token, &[("first", &spaced), ("second", &token.code_at(201))])
+        .must_lead_to(&format!("{page}?said=user-authenticator-resynchronised"));
+    hel.get(&format!("{page}?said=user-authenticator-resynchronised")).must_say("Its next code counts.");
+    let by_token = client.otp("bob", &token.code_at(202)).access_token();
+
+    hel.get(&format!("{of_token}/remove"))
+        .must_be(200)
+        .must_say("never count again")
+        .must_say("The other authenticators and the recovery codes stay.");
+    assert_eq!(active_factors(&app, bob), 3, "looking changes nothing");
+    deed(&app, &hel, &hels, &format!("{of_token}/remove"), &[])
+        .must_lead_to(&format!("{page}?said=user-authenticator-removed"));
+    assert_eq!(active_factors(&app, bob), 2);
+    assert!(!client.is_active(&by_token));
+    client.otp("bob", &token.code_at(203)).must_be(400, "invalid_grant");
+    client.otp("bob", &kept.code()).access_token();
+    hel.get(&of_token).must_be(404).must_say("There is no such thing");
+    deed(&app, &hel, &hels, &format!("{of_token}/remove"), &[]).must_be(404);
+
+    for (action, phone, more) in [
+        ("factor.confirmed", &new, ""),
+        ("factor.resynchronised", &token, ""),
+        ("factor.removed", &token, " sessions=1"),
+    ] {
+        let entry = (format!("user:{bob}"), format!("factor={}{more}", factor_of(phone)));
+        assert_eq!(logged(&app, action), [entry]);
+        assert!(has_logged(&app, action), "{action}");
+    }
+}
+
+fn nobody_reaches_an_authenticator_that_is_not_that_users(on: Backend) {
+    let app = App::start(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let (ada, adas) = staff(&app, "ada", Role::Admin);
+    let [bob, carol, ann] = [("bob", Role::User), ("carol", Role::User), ("ann", Role::Admin)]
+        .map(|(name, role)| add(&app, name, None, role));
+    let [bobs, carols, anns] = ["bob", "carol", "ann"].map(|name| app.hotp_token(name, 0));
+    let codes = |phone: &Phone| [("first", phone.code_at(200)), ("second", phone.code_at(201))];
+    let post = |visitor: &Visitor<'_>, page: &str, phone: &Phone| {
+        let codes = codes(phone);
+        visitor.post(page, &codes.each_ref().map(|(name, code)| (*name, code.as_str())))
+    };
+    let remove = |visitor: &Visitor<'_>, phone: &Phone, page: &str| {
+        deed(&app, visitor, phone, &format!("{page}/remove"), &[])
+    };
+    // A help desk and an administrator's.
+    let page = page_of_phone(ann, &anns);
+    for answer in [
+        hel.get(&page),
+        hel.get(&format!("{page}/remove")),
+        post(&hel, &page, &anns),
+        remove(&hel, &hels, &page),
+    ] {
+        answer.must_be(403).must_say("further than your own role");
+    }
+    hel.get(&page_of(ann)).must_be(200).must_not_say("/authenticators/");
+    // One user's under another's name, even with the right codes; a manager's under a user's; and what is no id.
+    let nonsense = format!("{}/authenticators/nonsense", page_of(bob));
+    for (page, phone) in [
+        (page_of_phone(bob, &carols), &carols),
+        (page_of_phone(carol, &bobs), &bobs),
+        (page_of_phone(bob, &anns), &anns),
+        (nonsense, &bobs),
+        (page_of(bob).replace("/users/", "/users/x") + "/authenticators/" + &factor_of(&bobs), &bobs),
+    ] {
+        for (visitor, own) in [(&hel, &hels), (&ada, &adas)] {
+            visitor.get(&page).must_be(404);
+            visitor.get(&format!("{page}/remove")).must_be(404);
+            post(visitor, &page, phone).must_be(404);
+            remove(visitor, own, &page).must_be(404);
+        }
+    }
+    for (id, phone, name) in [(bob, &bobs, "bob"), (carol, &carols, "carol"), (ann, &anns, "ann")] {
+        assert_eq!(active_factors(&app, id), 1);
+        app.client_with(ClientSpec { name: unused_name(), ..ClientSpec::default() })
+            .otp(name, &phone.code_at(1))
+            .access_token();
+    }
+    // An administrator reaches everybody's.
+    post(&ada, &page, &anns)
+        .must_lead_to(&format!("{}?said=user-authenticator-resynchronised", page_of(ann)));
+    remove(&ada, &adas, &page).must_lead_to(&format!("{}?said=user-authenticator-removed", page_of(ann)));
+}
+
+fn what_is_read_out_wrong_changes_nothing(on: Backend) {
+    let app = App::start(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let token = app.hotp_token("bob", 0);
+    app.pass(1);
+    let new = app.enrol("bob", app::factor::NewFactor::default());
+    let (page, of_new) = (page_of_phone(bob, &token), page_of_phone(bob, &new));
+    for (first, second, status, said) in [
+        (token.code_at(200), token.code_at(202), 400, "These are not two codes of it"),
+        (token.code_at(201), token.code_at(200), 400, "These are not two codes of it"),
+        (token.code_at(200), token.code_at(200), 400, "These are not two codes of it"),
+        (token.code_at(2000), token.code_at(2001), 400, "These are not two codes of it"),
+        ("12345".to_owned(), token.code_at(201), 400, "Look at the first one."),
+        (token.code_at(200), String::new(), 400, "Look at the second one."),
+    ] {
+        let answer = hel.post(&page, &[("first", &first), ("second", &second)]);
+        answer.must_be(status).must_say(said).must_say("name=\"second\"").must_not_say(&token.code_at(200));
+    }
+    // What each is not for.
+    hel.post(&page, &[("code", &token.code_at(1))]).must_be(404);
+    hel.post(&of_new, &[("first", &new.code()), ("second", &new.code_at(1))]).must_be(404);
+    hel.post(&of_new, &[("code", &new.wrong_code())]).must_be(400).must_say("This code is wrong.");
+    hel.post(&of_new, &[("code", "x")]).must_be(400).must_say("6 to 8 digits");
+    // To remove it wants a code of whoever removes.
+    let remove = format!("{page}/remove");
+    for code in [hels.wrong_code(), token.code_at(0), "x".to_owned()] {
+        hel.post(&remove, &[("otp", &code)]).must_be(400).must_say("never count again");
+    }
+    assert_eq!(active_factors(&app, bob), 1);
+    app.client().otp("bob", &token.code_at(1)).access_token();
+    let refused = app.operate(|_, conn, _| app::audit::last(conn, 200)).unwrap();
+    let refused: Vec<_> = refused.iter().filter(|entry| entry.outcome == "refused: wrong").collect();
+    let count = |action: &str| refused.iter().filter(|entry| entry.action == action).count();
+    assert_eq!((count("factor.resynchronised"), count("factor.confirmed")), (4, 1));
+}
+
+fn a_last_authenticator_that_needs_approval_is_not_removed(on: Backend) {
+    let app = App::start_with_approvals(on);
+    let (hel, hels) = staff(&app, "hel", Role::Helpdesk);
+    let (ada, adas) = staff(&app, "ada", Role::Admin);
+    let bob = add(&app, "bob", None, Role::User);
+    let phone = app.phone("bob");
+    let page = page_of_phone(bob, &phone);
+    hel.get(&page).must_be(200).must_say("which another person approves").must_not_say("/remove");
+    deed(&app, &hel, &hels, &format!("{page}/remove"), &[]).must_be(403);
+    assert_eq!(active_factors(&app, bob), 1);
+    app.phone("bob");
+    hel.get(&page).must_be(200).must_say("/remove");
+    deed(&app, &hel, &hels, &format!("{page}/remove"), &[]).must_be(303);
+    let id = app.operate(|_, conn, at| app::directory::profile(conn, at, bob)).unwrap().factors[0].id;
+    let last = format!("{}/authenticators/{id}", page_of(bob));
+    ada.get(&format!("{last}/remove")).must_be(200).must_say("It is the last one.");
+    deed(&app, &ada, &adas, &format!("{last}/remove"), &[]).must_be(303);
+    assert_eq!(active_factors(&app, bob), 0);
+}
+
+fn codes_are_read_out_to_whoever_gave_one_lately(on: Backend) {
+    let app = App::start(on);
+    let (hel, _) = staff(&app, "hel", Role::Helpdesk);
+    let bob = add(&app, "bob", None, Role::User);
+    let token = app.hotp_token("bob", 0);
+    let page = page_of_phone(bob, &token);
+    app.pass(16 * 60);
+    hel.get(&page).must_be(200);
+    let (first, second) = (token.code_at(200), token.code_at(201));
+    let answer = hel.post(&page, &[("first", &first), ("second", &second)]);
+    assert!(answer.status == 303 && answer.to.starts_with("/login/again"), "{answer:?}");
+    assert_eq!(logged(&app, "factor.resynchronised"), []);
 }
 
 /// By the operator as well: neither can be found by who did it.
@@ -308,8 +509,8 @@ fn a_help_desk_helps_users_and_reaches_no_manager(on: Backend) {
     assert_eq!(count_rows(&app.place, "user"), 5);
 }
 
-/// Every form of the user administration, about this user.
-fn forms(id: UserId) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
+/// Every form of the user administration, about this user and the user's first authenticator.
+fn forms(app: &App, id: UserId) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
     let page = page_of(id);
     let mut forms = vec![
         ("/console/users/add".to_owned(), vec![("username", "eve"), ("role", "user")]),
@@ -320,6 +521,10 @@ fn forms(id: UserId) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
         (format!("/console/approvals/{id}/approve"), vec![]),
         (format!("/console/approvals/{id}/decline"), vec![]),
     ];
+    let factor = app.operate(|_, conn, at| app::directory::profile(conn, at, id)).unwrap().factors[0].id;
+    forms.push((format!("{page}/authenticators/{factor}"), vec![("first", "123456"), ("second", "654321")]));
+    forms.push((format!("{page}/authenticators/{factor}"), vec![("code", "123456")]));
+    forms.push((format!("{page}/authenticators/{factor}/remove"), vec![]));
     for word in ["reset", "disable", "end-sessions", "remove", "unlock", "invite"] {
         forms.push((format!("{page}/{word}"), vec![]));
     }
@@ -342,7 +547,7 @@ fn an_auditor_sees_everything_and_changes_nothing(on: Backend) {
     aud.get(&page_of(bob)).must_be(200).must_say("bob@example.org");
     aud.get("/console/approvals").must_be(200).must_say("Nothing waits.");
     let before = unchanged(&app, bob);
-    for (path, fields) in forms(bob) {
+    for (path, fields) in forms(&app, bob) {
         let answer = deed(&app, &aud, &phone, &path, &fields);
         // An id of a user is no id of a request.
         let over = path.ends_with("/approve");
@@ -363,7 +568,7 @@ fn a_user_sees_nothing_of_others(on: Backend) {
     answer.must_be(403).must_say("Your role does not allow this.");
     assert!(!answer.text.contains("bob"), "{}", answer.text);
     let before = unchanged(&app, bob);
-    for (path, fields) in forms(bob) {
+    for (path, fields) in forms(&app, bob) {
         assert_eq!(deed(&app, &uma, &phone, &path, &fields).status, 403, "{path}");
     }
     assert_eq!(unchanged(&app, bob), before);
@@ -381,7 +586,7 @@ fn forms_without_the_right_mark_or_from_elsewhere_are_refused(on: Backend) {
     let code = phone.code();
     let (mark, foreign) = (ada.mark(), ann.mark());
     assert_ne!(mark, foreign);
-    for (path, fields) in forms(bob) {
+    for (path, fields) in forms(&app, bob) {
         let with = |more: &[(&'static str, &str)]| -> Vec<(String, String)> {
             let all = fields.iter().copied().chain([("otp", code.as_str())]).chain(more.iter().copied());
             all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

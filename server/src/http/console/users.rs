@@ -1,6 +1,7 @@
 //! `/console/users`: finding users, adding them, and everything that managers do with one.
 
 mod approvals;
+mod authenticators;
 mod deeds;
 mod import;
 
@@ -61,6 +62,16 @@ pub(super) fn pages(config: &mut ServiceConfig) {
                 .route(post().to(deeds::invite)),
         )
         .service(on("/console/users/{id}/email", "POST").route(post().to(deeds::email)))
+        .service(
+            on("/console/users/{id}/authenticators/{factor}", "GET, HEAD, POST")
+                .route(read().to(authenticators::show))
+                .route(post().to(authenticators::check)),
+        )
+        .service(
+            on("/console/users/{id}/authenticators/{factor}/remove", "GET, HEAD, POST")
+                .route(read().to(authenticators::show_remove))
+                .route(post().to(authenticators::remove)),
+        )
         .service(
             on("/console/users/{id}/{deed}", "GET, HEAD, POST")
                 .route(read().to(deeds::ask))

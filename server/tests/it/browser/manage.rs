@@ -13,6 +13,7 @@ use crate::{Backend, tests};
 
 tests![
     a_help_desk_resets_somebody_who_lost_the_phone,
+    a_help_desk_brings_back_a_token_that_ran_too_far_ahead_and_removes_a_lost_phone,
     an_administrator_unlocks_somebody_who_typed_too_many_codes,
     users_are_imported_from_a_file_after_a_look,
     the_audit_log_is_filtered_and_exported,
@@ -58,6 +59,41 @@ fn a_help_desk_resets_somebody_who_lost_the_phone(on: Backend) {
     let found = app.phone_of(&bobs.attribute("a[href^=otpauth]", "href"));
     give_code(&app, &bobs, &found);
     bobs.must_say("Your recovery codes");
+}
+
+fn a_help_desk_brings_back_a_token_that_ran_too_far_ahead_and_removes_a_lost_phone(on: Backend) {
+    let (app, phone, browser) = staff(on, Role::Helpdesk);
+    let _lost = person(&app, "bob", Role::User);
+    app.pass(1);
+    let token = app.hotp_token("bob", 0);
+    let client = app.client();
+    client.otp("bob", &token.code_at(50)).must_be(400, "invalid_grant");
+    browser.go("/console/users");
+    browser.press("bob");
+    browser.click("a[aria-label='Manage Code token']");
+    browser.must_say("Have its user read out two codes");
+    browser.fill("#first", &token.code_at(50));
+    browser.fill("#second", &token.code_at(52));
+    browser.press("Resynchronise");
+    browser.must_say("These are not two codes of it");
+    browser.must_look_right("resynchronise-wrong");
+    browser.press("Deutsch");
+    browser.must_say("Neu abgleichen");
+    browser.must_look_right("resynchronise-deutsch");
+    browser.press("English");
+    browser.fill("#first", &token.code_at(51));
+    browser.fill("#second", &token.code_at(52));
+    browser.press("Resynchronise");
+    browser.must_say("The authenticator is resynchronised.");
+    client.otp("bob", &token.code_at(53)).access_token();
+    browser.click("a[aria-label='Manage Authenticator app']");
+    browser.press("Remove authenticator");
+    browser.must_say("Remove an authenticator of bob?");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
+    browser.press("Remove authenticator");
+    browser.must_say("The authenticator is removed.");
+    browser.must_not_say("Authenticator app");
 }
 
 fn an_administrator_unlocks_somebody_who_typed_too_many_codes(on: Backend) {

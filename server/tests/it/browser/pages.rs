@@ -1,7 +1,9 @@
 //! Every page that has an address, once for each role that sees it.
 
 use countersign::app;
+use countersign::app::factor::NewFactor;
 use countersign::domain::user::{Role, UserName};
+use diesel::connection::SimpleConnection as _;
 
 use crate::actors::{Client, ClientSpec, form_urlencoded};
 use crate::browser::chromium::Browser;
@@ -16,7 +18,8 @@ tests![
     pages_of_an_administrator_look_right,
 ];
 
-/// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id,
+/// Paths, and who visits them; none is somebody who is not logged in. `{user}` and `{client}` stand for an id, `{pending}`, `{factor}` and
+/// `{token}` for those of three authenticators of that user's, of which the last is in doubt,
 /// `{request}` for what an application asks, `{application}` for that as the way on from the login, `{powers}` for what one asks that wants
 /// to act in the user's place, `{refused}` for what none may ask, and `{leaving}` for what one asks that has logged somebody out.
 const PAGES: &[(&str, Option<Role>)] = &[
@@ -38,6 +41,10 @@ const PAGES: &[(&str, Option<Role>)] = &[
     ("/console/users", Some(Role::Helpdesk)),
     ("/console/users/{user}", Some(Role::Helpdesk)),
     ("/console/users/{user}/reset", Some(Role::Helpdesk)),
+    ("/console/users/{user}/authenticators/{token}", Some(Role::Helpdesk)),
+    ("/console/users/{user}/authenticators/{factor}", Some(Role::Helpdesk)),
+    ("/console/users/{user}/authenticators/{factor}/remove", Some(Role::Helpdesk)),
+    ("/console/users/{user}/authenticators/{pending}", Some(Role::Helpdesk)),
     ("/console/overview", Some(Role::Auditor)),
     ("/console/users/{user}", Some(Role::Auditor)),
     ("/console/audit", Some(Role::Auditor)),
@@ -96,7 +103,15 @@ fn visit_all(on: Backend, role: Option<Role>) {
         client.otp(name, &phone.wrong_code()).must_be(400, "invalid_grant");
     }
     let name = UserName::parse("bob").unwrap();
-    let user = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id.to_string();
+    app.pass(1);
+    app.hotp_token("bob", 0);
+    let in_doubt = "UPDATE factor_step SET last_step = -2 WHERE factor_id IN (SELECT id FROM factor WHERE kind = 'hotp')";
+    app.place.connection().batch_execute(in_doubt).unwrap();
+    app.pass(1);
+    app.enrol("bob", NewFactor::default());
+    let bob = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap();
+    let user = bob.user.id.to_string();
+    let [factor, token, pending] = bob.factors.try_into().unwrap();
     app.operate(app::key::ensure_for_id_tokens).unwrap();
     let powerful =
         app.client_with(ClientSpec { name: "butler", ..ClientSpec::with_scopes("factors sessions users") });
@@ -109,6 +124,9 @@ fn visit_all(on: Backend, role: Option<Role>) {
     let login = form_urlencoded(&[("to", &format!("/oauth/authorize?{request}"))]);
     let told = [
         ("{user}", user.as_str()),
+        ("{pending}", &pending.id.to_string()),
+        ("{factor}", &factor.id.to_string()),
+        ("{token}", &token.id.to_string()),
         ("{client}", &client.id),
         ("{request}", &request),
         ("{application}", login.strip_prefix("to=").unwrap()),
