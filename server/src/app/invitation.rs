@@ -68,7 +68,7 @@ pub fn invite(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Re
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
         if user.state != UserState::Active {
-            return Err(Invalid::new("user", "is disabled: enable it first").into());
+            return Err(Invalid::new("user", "is locked: unlock it first").into());
         }
         invite_in(service, tx, &user)
     })

@@ -157,9 +157,9 @@ pub fn retry(service: &Service, conn: &mut Conn, at: At, id: MailId) -> Result<(
     })
 }
 
-/// Makes all mails that were not sent due now; returns how many there are.
+/// Makes all mails that were not sent due now, without invitations whose link leads nowhere any more; returns how many there are.
 pub fn retry_all(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
-    retry_many(service, conn, at, db::outbox::requeue_all)
+    retry_many(service, conn, at, db::outbox::requeue_unsent)
 }
 
 /// The same for those that wait.
@@ -167,7 +167,7 @@ pub fn retry_waiting(service: &Service, conn: &mut Conn, at: At) -> Result<usize
     retry_many(service, conn, at, db::outbox::requeue_waiting)
 }
 
-/// The same for those that were given up, without invitations whose link leads nowhere any more.
+/// The same for those that were given up.
 pub fn retry_given_up(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
     retry_many(service, conn, at, db::outbox::requeue_given_up)
 }

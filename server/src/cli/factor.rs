@@ -142,14 +142,15 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                 let row = |factor: &Summary| {
                     [
                         factor.id.to_string(),
-                        factor.label.clone(),
                         factor.mechanism.kind().to_owned(),
                         shown_state(factor).to_owned(),
                         factor.created_at.to_string(),
                         factor.used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+                        // Last: it is the user's own words, blanks and all.
+                        factor.label.clone(),
                     ]
                 };
-                table(["FACTOR", "LABEL", "KIND", "STATE", "ENROLLED", "LAST USED"], factors.iter().map(row))
+                table(["FACTOR", "KIND", "STATE", "ENROLLED", "LAST USED", "LABEL"], factors.iter().map(row))
             });
         }
         Command::Remove { user, factor } => {

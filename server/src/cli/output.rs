@@ -184,12 +184,18 @@ pub(super) fn proof_text(proof: &Proof, since: &str) -> String {
     }
 }
 
+/// Whether a character moves or turns what stands around it in a terminal.
+fn disarranges(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A table with a heading, columns as wide as their widest cell. Control characters in cells are shown as dots, so that no name can move the
 /// cursor.
 pub(super) fn table<const N: usize>(heading: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(heading.map(str::to_owned))
         .chain(rows)
-        .map(|row| row.map(|cell| cell.replace(char::is_control, "·")))
+        .map(|row| row.map(|cell| cell.replace(disarranges, "·")))
         .collect();
     let mut widths = [0; N];
     for row in &rows {

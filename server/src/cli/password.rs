@@ -69,8 +69,14 @@ impl Unseen {
         let typed = typed.map_err(unreadable)?;
         input.consume(typed.len());
         let interrupt = self.before.special_codes[SpecialCodeIndex::VINTR];
-        if typed.is_empty() || (typed.last() == Some(&interrupt) && interrupt != 0) {
+        let is_interrupted = typed.last() == Some(&interrupt) && interrupt != 0;
+        // What ends otherwise than with Enter was left by Ctrl+D.
+        if is_interrupted || typed.last() != Some(&b'\n') {
             return Err(Invalid::new("password", "was not given"));
+        }
+        // Ctrl+Z and the like are characters here, which nobody means to have in a password.
+        if line(&typed)?.contains(char::is_control) {
+            return Err(Invalid::new("password", "has a control character"));
         }
         Ok(typed)
     }

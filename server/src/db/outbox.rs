@@ -169,21 +169,7 @@ pub fn requeue(conn: &mut Conn, mail: MailId, now: Timestamp) -> Result<bool, Fa
     Ok(requeued == 1)
 }
 
-/// The same for all unsent mails; returns how many there are.
-pub fn requeue_all(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
-    let requeued = diesel::update(outbox::table)
-        .filter(outbox::state.ne(MailState::Sent.as_str()))
-        .set((
-            outbox::state.eq(MailState::Waiting.as_str()),
-            outbox::attempts.eq(0_i64),
-            outbox::next_at.eq(now.millis()),
-            outbox::claimed_until.eq(0_i64),
-        ))
-        .execute(conn)?;
-    Ok(requeued)
-}
-
-/// The same for all that wait.
+/// The same for all that wait; returns how many there are.
 pub fn requeue_waiting(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
     let requeued = diesel::update(outbox::table)
         .filter(outbox::state.eq(MailState::Waiting.as_str()))
@@ -216,6 +202,12 @@ pub fn requeue_given_up(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault>
     let set = "UPDATE outbox SET state = 'waiting', attempts = 0, next_at = $1, claimed_until = 0";
     let requeued = diesel::sql_query(format!("{set} WHERE {GIVEN_UP}"));
     Ok(requeued.bind::<BigInt, _>(now.millis()).execute(conn)?)
+}
+
+/// The same for both.
+pub fn requeue_unsent(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    // Those that wait first: the others do so, too, from then on.
+    Ok(requeue_waiting(conn, now)? + requeue_given_up(conn, now)?)
 }
 
 /// Gives up all mails that wait; returns how many there are.

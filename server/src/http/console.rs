@@ -373,36 +373,41 @@ async fn frame_of_anybody(state: &Arc<State>, request: &HttpRequest) -> Frame {
     }
 }
 
+/// The pages of the navigation, and what they are called there.
+const PLACES: [(&str, &str); 13] = [
+    ("/console/account/sessions", "sessions"),
+    ("/console/account/activity", "activity"),
+    ("/console/account/password", "password"),
+    ("/console/account", "account"),
+    ("/console/overview", "overview"),
+    ("/console/users", "users"),
+    ("/console/approvals", "approvals"),
+    ("/console/clients", "clients"),
+    ("/console/scopes", "scopes"),
+    ("/console/keys", "keys"),
+    ("/console/audit", "audit"),
+    ("/console/outbox", "outbox"),
+    ("/console/settings", "settings"),
+];
+
 /// Where in the navigation a page is.
 fn place_of(path: &str) -> &'static str {
-    const PLACES: [(&str, &str); 13] = [
-        ("/console/account/sessions", "sessions"),
-        ("/console/account/activity", "activity"),
-        ("/console/account/password", "password"),
-        ("/console/account", "account"),
-        ("/console/overview", "overview"),
-        ("/console/users", "users"),
-        ("/console/approvals", "approvals"),
-        ("/console/clients", "clients"),
-        ("/console/scopes", "scopes"),
-        ("/console/keys", "keys"),
-        ("/console/audit", "audit"),
-        ("/console/outbox", "outbox"),
-        ("/console/settings", "settings"),
-    ];
     let is_within = |page: &str| {
         path.strip_prefix(page).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/')))
     };
     PLACES.into_iter().find(|(page, _)| is_within(page)).map_or("", |(_, place)| place)
 }
 
-/// The page of ours that led here, or else the start.
+/// The page of ours that led here, or else the start. Where somebody only looks, one of the navigation's or one above this: others need not be there
+/// either, and would lead back here.
 fn back(request: &HttpRequest) -> String {
-    let from = page_of_form(request).map_or_else(|| HOME.to_owned(), |page| unsaid(&way_back(&page)));
-    // A form may go to the address of its own page, which is another one when it is looked at.
-    let is_here = request.method() != Method::POST
-        && request.uri().path_and_query().is_some_and(|here| here.as_str() == from);
-    if is_here { HOME.to_owned() } else { from }
+    let Some(from) = page_of_form(request).map(|page| unsaid(&way_back(&page))) else {
+        return HOME.to_owned();
+    };
+    let path = from.split('?').next().unwrap_or_default();
+    let is_above = || request.path().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+    let is_place = || path != request.path() && PLACES.iter().any(|(page, _)| *page == path);
+    if request.method() == Method::POST || is_place() || is_above() { from } else { HOME.to_owned() }
 }
 
 /// Whether somebody with a browser looks for a page that is not there: programs ask for none.
@@ -597,6 +602,12 @@ fn comes_from_here(state: &State, request: &HttpRequest) -> bool {
         || origin.strip_prefix("https://").is_some_and(|rest| rest == host)
 }
 
+/// Whether no other site has led the browser here, as far as it says so: an address alone must not have a page say what somebody else likes.
+fn is_own_way(request: &HttpRequest) -> bool {
+    let site = request.headers().get(SEC_FETCH_SITE).and_then(|site| site.to_str().ok());
+    matches!(site, None | Some("same-origin" | "none"))
+}
+
 /// A page, with the headers that pages need.
 fn render<P: Template>(status: StatusCode, page: &P) -> HttpResponse {
     match page.render() {
@@ -640,8 +651,11 @@ fn to_login(request: &HttpRequest, door: &str) -> HttpResponse {
     see_other(&with_to(door, &if undone { with_query(&back, UNDONE) } else { back }))
 }
 
-/// The page that a form stood on, as the browser names it.
+/// The page of ours that sent a form or led here, as the browser names it.
 fn page_of_form(request: &HttpRequest) -> Option<String> {
+    if !comes_from_here(&state_of(request), request) {
+        return None;
+    }
     let referer = request.headers().get(REFERER)?.to_str().ok()?;
     let path = referer.splitn(4, '/').nth(3)?;
     Some(format!("/{}", path.trim_start_matches('/')))

@@ -88,7 +88,7 @@ fn factors_are_enrolled_confirmed_listed_and_reset(on: Backend) {
         (&"HOTP".into(), &"HOTP".into())
     );
     let table = installation.run(&["factor", "list", "alice"]);
-    assert!(table.contains("LABEL") && table.contains("HOTP  "), "{table}");
+    assert!(table.contains("LABEL\n") && table.contains("HOTP\n"), "{table}");
     let shown = installation.run(&["user", "show", "alice"]);
     assert!(shown.contains("hotp active HOTP"), "{shown}");
     let spec = [
@@ -628,6 +628,8 @@ fn a_password_that_is_not_given_leaves_the_terminal_as_it_was(on: Backend) {
         ("correct horse\u{3}", "", "was not given"),
         ("correct horse battery\n", "\u{3}", "was not given"),
         ("\u{4}", "", "was not given"),
+        ("correct horse\u{4}", "", "was not given"),
+        ("correct\u{1a} horse battery\n", "", "has a control character"),
     ] {
         let terminal = Terminal::new();
         let before = terminal.modes();

@@ -1007,6 +1007,10 @@ fn a_form_that_wanted_a_code_first_is_not_said_to_be_done(on: Backend) {
     ada.get("/login/again");
     ada.post("/login/again", &[("otp", &phone.code()), ("to", &there)]).must_lead_to(&there);
     ada.get(&there).must_say("Nothing has been done yet").must_not_say("class=\"said\"");
+    // No other site has a page say that.
+    ada.look(&there, &[("sec-fetch-site", "cross-site")])
+        .must_be(200)
+        .must_not_say("Nothing has been done yet");
     ada.post_from(&there, &format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=user-invited"));
     // Nor is it said after a login: neither by a form nor by the page itself.
     app.pass(13 * 3600);
@@ -1108,7 +1112,7 @@ fn a_disabled_user_is_not_invited(on: Backend) {
     let name = UserName::parse("bob").unwrap();
     let stop =
         app.operate(|service, conn, at| app::invitation::invite(service, conn, at, &name)).err().unwrap();
-    assert!(format!("{stop:?}").contains("enable it first"), "{stop:?}");
+    assert!(format!("{stop:?}").contains("unlock it first"), "{stop:?}");
     app.unlock("bob");
     ada.post(&format!("{page}/invite"), &[]).must_lead_to(&format!("{page}?said=user-invited"));
 }
@@ -1129,6 +1133,11 @@ fn a_refusal_keeps_navigation_language_and_the_way_back(on: Backend) {
             hel.look(&path, &[("referer", &from)]).must_say("href=\"/console\">To the start page</a>");
         }
     }
+    // Nor from what is gone to an address that only takes a form, and back from there.
+    let gone = "/console/users/01a0bbbb-0000-7000-8000-000000000002";
+    let from_form = format!("https://countersign.example{gone}/email");
+    let refused = hel.look(gone, &[("referer", from_form.as_str())]);
+    refused.must_be(404).must_say("href=\"/console\">To the start page</a>");
     hel.get(&page);
     deed(&app, &hel, &phone, &format!("{page}/disable"), &[]).must_be(403).must_say(own);
     hel.post(&format!("{page}/email"), &[("email", "nowhere")]).must_be(400).must_say(own);

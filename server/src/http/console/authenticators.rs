@@ -303,6 +303,6 @@ pub(super) async fn recovery_codes_file(Posted { visit, form }: Posted) -> HttpR
     }
 }
 
-fn no_factor() -> Stop {
+pub(super) fn no_factor() -> Stop {
     Refusal::NotFound { what: "factor" }.into()
 }

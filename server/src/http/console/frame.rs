@@ -9,7 +9,7 @@ use crate::app::console::Visitor;
 use crate::domain::factor::{CodeShape, Summary};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Language, Role};
-use crate::http::console::{Jar, assets, parameter};
+use crate::http::console::{Jar, assets, is_own_way, parameter};
 use crate::http::state::State;
 use crate::text::{argument, negotiate, say};
 
@@ -55,7 +55,8 @@ impl Frame {
             here,
             approvals: state.service.console.reset_needs_approval,
             codes: CodeShape::default(),
-            said: parameter(request, "said"),
+            said: parameter(request, "said")
+                .filter(|_| request.path().starts_with("/login") || is_own_way(request)),
             path: (request.method() != Method::POST).then(path),
         }
     }

@@ -185,8 +185,12 @@ pub(super) fn why_at(frame: &Frame, stop: &Stop, wrong: &str) -> Option<Errors> 
 
 /// A code as somebody typed it.
 pub(super) fn code_of(form: &Form) -> Result<Code, Refusal> {
-    let malformed = |_| Invalid::new("otp", "must be 6 to 8 digits 0 to 9");
-    Ok(Code::parse(form.text("otp")).map_err(malformed)?)
+    Ok(code_at(form, "otp")?)
+}
+
+/// The same in another field.
+pub(super) fn code_at(form: &Form, name: &'static str) -> Result<Code, Invalid> {
+    Code::parse(form.text(name)).map_err(|_| Invalid::new(name, "must be 6 to 8 digits 0 to 9"))
 }
 
 /// `GET /` and `/console`: where somebody who is logged in begins.

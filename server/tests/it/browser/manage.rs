@@ -248,7 +248,7 @@ fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
     browser.press("Unlock");
     browser.must_say("Confirm that it is you");
     give_code(&app, &browser, &phone);
-    browser.must_say("Nothing has been done yet: press it again.");
+    browser.must_say("Nothing has been done yet. Please do it once more");
     browser.must_not_say("The user is unlocked.");
     browser.must_look_right("user-undone");
     browser.press("Unlock");
@@ -379,7 +379,7 @@ fn a_refusal_leaves_the_navigation_where_it_was(on: Backend) {
     browser.must_be_at(&page);
     for (path, said) in [
         ("/console/nowhere".to_owned(), "There is no such thing"),
-        (format!("{page}/unlock"), "it only takes what a form sends"),
+        (format!("{page}/unlock"), "cannot be opened like this"),
     ] {
         browser.go(&path);
         browser.must_say(said);

@@ -12,8 +12,10 @@ use crate::domain::factor::{FactorState, Mechanism, Summary};
 use crate::domain::id::{FactorId, UserId};
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::user::{Role, User};
+use crate::http::console::authenticators::no_factor;
 use crate::http::console::frame::{ConfirmPage, Frame};
-use crate::http::console::sign_in::{code_of, why};
+use crate::http::console::sign_in::{code_at, code_of, why};
+use crate::http::console::typed::Errors;
 use crate::http::console::{Form, Posted, Visit, render, see_other};
 use crate::http::problem::outcome;
 
@@ -30,8 +32,18 @@ impl Found {
         format!("/console/users/{}/authenticators/{}", self.user.id, self.factor.id)
     }
 
+    fn reset(&self) -> String {
+        format!("/console/users/{}/reset", self.user.id)
+    }
+
     fn is_active(&self) -> bool {
         self.factor.state == FactorState::Active
+    }
+
+    /// Whether only a reset takes it from them, which another person approves. It is decided again where it is done.
+    fn needs_approval(&self, visit: &Visit, visitor: &Visitor) -> bool {
+        let approvals = visit.state.service.console.reset_needs_approval;
+        approvals && visitor.user.role == Role::Helpdesk && self.is_active() && self.is_last
     }
 }
 
@@ -41,24 +53,18 @@ impl Found {
 struct FactorPage {
     frame: Frame,
     found: Found,
-    /// Who looks.
-    viewer: Role,
-    error: Option<String>,
+    needs_approval: bool,
+    errors: Errors,
 }
 
 impl FactorPage {
-    fn new(frame: Frame, visitor: &Visitor, found: Found, error: Option<String>) -> Self {
-        Self { frame: frame.or_at(found.page()), found, viewer: visitor.user.role, error }
+    fn new(frame: Frame, found: Found, needs_approval: bool, errors: Errors) -> Self {
+        Self { frame: frame.or_at(found.page()), found, needs_approval, errors }
     }
 
     /// Whether it can run ahead, so that two codes bring it back.
     fn is_by_counter(&self) -> bool {
         matches!(self.found.factor.mechanism, Mechanism::Hotp(_))
-    }
-
-    /// Whether only a reset takes it, which another person approves. It is decided again where it is done.
-    fn needs_approval(&self) -> bool {
-        self.frame.approvals && self.viewer == Role::Helpdesk && self.found.is_active() && self.found.is_last
     }
 }
 
@@ -86,10 +92,13 @@ async fn find(visit: &Visit, id: UserId, factor: FactorId) -> Result<(Visitor, F
 pub(super) async fn show(visit: Visit, path: web::Path<(String, String)>) -> HttpResponse {
     let (id, factor) = match ids(&path) {
         Ok(ids) => ids,
-        Err(stop) => return visit.stopped(&stop),
+        Err(stop) => return visit.refuse(stop).await,
     };
     let found = find(&visit, id, factor).await;
-    visit.page(found, "users", |frame, visitor, found| FactorPage::new(frame, visitor, found, None))
+    visit.page(found, "users", |frame, visitor, found| {
+        let needs_approval = found.needs_approval(&visit, visitor);
+        FactorPage::new(frame, found, needs_approval, Errors::default())
+    })
 }
 
 /// What somebody reads out.
@@ -102,20 +111,17 @@ enum Read {
 
 impl Read {
     fn of(form: &Form) -> Result<Self, Invalid> {
-        let code = |name: &'static str| {
-            Code::parse(form.text(name)).map_err(|_| Invalid::new(name, "must be 6 to 8 digits 0 to 9"))
-        };
         if form.fields.optional("code").is_some() {
-            return Ok(Self::First(code("code")?));
+            return Ok(Self::First(code_at(form, "code")?));
         }
-        Ok(Self::Two(code("first")?, code("second")?))
+        Ok(Self::Two(code_at(form, "first")?, code_at(form, "second")?))
     }
 
-    /// What is said where they are wrong.
-    const fn error(&self) -> &'static str {
+    /// What is said where they are wrong, and at which field.
+    const fn error(&self) -> (&'static str, &'static str) {
         match self {
-            Self::First(_) => "error-read-out",
-            Self::Two(..) => "error-two-codes",
+            Self::First(_) => ("error-read-out", "code"),
+            Self::Two(..) => ("error-two-codes", "first"),
         }
     }
 }
@@ -124,14 +130,17 @@ impl Read {
 pub(super) async fn check(Posted { visit, form }: Posted, path: web::Path<(String, String)>) -> HttpResponse {
     let (id, factor) = match ids(&path) {
         Ok(ids) => ids,
-        Err(stop) => return visit.stopped(&stop),
+        Err(stop) => return visit.refuse(stop).await,
     };
     let (visitor, found) = match find(&visit, id, factor).await {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };
     let read = Read::of(&form);
-    let wrong = read.as_ref().map_or("", Read::error);
+    let (wrong, field) = read.as_ref().map_or_else(
+        |invalid| ("", invalid.field().to_owned()),
+        |read| (read.error().0, read.error().1.to_owned()),
+    );
     let done = match read {
         Ok(read) => {
             visit
@@ -161,7 +170,9 @@ pub(super) async fn check(Posted { visit, form }: Posted, path: web::Path<(Strin
             let frame = visit.frame(&visitor, "users");
             match why(&frame, &stop, wrong) {
                 Some(error) => {
-                    render(outcome(&stop).0, &FactorPage::new(frame, &visitor, found, Some(error)))
+                    let needs_approval = found.needs_approval(&visit, &visitor);
+                    let errors = Errors::of_one(&field, error);
+                    render(outcome(&stop).0, &FactorPage::new(frame, found, needs_approval, errors))
                 }
                 None => visit.stopped(&stop),
             }
@@ -198,9 +209,14 @@ fn remove_page(frame: Frame, visitor: &Visitor, found: &Found, error: Option<Str
 pub(super) async fn show_remove(visit: Visit, path: web::Path<(String, String)>) -> HttpResponse {
     let (id, factor) = match ids(&path) {
         Ok(ids) => ids,
-        Err(stop) => return visit.stopped(&stop),
+        Err(stop) => return visit.refuse(stop).await,
     };
     let found = find(&visit, id, factor).await;
+    if let Ok((visitor, found)) = &found
+        && found.needs_approval(&visit, visitor)
+    {
+        return see_other(&found.reset());
+    }
     visit.page(found, "users", |frame, visitor, found| remove_page(frame, visitor, &found, None))
 }
 
@@ -211,12 +227,16 @@ pub(super) async fn remove(
 ) -> HttpResponse {
     let (id, factor) = match ids(&path) {
         Ok(ids) => ids,
-        Err(stop) => return visit.stopped(&stop),
+        Err(stop) => return visit.refuse(stop).await,
     };
     let (visitor, found) = match find(&visit, id, factor).await {
         Ok(found) => found,
         Err(stop) => return visit.stopped(&stop),
     };
+    // Before the code is used up.
+    if found.needs_approval(&visit, &visitor) {
+        return see_other(&found.reset());
+    }
     let done = match code_of(&form) {
         Ok(otp) => {
             visit
@@ -243,8 +263,4 @@ pub(super) async fn remove(
 
 fn ids((id, factor): &(String, String)) -> Result<(UserId, FactorId), Stop> {
     Ok((id.parse().map_err(|_| no_user())?, factor.parse().map_err(|_| no_factor())?))
-}
-
-fn no_factor() -> Stop {
-    Refusal::NotFound { what: "factor" }.into()
 }

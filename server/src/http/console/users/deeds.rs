@@ -241,7 +241,7 @@ pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>
             };
             render(StatusCode::OK, &page)
         }
-        Err(Stop::Refused(Refusal::Invalid(_))) => {
+        Err(Stop::Refused(Refusal::Invalid(invalid))) if invalid.field() == "user" => {
             see_other(&format!("/console/users/{id}?said=invite-disabled"))
         }
         Err(stop) => visit.stopped(&stop),
