@@ -137,10 +137,11 @@ pub(super) async fn check(Posted { visit, form }: Posted, path: web::Path<(Strin
         Err(stop) => return visit.stopped(&stop),
     };
     let read = Read::of(&form);
-    let (wrong, field) = read.as_ref().map_or_else(
-        |invalid| ("", invalid.field().to_owned()),
-        |read| (read.error().0, read.error().1.to_owned()),
-    );
+    let (wrong, field) = match &read {
+        Ok(read) => read.error(),
+        // It names its field itself.
+        Err(_) => ("", ""),
+    };
     let done = match read {
         Ok(read) => {
             visit
@@ -170,8 +171,13 @@ pub(super) async fn check(Posted { visit, form }: Posted, path: web::Path<(Strin
             let frame = visit.frame(&visitor, "users");
             match why(&frame, &stop, wrong) {
                 Some(error) => {
+                    let field = if let Stop::Refused(Refusal::Invalid(invalid)) = &stop {
+                        invalid.field()
+                    } else {
+                        field
+                    };
                     let needs_approval = found.needs_approval(&visit, &visitor);
-                    let errors = Errors::of_one(&field, error);
+                    let errors = Errors::of_one(field, error);
                     render(outcome(&stop).0, &FactorPage::new(frame, found, needs_approval, errors))
                 }
                 None => visit.stopped(&stop),
