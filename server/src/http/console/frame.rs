@@ -14,7 +14,7 @@ use crate::http::state::State;
 use crate::text::{argument, negotiate, say};
 
 /// What a page says after a form that has done nothing.
-const UNDONE: [&str; 4] = ["undone", "keys-too-young", "invite-disabled", "approval-over"];
+const NOTHING_DONE: [&str; 4] = ["undone", "keys-too-young", "invite-disabled", "approval-over"];
 
 /// What `base.html` needs, as the field `frame` of every page.
 pub(super) struct Frame {
@@ -161,7 +161,7 @@ impl Frame {
 
     /// Whether that is that nothing was done.
     pub(super) fn is_undone(&self) -> bool {
-        self.said.as_deref().is_some_and(|said| UNDONE.contains(&said))
+        self.said.as_deref().is_some_and(|said| NOTHING_DONE.contains(&said))
     }
 
     /// Whether the navigation of managers is shown.

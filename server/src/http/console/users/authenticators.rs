@@ -1,5 +1,6 @@
 //! `/console/users/{id}/authenticators/{factor}`: what managers do to one authenticator of a user, as the management API does it.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use mobile_core::Code;
@@ -68,9 +69,11 @@ impl FactorPage {
     }
 }
 
-/// What somebody's authenticator is, for whoever may help.
-async fn find(visit: &Visit, id: UserId, factor: FactorId) -> Result<(Visitor, Found), Stop> {
-    let (visitor, found) = visit
+/// The authenticator that an address names, for whoever may help; or the answer for whoever may not, or where there is none.
+async fn target(visit: &Visit, (id, factor): &(String, String)) -> Result<(Visitor, Found), HttpResponse> {
+    let Ok(id) = id.parse::<UserId>() else { return Err(visit.refuse(no_user()).await) };
+    let Ok(factor) = factor.parse::<FactorId>() else { return Err(visit.refuse(no_factor()).await) };
+    let found = visit
         .state
         .run_as_managing_visitor(&visit.request, visit.token(), LOOK, move |_, conn, at, manager| {
             let name = app::directory::name_of(conn, id)?;
@@ -81,24 +84,25 @@ async fn find(visit: &Visit, id: UserId, factor: FactorId) -> Result<(Visitor, F
             let factor = factors.into_iter().find(|own| own.id == factor).ok_or_else(no_factor)?;
             Ok(Found { user, factor, is_last })
         })
-        .await?;
-    if !HELP.allows(visitor.user.role) {
-        return Err(Refusal::InsufficientScope { needed: HELP.scope }.into());
+        .await;
+    match found {
+        Ok((visitor, _)) if !HELP.allows(visitor.user.role) => {
+            Err(visit.stopped(&Refusal::InsufficientScope { needed: HELP.scope }.into()))
+        }
+        Ok(found) => Ok(found),
+        Err(stop) => Err(visit.stopped(&stop)),
     }
-    Ok((visitor, found))
 }
 
 /// `GET /console/users/{id}/authenticators/{factor}`.
 pub(super) async fn show(visit: Visit, path: web::Path<(String, String)>) -> HttpResponse {
-    let (id, factor) = match ids(&path) {
-        Ok(ids) => ids,
-        Err(stop) => return visit.refuse(stop).await,
+    let (visitor, found) = match target(&visit, &path).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
     };
-    let found = find(&visit, id, factor).await;
-    visit.page(found, "users", |frame, visitor, found| {
-        let needs_approval = found.needs_approval(&visit, visitor);
-        FactorPage::new(frame, found, needs_approval, Errors::default())
-    })
+    let needs_approval = found.needs_approval(&visit, &visitor);
+    let frame = visit.frame(&visitor, "users");
+    render(StatusCode::OK, &FactorPage::new(frame, found, needs_approval, Errors::default()))
 }
 
 /// What somebody reads out.
@@ -128,14 +132,11 @@ impl Read {
 
 /// `POST /console/users/{id}/authenticators/{factor}`: confirms it by its first code, or brings it back by two.
 pub(super) async fn check(Posted { visit, form }: Posted, path: web::Path<(String, String)>) -> HttpResponse {
-    let (id, factor) = match ids(&path) {
-        Ok(ids) => ids,
-        Err(stop) => return visit.refuse(stop).await,
-    };
-    let (visitor, found) = match find(&visit, id, factor).await {
+    let (visitor, found) = match target(&visit, &path).await {
         Ok(found) => found,
-        Err(stop) => return visit.stopped(&stop),
+        Err(answer) => return answer,
     };
+    let (id, factor) = (found.user.id, found.factor.id);
     let read = Read::of(&form);
     let (wrong, field) = match &read {
         Ok(read) => read.error(),
@@ -213,17 +214,15 @@ fn remove_page(frame: Frame, visitor: &Visitor, found: &Found, error: Option<Str
 
 /// `GET /console/users/{id}/authenticators/{factor}/remove`: what will happen.
 pub(super) async fn show_remove(visit: Visit, path: web::Path<(String, String)>) -> HttpResponse {
-    let (id, factor) = match ids(&path) {
-        Ok(ids) => ids,
-        Err(stop) => return visit.refuse(stop).await,
+    let (visitor, found) = match target(&visit, &path).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
     };
-    let found = find(&visit, id, factor).await;
-    if let Ok((visitor, found)) = &found
-        && found.needs_approval(&visit, visitor)
-    {
+    if found.needs_approval(&visit, &visitor) {
         return see_other(&found.reset());
     }
-    visit.page(found, "users", |frame, visitor, found| remove_page(frame, visitor, &found, None))
+    let frame = visit.frame(&visitor, "users");
+    render(StatusCode::OK, &remove_page(frame, &visitor, &found, None))
 }
 
 /// `POST /console/users/{id}/authenticators/{factor}/remove`, with a code of whoever removes it.
@@ -231,14 +230,11 @@ pub(super) async fn remove(
     Posted { visit, form }: Posted,
     path: web::Path<(String, String)>,
 ) -> HttpResponse {
-    let (id, factor) = match ids(&path) {
-        Ok(ids) => ids,
-        Err(stop) => return visit.refuse(stop).await,
-    };
-    let (visitor, found) = match find(&visit, id, factor).await {
+    let (visitor, found) = match target(&visit, &path).await {
         Ok(found) => found,
-        Err(stop) => return visit.stopped(&stop),
+        Err(answer) => return answer,
     };
+    let (id, factor) = (found.user.id, found.factor.id);
     // Before the code is used up.
     if found.needs_approval(&visit, &visitor) {
         return see_other(&found.reset());
@@ -265,8 +261,4 @@ pub(super) async fn remove(
             }
         }
     }
-}
-
-fn ids((id, factor): &(String, String)) -> Result<(UserId, FactorId), Stop> {
-    Ok((id.parse().map_err(|_| no_user())?, factor.parse().map_err(|_| no_factor())?))
 }
