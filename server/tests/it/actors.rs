@@ -1,8 +1,9 @@
 //! Who takes part in a test: the server with a clock that is moved by hand, its operator, an application, a phone.
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use countersign::app::outbox::{Outcome, send_next};
 use countersign::app::user::NewUser;
 use countersign::clock::Clock;
 use countersign::crypto::master_key::MasterKey;
-use countersign::db::{Conn, Database};
+use countersign::db::{self, Conn, Database};
 use countersign::domain::audit::Origin;
 use countersign::domain::authorization::Details;
 use countersign::domain::client::{ClientName, Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy};
 use countersign::domain::factor::{FactorState, Mechanism};
-use countersign::domain::password::Password;
+use countersign::domain::id::UserId;
 use countersign::domain::phone::PhoneApp;
 use countersign::domain::scope::Scopes;
 use countersign::domain::target::Target;
@@ -31,6 +32,7 @@ use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Role, UserName};
 use countersign::http::{self, Limits, State};
 use countersign::mail::Transport;
+use diesel::connection::SimpleConnection as _;
 
 use mobile_core::{Code, Counter, Hotp, KeyUri, Kind, Secret, Step, Totp};
 use serde_json::Value;
@@ -50,6 +52,11 @@ pub const CALLBACK: &str = "https://shop.example/callback";
 /// The password that every user with a password has.
 pub const PASSWORD: &str = "correct horse battery";
 
+/// The same as it is stored for people of tests, at next to no cost; a login takes the cost from here. What the server itself stores is looked
+/// at in `it/passwords`.
+const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gLHIkr1qgP4r3sH1P/NIg3+PMckaLQ3RkuIiytJhVlY";
+
 /// A database of one test, and the key that seals it. Several servers may run on it.
 pub struct Place {
     pub target: Target,
@@ -61,8 +68,11 @@ impl Place {
     pub fn new(on: Backend) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-it-").tempdir().unwrap();
         let target = match on {
-            Backend::Sqlite => Target::Sqlite(folder.path().join("countersign.db")),
-            #[cfg(feature = "postgres")]
+            Backend::Sqlite => {
+                let file = folder.path().join("countersign.db");
+                fs::write(&file, migrated_file()).unwrap();
+                Target::Sqlite(file)
+            }
             Backend::Postgres => Target::Postgres(crate::cluster::migrated_database()),
         };
         let master = folder.path().join("master.key");
@@ -79,6 +89,19 @@ impl Place {
     pub fn connection(&self) -> impl std::ops::DerefMut<Target = Conn> + use<> {
         Database::new(self.target.clone(), 1, None).connection().unwrap()
     }
+}
+
+/// An SQLite file with the tables in it. To make them anew for each test takes longer than many a test.
+fn migrated_file() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("countersign.db");
+        let database = Database::new(Target::Sqlite(file.clone()), 1, None);
+        database.prepare().unwrap();
+        database.connection().unwrap().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        fs::read(file).unwrap()
+    })
 }
 
 /// A server in this process, on a free port of loopback.
@@ -279,17 +302,28 @@ impl App {
 
     /// A user without a password.
     pub fn user(&self, name: &str) {
-        self.add_user(name, None);
+        self.add_user(name, Role::User);
     }
 
     /// A user with [`PASSWORD`].
     pub fn user_with_password(&self, name: &str) {
-        self.add_user(name, Some(Password::chosen(PASSWORD).unwrap()));
+        self.add_with_password(name, Role::User);
     }
 
-    fn add_user(&self, name: &str, password: Option<Password>) {
-        let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role: Role::User, password };
-        self.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
+    /// Somebody with a role, [`PASSWORD`] and an active phone.
+    pub fn person(&self, name: &str, role: Role) -> Phone {
+        self.add_with_password(name, role);
+        self.phone(name)
+    }
+
+    fn add_with_password(&self, name: &str, role: Role) {
+        let id = self.add_user(name, role);
+        db::user::set_password_hash(&mut self.place.connection(), id, PASSWORD_HASH).unwrap();
+    }
+
+    fn add_user(&self, name: &str, role: Role) -> UserId {
+        let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role, password: None };
+        self.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap().id
     }
 
     /// A phone with an active factor of the user.
@@ -738,7 +772,6 @@ pub fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
         #[diesel(sql_type = Text)]
         detail: String,
     }
-    #[cfg(feature = "postgres")]
     #[derive(QueryableByName)]
     struct OfPostgres {
         #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
@@ -758,7 +791,6 @@ pub fn plan(conn: &mut Conn, statement: &str, values: &[&str]) -> String {
                 diesel::sql_query(format!("EXPLAIN QUERY PLAN {text}")).load(conn).unwrap();
             steps.into_iter().map(|step| step.detail).collect()
         }
-        #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => {
             let steps: Vec<OfPostgres> = diesel::sql_query(format!("EXPLAIN {text}")).load(conn).unwrap();
             steps.into_iter().map(|step| step.line).collect()

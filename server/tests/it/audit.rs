@@ -146,7 +146,6 @@ fn the_chain_holds_after_a_commit_that_failed(on: Backend) {
              CREATE TRIGGER breaks AFTER INSERT ON audit BEGIN INSERT INTO broken VALUES (-1); END",
             "DROP TRIGGER breaks; DROP TABLE broken",
         ),
-        #[cfg(feature = "postgres")]
         Conn::Postgres(_) => (
             "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''broken''; END'; \
              CREATE CONSTRAINT TRIGGER breaks AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED \

@@ -238,7 +238,6 @@ fn installation_of(app: &App) -> Installation {
 fn leave_what_waits(app: &App, on: Backend) {
     let bytes = match on {
         Backend::Sqlite => "X'00112233445566778899AABBCCDDEEFF'",
-        #[cfg(feature = "postgres")]
         Backend::Postgres => "'\\x00112233445566778899AABBCCDDEEFF'::bytea",
     };
     app.user("dora");
@@ -345,8 +344,7 @@ fn whatever_was_live_at_the_backup_is_over(on: Backend) {
     let refusals =
         count(&mut then.place.connection(), "audit WHERE outcome = 'refused: in doubt since a restore'");
     assert_eq!(refusals, 5, "all but the last one that the backup knows");
-    let (phone_of_root, badge) =
-        (crate::console_system::user(&then, "root", Role::Admin), "In doubt since a restore");
+    let (phone_of_root, badge) = (then.person("root", Role::Admin), "In doubt since a restore");
     let root = Visitor::logged_in(&then, "root", &phone_of_root);
     let id = target.json(&["user", "show", "carol"])["id"].as_str().unwrap().to_owned();
     root.get(&format!("/console/users/{id}")).must_be(200).must_say(badge);
@@ -739,7 +737,6 @@ fn a_rotated_database_comes_back_under_its_new_key(on: Backend) {
 }
 
 /// Locks of migrations that others hold in this database: a restore is under way.
-#[cfg(feature = "postgres")]
 const OTHERS_MIGRATE: &str = "pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() \
                               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
@@ -756,7 +753,6 @@ fn a_killed_restore_leaves_the_database_empty(on: Backend) {
                 let log = target.database_file().with_extension("db-wal");
                 log.metadata().is_ok_and(|log| log.len() > 100_000).then_some(())
             }),
-            #[cfg(feature = "postgres")]
             Backend::Postgres => {
                 let mut watch = conn(&target);
                 let watch = std::cell::RefCell::new(&mut watch);

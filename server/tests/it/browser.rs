@@ -1,8 +1,9 @@
 //! The console and the phone app in a real Chromium: what people see, type and press.
 //!
-//! 1. One chromedriver serves all tests ([`chromium`]); each test opens browsers of its own, each with a profile in a temporary folder.
+//! 1. One chromedriver serves all tests ([`chromium`]). A test has browsers to itself, each with a profile in a temporary folder; those that
+//!    were started like any other forget everything after it and serve the next test.
 //! 2. The server runs in this process with its fake clock; the phone reads what the page shows.
-//! 3. Nothing sleeps for a fixed time: every look at a page is repeated until it finds what it wants, ten seconds at most.
+//! 3. Nothing sleeps for a fixed time: every look at a page is repeated until it finds what it wants, for twenty seconds at most.
 //! 4. Pages that a test passes through are photographed, measured and given to axe ([`look`]).
 
 mod account;
@@ -18,15 +19,13 @@ mod sign_in;
 
 use std::sync::Arc;
 
-use countersign::app;
-use countersign::app::user::NewUser;
 use countersign::clock::Clock;
-use countersign::domain::password::Password;
-use countersign::domain::user::{Role, UserName};
+use countersign::domain::user::Role;
 
 use crate::actors::{App, PASSWORD, Phone, Place, START};
 use crate::{Backend, Test};
 use chromium::Browser;
+pub use chromium::close_idle;
 
 /// The module whose tests run on both databases.
 pub const ON_EVERY_BACKEND: &str = "browser::sign_in";
@@ -51,18 +50,10 @@ fn server(on: Backend) -> App {
     App::start_as_its_own_issuer(&Arc::new(Place::new(on)), Clock::fake(START))
 }
 
-/// Somebody with [`PASSWORD`] and an active phone.
-fn person(app: &App, name: &str, role: Role) -> Phone {
-    let password = Some(Password::chosen(PASSWORD).unwrap());
-    let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role, password };
-    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
-    app.phone(name)
-}
-
 /// A server, one user of it, and a browser that shows that user's account.
 fn alice(on: Backend) -> (App, Phone, Browser) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::open();
     log_in(&app, &browser, "alice", &phone);
     (app, phone, browser)

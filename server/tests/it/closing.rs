@@ -51,7 +51,6 @@ impl<'a> Site<'a> {
                 ),
                 "randomblob(16)",
             ),
-            #[cfg(feature = "postgres")]
             Backend::Postgres => {
                 (format!("generate_series(2, {MANY}) AS n (i)"), "uuid_send(gen_random_uuid())")
             }

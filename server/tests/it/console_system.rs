@@ -10,7 +10,6 @@ use countersign::db;
 use countersign::domain::audit::{Action, Actor, Event, Subject};
 use countersign::domain::authorization::ScopeRule;
 use countersign::domain::notice::{MailState, MailSummary};
-use countersign::domain::password::Password;
 use countersign::domain::token::KeyState;
 use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
@@ -154,21 +153,9 @@ impl Browser {
     }
 }
 
-/// A user in a role, and the phone.
-pub fn user(app: &App, name: &str, role: Role) -> Phone {
-    let new = NewUser {
-        name: UserName::parse(name).unwrap(),
-        email: None,
-        role,
-        password: Some(Password::chosen(PASSWORD).unwrap()),
-    };
-    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
-    app.phone(name)
-}
-
 /// The same, logged in.
 fn visitor(app: &App, name: &str, role: Role) -> (Browser, Phone) {
-    let phone = user(app, name, role);
+    let phone = app.person(name, role);
     let mut browser = Browser::new(&app.url);
     browser.log_in(name, &phone.code());
     (browser, phone)
@@ -468,7 +455,7 @@ fn listed(root: &mut Browser, query: &str) -> Vec<i64> {
 fn the_log_is_searched_by_name_part_outcome_and_day(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let phone = user(&app, "Alice", Role::User);
+    let phone = app.person("Alice", Role::User);
     assert_eq!(shop.otp("Alice", &phone.code()).status, 200);
     shop.otp("Alice", &phone.wrong_code());
     app.pass(86_400);
@@ -668,7 +655,7 @@ fn registration<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 
 fn a_new_applications_secret_is_shown_once(on: Backend) {
     let app = App::start(on);
-    let alice = user(&app, "alice", Role::User);
+    let alice = app.person("alice", Role::User);
     let (mut root, phone) = admin(&app);
     let page = root.post("/console/clients", &registration(&[])).must(200);
     assert_eq!(page.headers["cache-control"], "no-store");
@@ -781,7 +768,7 @@ fn a_form_says_what_is_wrong_next_to_each_field(on: Backend) {
 fn an_application_is_changed_disabled_and_enabled(on: Backend) {
     let app = App::start(on);
     let client = app.client();
-    let phone = user(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let token = client.otp("alice", &phone.code()).access_token();
     assert!(client.is_active(&token));
     let (mut root, own) = admin(&app);
@@ -1038,8 +1025,8 @@ fn figure(page: &Page, name: &str) -> i64 {
 fn charts_add_up_to_the_log(on: Backend) {
     let app = App::start(on);
     let shop = app.client();
-    let alice = user(&app, "alice", Role::User);
-    let root = user(&app, "root", Role::Admin);
+    let alice = app.person("alice", Role::User);
+    let root = app.person("root", Role::Admin);
     for day in 0..17 {
         for _ in 0..day % 4 {
             app.pass(60);

@@ -10,15 +10,12 @@ use countersign::app::user::NewUser;
 use countersign::domain::authorization::Access;
 use countersign::domain::factor::FactorState;
 use countersign::domain::id::UserId;
-use countersign::domain::password::Password;
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Role, User, UserName, UserState};
 use mobile_core::Code;
 use serde_json::Value;
 
-use crate::actors::{
-    App, ClientSpec, PASSWORD, Phone, at_once, count_rows, form_urlencoded, parsed, unused_name,
-};
+use crate::actors::{App, ClientSpec, Phone, at_once, count_rows, form_urlencoded, parsed, unused_name};
 use crate::visitor::{Page, Visitor};
 use crate::{Backend, tests};
 
@@ -72,14 +69,7 @@ fn add(app: &App, name: &str, email: Option<&str>, role: Role) -> UserId {
 
 /// Somebody in a role, logged in.
 fn staff<'a>(app: &'a App, name: &str, role: Role) -> (Visitor<'a>, Phone) {
-    let new = NewUser {
-        name: UserName::parse(name).unwrap(),
-        email: None,
-        role,
-        password: Some(Password::chosen(PASSWORD).unwrap()),
-    };
-    app.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap();
-    let phone = app.phone(name);
+    let phone = app.person(name, role);
     let visitor = Visitor::at(app);
     visitor.log_in(name, &phone);
     app.next_step();

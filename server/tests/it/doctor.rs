@@ -192,7 +192,6 @@ fn a_place_where_nothing_is_stays_so(on: Backend) {
             found.has_problems(&["data_folder", "database", "master_key_file"]);
             assert!(!installation.data().exists());
         }
-        #[cfg(feature = "postgres")]
         Backend::Postgres => {
             found.has_problems(&[]).is("migrations", "note").says("migrations", "is empty");
             found.is("master_key", "note").says("signing_keys", "not looked at");
@@ -450,7 +449,6 @@ fn a_database_that_cannot_be_reached_keeps_nothing_else_from_being_looked_at(on:
             fs::write(installation.database_file(), "no database ".repeat(1000)).unwrap();
             installation.database.as_str()
         }
-        #[cfg(feature = "postgres")]
         Backend::Postgres => "postgres://us:hush@localhost/cs?host=/nowhere",
     };
     chmod(&installation.master_key(), 0o644);

@@ -289,7 +289,6 @@ pub fn writers_held_up(app: &App) -> impl std::ops::DerefMut<Target = Conn> + us
     let mut holder = app.place.connection();
     let hold = match &*holder {
         Conn::Sqlite(_) => "BEGIN IMMEDIATE",
-        #[cfg(feature = "postgres")]
         Conn::Postgres(_) => "BEGIN; LOCK TABLE audit_head IN EXCLUSIVE MODE",
     };
     holder.batch_execute(hold).unwrap();

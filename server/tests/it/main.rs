@@ -11,7 +11,6 @@
 )]
 
 mod actors;
-#[cfg(feature = "postgres")]
 mod cluster;
 mod crowd;
 mod process;
@@ -55,7 +54,6 @@ mod reach;
 mod recipes;
 mod recovery;
 mod refresh;
-#[cfg(feature = "postgres")]
 mod replicas;
 mod segments;
 mod sessions;
@@ -78,16 +76,11 @@ pub enum Backend {
     /// A file in a temporary folder.
     Sqlite,
     /// A database of the cluster that `main` started.
-    #[cfg(feature = "postgres")]
     Postgres,
 }
 
 impl Backend {
-    const ALL: &[(&str, Self)] = &[
-        ("sqlite", Self::Sqlite),
-        #[cfg(feature = "postgres")]
-        ("postgres", Self::Postgres),
-    ];
+    const ALL: &[(&str, Self)] = &[("sqlite", Self::Sqlite), ("postgres", Self::Postgres)];
 }
 
 /// A test's name and body.
@@ -172,7 +165,6 @@ fn main() -> ExitCode {
     for (module, tests) in modules {
         list(&mut trials, module, tests, Backend::ALL);
     }
-    #[cfg(feature = "postgres")]
     list(&mut trials, "replicas", replicas::tests(), &Backend::ALL[1..]);
     for (module, tests) in browser::tests() {
         // Pages do not know which database is behind them; that forms reach both is seen in one test.
@@ -186,7 +178,8 @@ fn main() -> ExitCode {
         hasher.finish()
     });
     // Here and not in the first test that needs it: the cluster ends with the thread that started it.
-    #[cfg(feature = "postgres")]
     let _cluster = (!arguments.list).then(cluster::start);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    browser::close_idle();
+    conclusion.exit_code()
 }

@@ -272,7 +272,6 @@ fn a_value_that_does_not_open_ends_it_and_nothing_was_changed(on: Backend) {
     });
     let last = match on {
         Backend::Sqlite => "factor_id = (SELECT max(factor_id) FROM factor_secret)",
-        #[cfg(feature = "postgres")]
         Backend::Postgres => "factor_id::text = (SELECT max(factor_id::text) FROM factor_secret)",
     };
     let moved =

@@ -38,7 +38,6 @@ pub fn elsewhere(source: &Installation, on: Backend) -> Installation {
     let folder = tempfile::Builder::new().prefix("cs-move-").tempdir().unwrap();
     let file = format!("sqlite://{}", folder.path().join("data/countersign.db").display());
     let database = match on {
-        #[cfg(feature = "postgres")]
         Backend::Sqlite => crate::cluster::empty_database(),
         _ => file,
     };
@@ -84,7 +83,6 @@ pub fn crowd(installation: &Installation) {
              INSERT INTO \"user\" (id, name, name_folded, role, state, created_at) \
              SELECT randomblob(16), 'user' || i, 'user' || i, 'user', 'active', i FROM n"
         }
-        #[cfg(feature = "postgres")]
         Conn::Postgres(_) => {
             "INSERT INTO \"user\" (id, name, name_folded, role, state, created_at) \
              SELECT decode(md5(i::text), 'hex'), 'user' || i, 'user' || i, 'user', 'active', i \
@@ -166,7 +164,6 @@ fn every_value_arrives_as_it_was(on: Backend) {
     source.run(&["grant", "give", "--group", "staff", "--scope", "pay"]);
     let bytes = |hex: &str| match on {
         Backend::Sqlite => format!("X'{hex}'"),
-        #[cfg(feature = "postgres")]
         Backend::Postgres => format!("decode('{hex}', 'hex')"),
     };
     let (least, most) = (i64::MIN, i64::MAX);
@@ -383,7 +380,6 @@ fn the_same_database_is_refused(on: Backend) {
             std::os::unix::fs::symlink(source.database_file(), &link).unwrap();
             format!("sqlite://{}", link.display())
         }
-        #[cfg(feature = "postgres")]
         Backend::Postgres => source.database.replace("postgres:///", "postgresql:///") + "&connect_timeout=3",
     };
     for to in [&source.database, &again] {

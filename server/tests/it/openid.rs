@@ -890,7 +890,7 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let page = other.get(&request(&shop, &[("scope", "openid factors")])).must_be(200);
     visitor.get(&page.between("class=\"button\" href=\"", "\"")).must_be(200);
     // An administrator is asked about the management, too.
-    let root = crate::console_system::user(&app, "root", Role::Admin);
+    let root = app.person("root", Role::Admin);
     let manager = Visitor::logged_in(&app, "root", &root);
     let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200);
     page.must_say("<li>manage users and what they have access to</li>");

@@ -25,7 +25,6 @@ impl Installation {
         let folder = tempfile::Builder::new().prefix("cs-run-").tempdir().unwrap();
         let database = match on {
             Backend::Sqlite => format!("sqlite://{}", folder.path().join("data/countersign.db").display()),
-            #[cfg(feature = "postgres")]
             Backend::Postgres => crate::cluster::empty_database(),
         };
         let installation = Self { folder, database };
@@ -36,7 +35,6 @@ impl Installation {
     }
 
     /// One on this database, with a master key of its own.
-    #[cfg(feature = "postgres")]
     pub fn on(database: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cs-run-").tempdir().unwrap();
         let installation = Self { folder, database: database.to_owned() };

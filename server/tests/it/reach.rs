@@ -1,12 +1,10 @@
 //! Who may manage, and that nobody reaches further through the management API: scopes, roles, and what the manager of now is.
 
 use countersign::app::manage::{Needs, authorise};
-use countersign::app::user::NewUser;
-use countersign::domain::password::Password;
 use countersign::domain::user::{Role, UserName};
 use serde_json::{Value, json};
 
-use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, Reply, unused_name};
+use crate::actors::{App, Client, ClientSpec, Phone, Reply, unused_name};
 use crate::management::{ALL, call, manager, must};
 use crate::openapi::operations;
 use crate::{Backend, tests};
@@ -31,14 +29,7 @@ tests![
 
 /// A user in a role, logged in with password and code at a client that may ask for everything.
 fn staff(app: &App, name: &str, role: Role) -> (Phone, String) {
-    let new = NewUser {
-        name: UserName::parse(name).unwrap(),
-        email: None,
-        role,
-        password: Some(Password::chosen(PASSWORD).unwrap()),
-    };
-    app.operate(|service, conn, at| countersign::app::user::add(service, conn, at, new)).unwrap();
-    let phone = app.phone(name);
+    let phone = app.person(name, role);
     let token = login(app, name, &phone).access_token();
     (phone, token)
 }

@@ -191,7 +191,6 @@ fn a_token_whose_user_is_gone_is_nobodys(on: Backend) {
     assert!(client.is_active(&own));
     match on {
         Backend::Sqlite => assert_eq!(left, 1),
-        #[cfg(feature = "postgres")]
         Backend::Postgres => assert_eq!(left, 0, "a trigger stands in for the reference"),
     }
 }
@@ -248,7 +247,6 @@ fn each_segment_is_one_step_down_an_index(on: Backend) {
         Backend::Sqlite => {
             ("CAST(printf('%016d', entry.seq) AS BLOB)", "CAST(printf('%016d', entry.seq % 200) AS BLOB)")
         }
-        #[cfg(feature = "postgres")]
         Backend::Postgres => {
             ("lpad(entry.seq::text, 16, '0')::bytea", "lpad((entry.seq % 200)::text, 16, '0')::bytea")
         }
@@ -261,7 +259,6 @@ fn each_segment_is_one_step_down_an_index(on: Backend) {
     .unwrap();
     let user = match on {
         Backend::Sqlite => "x'30303030303030303030303030303037'",
-        #[cfg(feature = "postgres")]
         Backend::Postgres => "'\\x30303030303030303030303030303037'::bytea",
     };
     let of_sessions = plan(&mut conn, segment::LIVE_SESSIONS, &[user, "0"]);
@@ -273,7 +270,6 @@ fn each_segment_is_one_step_down_an_index(on: Backend) {
             "session USING INDEX session_by_segment (segment=? AND user_id=?)",
             "audit USING COVERING INDEX audit_by_subject (<expr>=? AND subject=?)",
         ],
-        #[cfg(feature = "postgres")]
         Backend::Postgres => {
             ["Scan using session_by_segment on session", "Scan using audit_by_subject on audit"]
         }

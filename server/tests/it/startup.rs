@@ -114,7 +114,6 @@ fn a_missing_folder_or_server_is_refused(on: Backend) {
     let installation = Installation::new(on);
     let elsewhere = match on {
         Backend::Sqlite => "sqlite:///nowhere/at/all/countersign.db",
-        #[cfg(feature = "postgres")]
         Backend::Postgres => "postgres:///x?host=/nowhere/at/all",
     };
     let line = installation.refused(&["serve", "--database", elsewhere]);

@@ -12,7 +12,6 @@ use countersign::clock::moment;
 use countersign::db::{Conn, Database};
 use countersign::domain::client::TokenFormat;
 use countersign::domain::refusal::Refusal;
-#[cfg(feature = "postgres")]
 use diesel::connection::SimpleConnection as _;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
@@ -100,7 +99,6 @@ fn of_a_group(on: Backend, codes: usize) -> usize {
         Backend::Sqlite => 7 + 4 * pieces(codes) + codes,
         // The application; begin; its lock, names and gate; the application behind that, and the key; factors; steps, logins and tokens; entries behind
         // the end that is known; commit.
-        #[cfg(feature = "postgres")]
         Backend::Postgres => 8,
     }
 }
@@ -200,7 +198,6 @@ fn a_server_writes_behind_what_it_is_committing_without_asking(on: Backend) {
     app.operate(|service, _, _| Ok(exchange_all(service, &mut conn, codes_of(&shop, &people)))).unwrap();
     app.clock.advance(30_000);
     // On SQLite the other has its turn after the commit.
-    #[cfg(feature = "postgres")]
     if on == Backend::Postgres {
         let slowly = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql \
              AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END'; \

@@ -292,7 +292,6 @@ fn strangers_are_forgotten_among_however_many_users(on: Backend) {
             "randomblob(16)",
             "randomblob(32)",
         ),
-        #[cfg(feature = "postgres")]
         Backend::Postgres => (
             "generate_series(1, 3000) AS n (i)",
             "uuid_send(gen_random_uuid())",

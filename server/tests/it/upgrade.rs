@@ -119,7 +119,6 @@ pub fn step_back(conn: &mut Conn) {
     };
     match conn {
         Conn::Sqlite(conn) => conn.revert_last_migration(steps("sqlite")).unwrap(),
-        #[cfg(feature = "postgres")]
         Conn::Postgres(conn) => conn.revert_last_migration(steps("postgres")).unwrap(),
     };
 }

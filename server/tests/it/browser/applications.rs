@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, Reply, form_urlencoded};
 use crate::browser::chromium::Browser;
-use crate::browser::{give_code, log_in, person, server};
+use crate::browser::{give_code, log_in, server};
 use crate::openid::{VERIFIER, id_claims, request};
 use crate::{Backend, tests};
 
@@ -225,7 +225,7 @@ fn give_code_by_hand(app: &App, browser: &Browser, phone: &Phone, button: &str) 
 
 /// Alice with her phone, a shop, and her browser, which nobody is logged in with.
 fn alice(app: &App) -> (Phone, Shop<'_>, Browser) {
-    (person(app, "alice", Role::User), Shop::open(app), Browser::open())
+    (app.person("alice", Role::User), Shop::open(app), Browser::open())
 }
 
 fn a_person_logs_in_at_an_application(on: Backend) {
@@ -247,7 +247,7 @@ fn a_person_logs_in_at_an_application(on: Backend) {
 
 fn a_login_at_an_application_needs_no_scripts(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let shop = Shop::open(&app);
     let browser = Browser::without_scripts();
     shop.send(&browser, "");
@@ -372,7 +372,7 @@ fn people_are_asked_where_the_application_wants_that(on: Backend) {
 fn long_names_fit_on_the_way_to_an_application(on: Backend) {
     const LONG: &str = "a_name_that_somebody_had_made_by_a_program_and_nobody_looked_at";
     let app = server(on);
-    let phone = person(&app, LONG, Role::User);
+    let phone = app.person(LONG, Role::User);
     let shop = Shop::called(LONG, "openid profile", &app);
     let browser = Browser::open();
     shop.send(&browser, "prompt=consent");
@@ -387,8 +387,8 @@ fn long_names_fit_on_the_way_to_an_application(on: Backend) {
 
 fn somebody_else_logs_in_on_the_way(on: Backend) {
     let app = server(on);
-    let alice = person(&app, "alice", Role::User);
-    let bob = person(&app, "bob", Role::User);
+    let alice = app.person("alice", Role::User);
+    let bob = app.person("bob", Role::User);
     let shop = Shop::open(&app);
     let browser = Browser::open();
     log_in(&app, &browser, "alice", &alice);
@@ -441,7 +441,7 @@ fn a_phone_is_connected_on_the_way_to_an_application(on: Backend) {
 
 fn a_recovery_code_leads_on_to_an_application(on: Backend) {
     let app = server(on);
-    person(&app, "alice", Role::User);
+    app.person("alice", Role::User);
     let name = UserName::parse("alice").unwrap();
     let codes = app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
     let shop = Shop::open(&app);
@@ -499,7 +499,7 @@ fn a_person_logs_out_at_an_application_and_here(on: Backend) {
 
 fn a_logout_at_an_application_needs_no_scripts(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let shop = Shop::open(&app);
     let browser = Browser::without_scripts();
     shop.send(&browser, "");
@@ -547,7 +547,7 @@ fn a_logout_leads_back_though_another_tab_was_first(on: Backend) {
 
 fn people_are_asked_about_power_over_their_account(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let shop = Shop::called("shop", "factors openid profile sessions", &app);
     let browser = Browser::open();
     shop.send(&browser, "");
@@ -580,7 +580,7 @@ fn people_are_asked_about_power_over_their_account(on: Backend) {
 
 fn of_two_tabs_at_a_login_the_other_leads_on(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let shop = Shop::open(&app);
     for at_the_code in [false, true] {
         let browser = Browser::open();

@@ -1,11 +1,13 @@
 //! Chromium, steered through chromedriver by the `WebDriver` protocol.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
@@ -61,11 +63,116 @@ fn driver() -> &'static str {
     })
 }
 
+/// What a browser is started with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing but [`FLAGS`].
+    Plain,
+    /// A camera that sees Chromium's own test picture.
+    Phone,
+}
+
+/// Browsers that no test has at the moment. To start one takes longer than many a test does with it.
+static IDLE: Mutex<Vec<(Kind, Chromium)>> = Mutex::new(Vec::new());
+
+/// More than this many are not kept.
+const MOST_IDLE: usize = 6;
+
+fn idle() -> std::sync::MutexGuard<'static, Vec<(Kind, Chromium)>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the browsers that are kept, and removes their profiles.
+pub fn close_idle() {
+    let kept = std::mem::take(&mut *idle());
+    std::thread::scope(|all| {
+        for (_, chromium) in kept {
+            all.spawn(|| chromium.close());
+        }
+    });
+}
+
+/// A running browser.
+struct Chromium {
+    client: Client,
+    runtime: Runtime,
+    profile: tempfile::TempDir,
+}
+
+impl Chromium {
+    fn start(preferences: &Value, more_flags: &[String]) -> Self {
+        let profile = tempfile::Builder::new().prefix("cs-browser-").tempdir().unwrap();
+        let mut preferences = preferences.clone();
+        preferences["download.default_directory"] = json!(downloads(&profile));
+        preferences["credentials_enable_service"] = json!(false);
+        preferences["intl.accept_languages"] = json!("en");
+        let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
+        flags.extend_from_slice(more_flags);
+        flags.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
+        let capabilities = json!({
+            "goog:chromeOptions": { "args": flags, "prefs": preferences },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!("an object is written above") };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime
+            .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(driver()))
+            .unwrap();
+        Self { client, runtime, profile }
+    }
+
+    /// Takes out what was done with it: cookies, the cache, what the pages of these origins have stored, downloads, and with its windows all
+    /// that was pretended to them.
+    fn forget(&self, origins: &BTreeSet<String>) -> Result<(), CmdError> {
+        let _ = fs::remove_dir_all(downloads(&self.profile));
+        let client = &self.client;
+        self.runtime.block_on(async {
+            let old = client.windows().await?;
+            let new = client.new_window(true).await?.handle;
+            for window in old {
+                client.switch_to_window(window).await?;
+                client.close_window().await?;
+            }
+            client.switch_to_window(new).await?;
+            for origin in origins {
+                let all = json!({ "origin": origin, "storageTypes": "all" });
+                client.issue_cmd(Extension::chromium("Storage.clearDataForOrigin", &all)).await?;
+            }
+            for command in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
+                client.issue_cmd(Extension::chromium(command, &json!({}))).await?;
+            }
+            client.issue_cmd(Extension::complaints()).await?;
+            Ok(())
+        })
+    }
+
+    fn close(self) {
+        let _ = self.runtime.block_on(self.client.close());
+    }
+}
+
+/// Where the files go that pages offer.
+fn downloads(profile: &tempfile::TempDir) -> PathBuf {
+    profile.path().join("downloads")
+}
+
 /// What this driver understands beyond the standard.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,
     body: Value,
+}
+
+impl Extension {
+    /// A command of Chromium's own protocol.
+    fn chromium(command: &str, parameters: &Value) -> Self {
+        Self { path: "goog/cdp/execute", body: json!({ "cmd": command, "params": parameters }) }
+    }
+
+    /// What pages have complained about since the last call.
+    fn complaints() -> Self {
+        Self { path: "se/log", body: json!({ "type": "browser" }) }
+    }
 }
 
 impl WebDriverCompatibleCommand for Extension {
@@ -85,31 +192,42 @@ fn pressable(words: &str) -> String {
     )
 }
 
-/// One browser with a profile of its own, which knows nobody. Dropping it closes it.
+/// One browser that knows nobody. Dropping it closes it, or keeps it for another test that wants such a one.
 pub struct Browser {
-    client: Option<Client>,
-    runtime: Runtime,
-    profile: tempfile::TempDir,
+    /// Taken by drop only.
+    chromium: Option<Chromium>,
+    /// What it is kept as.
+    kind: Option<Kind>,
+    /// Where it was led.
+    visited: RefCell<BTreeSet<String>>,
     /// How many pages were looked at.
     looks: Cell<usize>,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            let _ = self.runtime.block_on(client.close());
+        if std::thread::panicking() {
+            self.photograph_failure();
+        }
+        let Some(chromium) = self.chromium.take() else { return };
+        // Of one that a failed test leaves nothing is known.
+        let kept = self.kind.filter(|_| !std::thread::panicking() && idle().len() < MOST_IDLE);
+        match kept.filter(|_| chromium.forget(&self.visited.borrow()).is_ok()) {
+            Some(kind) => idle().push((kind, chromium)),
+            None => chromium.close(),
         }
     }
 }
 
 impl Browser {
     pub fn open() -> Self {
-        Self::open_with(&json!({}), &[])
+        Self::open_as(Kind::Plain, &[])
     }
 
     /// One that runs no scripts of pages.
     pub fn without_scripts() -> Self {
-        Self::open_with(&json!({ "profile.managed_default_content_settings.javascript": 2 }), &[])
+        let preferences = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        Self::of(None, Chromium::start(&preferences, &[]))
     }
 
     /// One with a camera that everybody may use. It sees `film`, else Chromium's own test picture.
@@ -118,29 +236,28 @@ impl Browser {
             "--use-fake-ui-for-media-stream".to_owned(),
             "--use-fake-device-for-media-stream".to_owned(),
         ];
-        flags.extend(film.map(|film| format!("--use-file-for-fake-video-capture={}", film.display())));
-        Self::open_with(&json!({}), &flags)
+        match film {
+            None => Self::open_as(Kind::Phone, &flags),
+            Some(film) => {
+                flags.push(format!("--use-file-for-fake-video-capture={}", film.display()));
+                Self::of(None, Chromium::start(&json!({}), &flags))
+            }
+        }
     }
 
-    fn open_with(preferences: &Value, more_flags: &[String]) -> Self {
-        let profile = tempfile::Builder::new().prefix("cs-browser-").tempdir().unwrap();
-        let mut preferences = preferences.clone();
-        preferences["download.default_directory"] = json!(profile.path().join("downloads"));
-        preferences["credentials_enable_service"] = json!(false);
-        preferences["intl.accept_languages"] = json!("en");
-        let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
-        flags.extend_from_slice(more_flags);
-        flags.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
-        let capabilities = json!({
-            "goog:chromeOptions": { "args": flags, "prefs": preferences },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        });
-        let Value::Object(capabilities) = capabilities else { unreachable!("an object is written above") };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let client = runtime
-            .block_on(ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(driver()))
-            .unwrap();
-        Self { client: Some(client), runtime, profile, looks: Cell::new(0) }
+    fn open_as(kind: Kind, flags: &[String]) -> Self {
+        let mut idle = idle();
+        let kept = idle.iter().position(|(known, _)| *known == kind).map(|at| idle.swap_remove(at).1);
+        drop(idle);
+        Self::of(Some(kind), kept.unwrap_or_else(|| Chromium::start(&json!({}), flags)))
+    }
+
+    fn of(kind: Option<Kind>, chromium: Chromium) -> Self {
+        Self { chromium: Some(chromium), kind, visited: RefCell::default(), looks: Cell::new(0) }
+    }
+
+    fn running(&self) -> &Chromium {
+        self.chromium.as_ref().expect("it is taken by drop only")
     }
 
     /// 0 and 1 in turns.
@@ -149,11 +266,11 @@ impl Browser {
     }
 
     fn client(&self) -> &Client {
-        self.client.as_ref().expect("it is taken by drop only")
+        &self.running().client
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
+        self.running().runtime.block_on(work)
     }
 
     /// What `look` finds, as soon as it does.
@@ -176,6 +293,8 @@ impl Browser {
     }
 
     pub fn visit(&self, url: &str) {
+        let origin = url::Url::parse(url).unwrap().origin().ascii_serialization();
+        self.visited.borrow_mut().insert(origin);
         self.wait(self.client().goto(url)).unwrap();
     }
 
@@ -399,18 +518,19 @@ impl Browser {
         self.wait(self.client().execute(script, arguments)).unwrap()
     }
 
-    fn extension(&self, path: &'static str, body: Value) -> Value {
-        self.wait(self.client().issue_cmd(Extension { path, body })).unwrap()
+    /// A command of Chromium's own protocol.
+    #[track_caller]
+    pub fn chromium(&self, command: &str, parameters: &Value) -> Value {
+        self.try_chromium(command, parameters).unwrap()
     }
 
-    /// A command of Chromium's own protocol.
-    pub fn chromium(&self, command: &str, parameters: &Value) -> Value {
-        self.extension("goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
+    pub fn try_chromium(&self, command: &str, parameters: &Value) -> Result<Value, CmdError> {
+        self.wait(self.client().issue_cmd(Extension::chromium(command, parameters)))
     }
 
     /// What the page has complained about since the last call: errors of scripts, refusals of the content security policy, missing files.
     pub fn complaints(&self) -> Vec<String> {
-        let entries = self.extension("se/log", json!({ "type": "browser" }));
+        let entries = self.wait(self.client().issue_cmd(Extension::complaints())).unwrap();
         let entries = entries.as_array().unwrap().iter().filter(|entry| entry["level"] != "INFO");
         entries.map(|entry| format!("{} {}", entry["level"], entry["message"])).collect()
     }
@@ -418,9 +538,9 @@ impl Browser {
     /// The only file with this ending that was downloaded.
     #[track_caller]
     pub fn download(&self, ending: &str) -> PathBuf {
-        let folder = self.profile.path().join("downloads");
+        let folder = downloads(&self.running().profile);
         let look = || {
-            let mut files = std::fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
+            let mut files = fs::read_dir(&folder).ok()?.filter_map(|file| Some(file.ok()?.path()));
             // The name may be there before the text is: an empty file is none yet.
             let is_whole = |file: &PathBuf| file.metadata().is_ok_and(|file| file.len() > 0);
             files.find(|file| file.extension().is_some_and(|known| known == ending) && is_whole(file))
@@ -431,7 +551,7 @@ impl Browser {
     /// The text of a file that was downloaded.
     #[track_caller]
     pub fn downloaded(&self, name: &str) -> String {
-        let file: PathBuf = self.profile.path().join("downloads").join(name);
-        self.soon(name, || std::fs::read_to_string(&file).ok().filter(|text| !text.is_empty()))
+        let file: PathBuf = downloads(&self.running().profile).join(name);
+        self.soon(name, || fs::read_to_string(&file).ok().filter(|text| !text.is_empty()))
     }
 }

@@ -6,7 +6,7 @@ use countersign::domain::user::Role;
 
 use crate::actors::{App, PASSWORD, Phone};
 use crate::browser::chromium::Browser;
-use crate::browser::{alice, give_password, person, server};
+use crate::browser::{alice, give_password, server};
 use crate::{Backend, tests};
 
 tests![
@@ -88,7 +88,7 @@ fn a_page_from_right_to_left_keeps_its_shape(on: Backend) {
 
 fn one_can_log_in_and_out_by_the_keyboard_alone(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::open();
     browser.visit(&format!("{}/login?to=/console/account", app.url));
     // The field for the name has the focus already.
@@ -151,7 +151,7 @@ fn the_menu_of_a_phone_opens_and_closes(on: Backend) {
 
 fn a_code_with_a_blank_in_it_sends_itself_too(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::open();
     give_password(&app, &browser, "alice", PASSWORD);
     app.next_step();
@@ -186,7 +186,7 @@ fn a_code_of_eight_digits_sends_itself_at_the_eighth(on: Backend) {
 
 fn codes_of_different_lengths_are_sent_by_hand(on: Backend) {
     let app = server(on);
-    let short = person(&app, "alice", Role::User);
+    let short = app.person("alice", Role::User);
     let long = with_digits(&app, 8);
     for (phone, shot) in [(&long, "code-of-either-length"), (&short, "code-of-either-length-again")] {
         let browser = Browser::open();

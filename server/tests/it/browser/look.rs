@@ -1,12 +1,16 @@
-//! What every page has to be: quiet, no wider than a phone, accessible, in light and dark. And how it looked.
+//! What every page has to be: quiet, no wider than a phone, accessible, in light and dark. And how it looked: where [`PICTURES`] is set, each
+//! page leaves pictures, and a test that fails always leaves one of each browser it had.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::browser::chromium::Browser;
 
@@ -33,16 +37,19 @@ fn axe() -> &'static str {
             let output = pip.args(["--upgrade", "--target"]).arg(&folder).arg(AXE).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         }
-        std::fs::read_to_string(file).unwrap()
+        fs::read_to_string(file).unwrap()
     })
 }
+
+/// `cargo xtask test it` sets it: whoever runs some tests wants to see something, and a whole run would take a minute longer for nobody.
+const PICTURES: &str = "CS_TEST_PICTURES";
 
 /// Where the pictures go; each run replaces those of the last.
 fn screenshots() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         folder
     })
 }
@@ -62,8 +69,10 @@ impl Browser {
                 if (of_size + of_scheme) % 2 == turn {
                     self.must_be_accessible(&format!("{name} at {width} pixels, {scheme}"));
                 }
-                self.dress(width, height.max(self.height()), scheme);
-                self.photograph(&format!("{name}-{width}-{scheme}"));
+                if env::var_os(PICTURES).is_some() {
+                    self.dress(width, height.max(self.height()), scheme);
+                    self.photograph(&format!("{name}-{width}-{scheme}")).unwrap();
+                }
             }
         }
         let (width, height) = SIZES[1];
@@ -127,11 +136,23 @@ impl Browser {
         u32::try_from(found.as_u64().unwrap()).unwrap()
     }
 
+    /// What was on the screen when a test failed, beside the other pictures.
+    pub fn photograph_failure(&self) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("failed-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        match self.photograph(&name) {
+            Ok(file) => eprintln!("how {} looked: {}", self.url(), file.display()),
+            Err(why) => eprintln!("no picture of the failure: {why}"),
+        }
+    }
+
     /// A picture of what the screen shows.
-    fn photograph(&self, name: &str) {
-        let taken =
-            self.chromium("Page.captureScreenshot", &json!({ "format": "png", "optimizeForSpeed": true }));
-        let Value::String(data) = &taken["data"] else { panic!("no picture in {taken}") };
-        std::fs::write(screenshots().join(format!("{name}.png")), STANDARD.decode(data).unwrap()).unwrap();
+    fn photograph(&self, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+        let asked = json!({ "format": "png", "optimizeForSpeed": true });
+        let taken = self.try_chromium("Page.captureScreenshot", &asked)?;
+        let data = taken["data"].as_str().ok_or("there is none in the answer")?;
+        let file = screenshots().join(format!("{name}.png"));
+        fs::write(&file, STANDARD.decode(data)?)?;
+        Ok(file)
     }
 }

@@ -8,7 +8,7 @@ use countersign::domain::user::{Role, UserName};
 
 use crate::actors::{App, ClientSpec, PASSWORD, Phone};
 use crate::browser::chromium::Browser;
-use crate::browser::{give_code, give_password, log_in, person, server};
+use crate::browser::{give_code, give_password, log_in, server};
 use crate::{Backend, tests};
 
 tests![
@@ -30,7 +30,7 @@ tests![
 /// A server, somebody in a role, and a browser that shows the overview.
 fn staff(on: Backend, role: Role) -> (App, Phone, Browser) {
     let app = server(on);
-    let phone = person(&app, "hel", role);
+    let phone = app.person("hel", role);
     let browser = Browser::open();
     log_in(&app, &browser, "hel", &phone);
     (app, phone, browser)
@@ -38,7 +38,7 @@ fn staff(on: Backend, role: Role) -> (App, Phone, Browser) {
 
 fn a_help_desk_resets_somebody_who_lost_the_phone(on: Backend) {
     let (app, phone, browser) = staff(on, Role::Helpdesk);
-    let lost = person(&app, "bob", Role::User);
+    let lost = app.person("bob", Role::User);
     let bobs = Browser::open();
     log_in(&app, &bobs, "bob", &lost);
     browser.go("/console/users");
@@ -63,7 +63,7 @@ fn a_help_desk_resets_somebody_who_lost_the_phone(on: Backend) {
 
 fn a_help_desk_brings_back_a_token_that_ran_too_far_ahead_and_removes_a_lost_phone(on: Backend) {
     let (app, phone, browser) = staff(on, Role::Helpdesk);
-    let _lost = person(&app, "bob", Role::User);
+    let _lost = app.person("bob", Role::User);
     app.pass(1);
     let token = app.hotp_token("bob", 0);
     let client = app.client();
@@ -98,7 +98,7 @@ fn a_help_desk_brings_back_a_token_that_ran_too_far_ahead_and_removes_a_lost_pho
 
 fn an_administrator_unlocks_somebody_who_typed_too_many_codes(on: Backend) {
     let (app, _, browser) = staff(on, Role::Admin);
-    let bob = person(&app, "bob", Role::User);
+    let bob = app.person("bob", Role::User);
     let bobs = Browser::open();
     give_password(&app, &bobs, "bob", PASSWORD);
     for wrong in bob.wrong_codes().take(7) {
@@ -138,7 +138,7 @@ fn users_are_imported_from_a_file_after_a_look(on: Backend) {
 
 fn the_audit_log_is_filtered_and_exported(on: Backend) {
     let (app, _, browser) = staff(on, Role::Auditor);
-    person(&app, "bob", Role::User);
+    app.person("bob", Role::User);
     browser.go("/console/audit?action=user.added");
     assert_eq!(browser.texts("tbody tr").len(), 2);
     browser.click("a[download][href*=csv]");
@@ -185,7 +185,7 @@ fn a_search_follows_the_typing(on: Backend) {
 fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
     let (app, _, browser) = staff(on, Role::Admin);
     let client = app.client_with(ClientSpec::with_scopes("read write")).id;
-    let phone = person(&app, "ruth", Role::Admin);
+    let phone = app.person("ruth", Role::Admin);
     let other = Browser::open();
     log_in(&app, &other, "ruth", &phone);
     let edit = format!("/console/clients/{client}/edit");
@@ -232,7 +232,7 @@ fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
 
 fn what_was_done_is_said_once_and_never_of_what_was_not(on: Backend) {
     let (app, phone, browser) = staff(on, Role::Admin);
-    person(&app, "bob", Role::User);
+    app.person("bob", Role::User);
     browser.go("/console/users");
     browser.press("bob");
     let page = browser.path();
@@ -363,7 +363,7 @@ fn mails_that_were_given_up_are_asked_about(on: Backend) {
 
 fn a_refusal_leaves_the_navigation_where_it_was(on: Backend) {
     let (app, _, browser) = staff(on, Role::Helpdesk);
-    person(&app, "bob", Role::User);
+    app.person("bob", Role::User);
     browser.go("/console/users?q=bob");
     browser.press("bob");
     let page = browser.path();

@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection as _;
 
 use crate::actors::{Client, ClientSpec, form_urlencoded};
 use crate::browser::chromium::Browser;
-use crate::browser::{log_in, person, server};
+use crate::browser::{log_in, server};
 use crate::{Backend, openid, tests};
 
 tests![
@@ -98,7 +98,7 @@ fn visit_all(on: Backend, role: Option<Role>) {
     let browser = Browser::open();
     let client = app.client();
     for name in ["bob", "carol", "dave"] {
-        let phone = person(&app, name, Role::User);
+        let phone = app.person(name, Role::User);
         client.otp(name, &phone.code()).access_token();
         client.otp(name, &phone.wrong_code()).must_be(400, "invalid_grant");
     }
@@ -136,7 +136,7 @@ fn visit_all(on: Backend, role: Option<Role>) {
     ];
     browser.visit(&format!("{}/login", app.url));
     if let Some(role) = role {
-        let phone = person(&app, "alice", role);
+        let phone = app.person("alice", role);
         log_in(&app, &browser, "alice", &phone);
     }
     for (path, _) in PAGES.iter().filter(|(_, visitor)| *visitor == role) {

@@ -5,7 +5,7 @@ use countersign::domain::user::Role;
 
 use crate::actors::{App, PASSWORD, Phone};
 use crate::browser::chromium::Browser;
-use crate::browser::{alice, give_code, give_password, log_in, person, server};
+use crate::browser::{alice, give_code, give_password, log_in, server};
 use crate::{Backend, Test, tests};
 
 tests![
@@ -103,7 +103,7 @@ fn the_first_start_needs_no_scripts(on: Backend) {
 
 fn a_login_needs_no_scripts(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::without_scripts();
     give_password(&app, &browser, "alice", PASSWORD);
     app.next_step();
@@ -128,7 +128,7 @@ fn a_link_for_the_first_start_works_once(on: Backend) {
 
 fn a_wrong_code_is_refused_and_the_next_one_counts(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::open();
     give_password(&app, &browser, "alice", PASSWORD);
     browser.must_look_right("code");
@@ -150,7 +150,7 @@ fn a_code_that_was_used_is_said_to_be_used(on: Backend) {
 
 fn too_many_wrong_codes_have_to_wait_until_the_operator_unlocks(on: Backend) {
     let app = server(on);
-    let phone = person(&app, "alice", Role::User);
+    let phone = app.person("alice", Role::User);
     let browser = Browser::open();
     give_password(&app, &browser, "alice", PASSWORD);
     for code in phone.wrong_codes().take(7) {
