@@ -10,6 +10,7 @@ mod meters;
 mod metrics;
 mod phone;
 mod problem;
+mod qr;
 mod recovery_code;
 mod respond;
 mod revocation;

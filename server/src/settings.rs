@@ -428,11 +428,9 @@ impl Settings {
         (self.key_rotation_days > 0).then(|| i64::from(self.key_rotation_days) * 86_400)
     }
 
-    /// What the operator decides about the web console: how long a browser may skip the code at login, in seconds, and whether a help
-    /// desk's resets wait for a second person.
-    pub fn console(&self) -> (Option<i64>, bool) {
-        let days = i64::from(self.remember_device_days);
-        ((days > 0).then_some(days * 86_400), self.reset_needs_approval)
+    /// How long a browser may skip the code at login, in seconds; none: never.
+    pub fn remember_device_s(&self) -> Option<i64> {
+        (self.remember_device_days > 0).then(|| i64::from(self.remember_device_days) * 86_400)
     }
 
     /// The token that opens the metrics to other machines, out of its file: characters of a bearer token (RFC 6750 s2.1), and enough of them not to be
@@ -508,7 +506,8 @@ impl Raw {
             "audit_keep_days" => Some(self.audit_keep_days.to_string()),
             "stop_delay_seconds" => Some(self.stop_delay_seconds.to_string()),
             "metrics_token_file" => path(self.metrics_token_file.as_ref()),
-            _ => Some(self.log.clone()),
+            "log" => Some(self.log.clone()),
+            other => unreachable!("`{other}` is in `NAMES`, and nothing says how it is shown"),
         }
     }
 }

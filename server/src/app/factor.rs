@@ -368,17 +368,20 @@ pub fn remove(
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
         let found = find(tx, user.id, factor)?;
-        // Without the last one a password alone enrols a new phone: that is a reset.
-        let is_another = |own: &Summary| own.id != factor && own.state == FactorState::Active;
         if service.console.reset_needs_approval
             && tx.is_help_desk()
-            && found.state == FactorState::Active
-            && !db::factor::list(tx.conn, user.id)?.iter().any(is_another)
+            && is_last_active(&db::factor::list(tx.conn, user.id)?, factor)
         {
             return Err(Refusal::OutOfReach.into());
         }
         revoke(service, tx, tx.origin.manager, &user, &found)
     })
+}
+
+/// Whether of a user's factors this is the only active one. Without it a password alone enrols a new phone: that is a reset.
+pub fn is_last_active(factors: &[Summary], factor: FactorId) -> bool {
+    let mut active = factors.iter().filter(|own| own.state == FactorState::Active);
+    active.next().is_some_and(|first| first.id == factor) && active.next().is_none()
 }
 
 /// One of a user's factors, unless it has lapsed: then no list shows it either.

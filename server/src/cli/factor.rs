@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Subcommand;
-use mobile_core::{Code, Counter, Period, Secret};
+use mobile_core::{Counter, Period, Secret};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::app;
 use crate::app::factor::{Enrolled, NewFactor};
 use crate::cli::open::open;
 use crate::cli::output::{Failure, Output, table};
-use crate::domain::factor::{FactorState, Mechanism, Summary};
+use crate::domain::factor::{FactorState, Mechanism, Summary, parse_code};
 use crate::domain::id::FactorId;
 use crate::domain::refusal::Invalid;
 use crate::domain::user::UserName;
@@ -173,10 +173,6 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
         }
     }
     Ok(())
-}
-
-fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {
-    Code::parse(text).map_err(|_| Invalid::new(field, "must be 6 to 8 digits 0 to 9"))
 }
 
 fn enrolled_json(enrolled: &Enrolled) -> Value {

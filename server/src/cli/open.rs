@@ -54,10 +54,12 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     let now = clock.now();
     let master = app::start::unlock(&mut conn, target, key_file, now)?;
     let mut service = service(settings, &master);
-    let (remember_device_s, reset_needs_approval) = settings.console();
     service.phone = settings.phone.clone();
     service.audit_keep_days = settings.audit_keep_days;
-    service.console = ConsolePolicy { remember_device_s, reset_needs_approval };
+    service.console = ConsolePolicy {
+        remember_device_s: settings.remember_device_s(),
+        reset_needs_approval: settings.reset_needs_approval,
+    };
     app::key::ensure(&service, &mut conn, At::new(now, Origin::COMMAND_LINE))?;
     drop(conn);
     Ok(Opened { service, database, clock })

@@ -337,6 +337,11 @@ impl OpenFactor {
     }
 }
 
+/// A code as somebody typed it into `field`. What is wrong is said in words, without the text itself.
+pub fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {
+    Code::parse(text).map_err(|_| Invalid::new(field, "must be 6 to 8 digits 0 to 9"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -624,17 +624,6 @@ fn render<P: Template>(status: StatusCode, page: &P) -> HttpResponse {
     }
 }
 
-/// A QR code as SVG, for eyes and cameras: dark on light whatever the page's colours are.
-fn qr(text: &str) -> String {
-    let Ok(code) = qrcode::QrCode::new(text) else { return String::new() };
-    code.render::<qrcode::render::svg::Color<'_>>()
-        .min_dimensions(240, 240)
-        .dark_color(qrcode::render::svg::Color("#000"))
-        .light_color(qrcode::render::svg::Color("#fff"))
-        .build()
-        .replacen("<?xml version=\"1.0\" standalone=\"yes\"?>", "", 1)
-}
-
 /// After a form: GET that page.
 fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()

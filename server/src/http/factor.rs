@@ -1,7 +1,6 @@
 //! `/mfa/*`: a user enrols, lists and removes the own factors. Paths and fields are those of Auth0's MFA API.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use qrcode::render::svg;
 use serde::{Deserialize, Serialize};
 
 use crate::app;
@@ -13,6 +12,7 @@ use crate::domain::refusal::{Invalid, Refusal};
 use crate::error::Fault;
 use crate::http::extract::{body, from_json};
 use crate::http::problem::{Style, answer, unreadable};
+use crate::http::qr;
 use crate::http::state::State;
 
 /// `{"authenticator_types":["otp"]}`.
@@ -68,17 +68,11 @@ struct AssociateReply {
 impl AssociateReply {
     fn new(enrolled: &Enrolled) -> Result<Self, Fault> {
         let uri = enrolled.uri.to_uri();
-        let code = qrcode::QrCode::new(uri.as_bytes()).map_err(Fault::while_("drawing a QR code"))?;
         Ok(Self {
             authenticator_type: "otp",
             id: enrolled.id.to_string(),
             secret: enrolled.uri.secret().to_base32().to_string(),
-            barcode_svg: code
-                .render::<svg::Color<'_>>()
-                .min_dimensions(240, 240)
-                .dark_color(svg::Color("#000"))
-                .light_color(svg::Color("#fff"))
-                .build(),
+            barcode_svg: qr::svg(&uri)?,
             barcode_uri: uri.to_string(),
             recovery_codes: enrolled.recovery_codes.iter().map(|code| code.shown().to_string()).collect(),
         })

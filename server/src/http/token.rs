@@ -20,6 +20,7 @@ use crate::app::refresh::RefreshRequest;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::CodeVerifier;
 use crate::domain::client::Grant;
+use crate::domain::factor::parse_code;
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::{Invalid, Refusal};
@@ -144,8 +145,7 @@ fn grant(fields: &Fields) -> Result<Grant, Refusal> {
 }
 
 fn code(fields: &Fields) -> Result<Code, Invalid> {
-    // What a person typed wrong is said in words, without the text itself.
-    Code::parse(fields.required("otp")?).map_err(|_| Invalid::new("otp", "must be 6 to 8 digits 0 to 9"))
+    parse_code("otp", fields.required("otp")?)
 }
 
 async fn run(

@@ -318,7 +318,8 @@ impl App {
 
     fn add_with_password(&self, name: &str, role: Role) {
         let id = self.add_user(name, role);
-        db::user::set_password_hash(&mut self.place.connection(), id, PASSWORD_HASH).unwrap();
+        let mut conn = self.state.database.connection().unwrap();
+        db::user::set_password_hash(&mut conn, id, PASSWORD_HASH).unwrap();
     }
 
     fn add_user(&self, name: &str, role: Role) -> UserId {

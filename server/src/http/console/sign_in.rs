@@ -22,7 +22,7 @@ use crate::app::factor::Enrolled;
 use crate::app::issue::Issued;
 use crate::app::login::{Entry, PasswordRequest};
 use crate::domain::authorization::Details;
-use crate::domain::factor::CodeShape;
+use crate::domain::factor::{CodeShape, parse_code};
 use crate::domain::lockout::INDEFINITE_RETRY_S;
 use crate::domain::password::Password;
 use crate::domain::phone::PhoneApp;
@@ -34,10 +34,10 @@ use crate::http::console::authorize::{Bound, bound_for, login_hint};
 use crate::http::console::frame::Frame;
 use crate::http::console::typed::Errors;
 use crate::http::console::{
-    Form, HOME, Jar, Posted, Visit, go_on, own_page, parameter, qr, refused, render, see_other, way_back,
-    with_to,
+    Form, HOME, Jar, Posted, Visit, go_on, own_page, parameter, refused, render, see_other, way_back, with_to,
 };
 use crate::http::problem::outcome;
+use crate::http::qr;
 use crate::http::state::State;
 
 /// In the place of a field's name: the whole form.
@@ -127,7 +127,7 @@ impl ShownSecret {
             .chunks(4)
             .map(|group| Zeroizing::new(String::from_utf8_lossy(group).into_owned()));
         Self {
-            svg: qr(&text),
+            svg: qr::in_page(&text),
             groups: groups.collect(),
             account: uri.account().to_owned(),
             issuer: uri.issuer().unwrap_or_default().to_owned(),
@@ -190,7 +190,7 @@ pub(super) fn code_of(form: &Form) -> Result<Code, Refusal> {
 
 /// The same in another field.
 pub(super) fn code_at(form: &Form, name: &'static str) -> Result<Code, Invalid> {
-    Code::parse(form.text(name)).map_err(|_| Invalid::new(name, "must be 6 to 8 digits 0 to 9"))
+    parse_code(name, form.text(name))
 }
 
 /// `GET /` and `/console`: where somebody who is logged in begins.

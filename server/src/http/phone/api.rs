@@ -16,7 +16,6 @@ use actix_web::web::{self, ServiceConfig, post, scope};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mobile_core::Code;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,6 +23,7 @@ use serde_json::json;
 use crate::app;
 use crate::app::context::Stop;
 use crate::app::phone::Claim;
+use crate::domain::factor::parse_code;
 use crate::domain::id::FactorId;
 use crate::domain::phone::{MAX_ASKED, Standing};
 use crate::domain::refusal::Invalid;
@@ -163,8 +163,7 @@ async fn confirm(state: web::Data<State>, request: HttpRequest, mut payload: web
     };
     let outcome: Result<i64, Stop> = async {
         let claim = claim(&asked.factor, &asked.proof)?;
-        let code =
-            Code::parse(&asked.code).map_err(|_| Invalid::new("code", "must be 6 to 8 digits 0 to 9"))?;
+        let code = parse_code("code", &asked.code)?;
         let state = state.into_inner();
         let confirmed = state.run(&request, move |service, conn, at| {
             app::phone::confirm(service, conn, at, asked.unix_seconds, &claim, &code)?;

@@ -1,17 +1,16 @@
 //! A user's factors and recovery codes.
 
 use actix_web::{HttpResponse, web};
-use mobile_core::{Code, Counter};
+use mobile_core::Counter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app;
 use crate::app::factor::NewFactor;
 use crate::app::manage::Needs;
-use crate::domain::factor::{FactorState, Mechanism, Summary};
+use crate::domain::factor::{FactorState, Mechanism, Summary, parse_code};
 use crate::domain::id::FactorId;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::domain::refusal::Invalid;
 use crate::domain::user::UserName;
 use crate::http::v1::{
     BadBody, BadCode, BadInput, Call, Missing, Page, Paging, Problem, Query, Refused, created, id, json,
@@ -213,10 +212,6 @@ pub(super) async fn resynchronise(
         Ok(no_content())
     })
     .await
-}
-
-fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {
-    Code::parse(text).map_err(|_| Invalid::new(field, "must be 6 to 8 digits 0 to 9"))
 }
 
 /// Removes one factor of a user; the sessions whose last code was its end, recovery codes stay. Help desks may do it.

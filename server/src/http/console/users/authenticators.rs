@@ -24,8 +24,8 @@ use crate::http::problem::outcome;
 struct Found {
     user: User,
     factor: Summary,
-    /// Whether there is no other one in use.
-    is_last: bool,
+    /// Whether it is in use and no other one is.
+    is_last_active: bool,
 }
 
 impl Found {
@@ -44,7 +44,7 @@ impl Found {
     /// Whether only a reset takes it from them, which another person approves. It is decided again where it is done.
     fn needs_approval(&self, visit: &Visit, visitor: &Visitor) -> bool {
         let approvals = visit.state.service.console.reset_needs_approval;
-        approvals && visitor.user.role == Role::Helpdesk && self.is_active() && self.is_last
+        approvals && visitor.user.role == Role::Helpdesk && self.is_last_active
     }
 }
 
@@ -79,10 +79,9 @@ async fn target(visit: &Visit, (id, factor): &(String, String)) -> Result<(Visit
             let name = app::directory::name_of(conn, id)?;
             let user = manager.find_user(conn, &name)?;
             let factors = app::factor::list(conn, at, &name)?;
-            let is_last =
-                !factors.iter().any(|other| other.id != factor && other.state == FactorState::Active);
+            let is_last_active = app::factor::is_last_active(&factors, factor);
             let factor = factors.into_iter().find(|own| own.id == factor).ok_or_else(no_factor)?;
-            Ok(Found { user, factor, is_last })
+            Ok(Found { user, factor, is_last_active })
         })
         .await;
     match found {
@@ -193,7 +192,7 @@ fn remove_page(frame: Frame, visitor: &Visitor, found: &Found, error: Option<Str
     let mut consequences = vec![frame.with("deed-authenticator-what", "label", &label)];
     if found.is_active() {
         consequences.push(frame.t("deed-authenticator-sessions"));
-        let next = if found.is_last { "deed-authenticator-last" } else { "deed-authenticator-others" };
+        let next = if found.is_last_active { "deed-authenticator-last" } else { "deed-authenticator-others" };
         consequences.push(frame.t(next));
     }
     if visitor.user.id == found.user.id {
