@@ -517,7 +517,7 @@ mod tests {
                 // By then it stands in line.
                 thread::sleep(Duration::from_millis(500));
             });
-            for _ in 0..500 {
+            for _ in 0..50 {
                 write(&service, &mut first, || {});
                 written.fetch_add(1, Ordering::SeqCst);
             }

@@ -21,7 +21,7 @@ use crate::{Backend, tests};
 tests![
     a_healthy_installation_is_healthy_and_stays_as_it_is,
     a_place_where_nothing_is_stays_so,
-    a_folder_of_any_name_is_looked_into,
+    a_folder_of_any_name_is_looked_into on Sqlite,
     a_server_that_runs_is_looked_at_as_it_is,
     a_killed_server_leaves_its_log_and_so_does_the_doctor,
     a_wrong_or_missing_master_key_is_named,
@@ -37,7 +37,7 @@ tests![
     newer_and_older_tables_are_named_and_left,
     a_mail_server_that_cannot_be_used_is_named,
     an_altered_log_is_found_by_a_deep_look,
-    a_damaged_file_is_found_by_a_deep_look,
+    a_damaged_file_is_found_by_a_deep_look on Sqlite,
     what_somebody_should_know_is_a_note,
 ];
 
@@ -205,9 +205,6 @@ fn a_place_where_nothing_is_stays_so(on: Backend) {
 }
 
 fn a_folder_of_any_name_is_looked_into(on: Backend) {
-    if on != Backend::Sqlite {
-        return;
-    }
     let installation = Installation::new(on);
     for name in ["da ta?#%41&mode=rwc", "-x", "ünüblich"] {
         let data = installation.folder.path().join(name);
@@ -551,9 +548,6 @@ fn an_altered_log_is_found_by_a_deep_look(on: Backend) {
 }
 
 fn a_damaged_file_is_found_by_a_deep_look(on: Backend) {
-    if on != Backend::Sqlite {
-        return;
-    }
     let installation = healthy(on);
     // A page of a table that nobody looks at otherwise.
     let mut bytes = fs::read(installation.database_file()).unwrap();

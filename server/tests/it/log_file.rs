@@ -12,7 +12,10 @@ use crate::actors::{App, count};
 use crate::process::soon;
 use crate::{Backend, tests};
 
-tests![the_log_is_emptied_though_somebody_is_always_reading, a_long_reading_keeps_nobody_from_logging_in,];
+tests![
+    the_log_is_emptied_though_somebody_is_always_reading on Sqlite,
+    a_long_reading_keeps_nobody_from_logging_in on Sqlite,
+];
 
 /// Writes until the log is long, by pages that nobody else has.
 fn write_much(app: &App) {
@@ -51,9 +54,6 @@ fn read_by_turns(app: &App, done: &AtomicBool, begun: &Sender<()>, other_has_beg
 }
 
 fn the_log_is_emptied_though_somebody_is_always_reading(on: Backend) {
-    if on != Backend::Sqlite {
-        return;
-    }
     let app = App::start(on);
     app.user("alice");
     let (phone, client) = (app.phone("alice"), app.client());
@@ -72,9 +72,6 @@ fn the_log_is_emptied_though_somebody_is_always_reading(on: Backend) {
 }
 
 fn a_long_reading_keeps_nobody_from_logging_in(on: Backend) {
-    if on != Backend::Sqlite {
-        return;
-    }
     let app = App::start(on);
     app.user("alice");
     let (phone, client) = (app.phone("alice"), app.client());

@@ -83,23 +83,30 @@ impl Backend {
     const ALL: &[(&str, Self)] = &[("sqlite", Self::Sqlite), ("postgres", Self::Postgres)];
 }
 
-/// A test's name and body.
-type Test = (&'static str, fn(Backend));
+/// A test of this binary.
+pub struct Test {
+    name: &'static str,
+    run: fn(Backend),
+    /// Where it is about one database and says nothing of the other.
+    only: Option<Backend>,
+}
 
-/// Lists a module's tests. One that is left out is dead code, which the lints refuse.
+/// Lists a module's tests, those that are about one database as `name on Sqlite`. One that is left out is dead code, which the lints refuse.
 macro_rules! tests {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident $(on $only:ident)?),* $(,)?) => {
         pub fn tests() -> Vec<$crate::Test> {
-            vec![$((stringify!($name), $name as fn($crate::Backend))),*]
+            vec![$($crate::Test { name: stringify!($name), run: $name, only: $crate::tests!(@only $($only)?) }),*]
         }
     };
+    (@only) => { None };
+    (@only $only:ident) => { Some($crate::Backend::$only) };
 }
 use tests;
 
 /// Makes trials of a module's tests, one for each back end.
 fn list(trials: &mut Vec<Trial>, module: &str, tests: Vec<Test>, backends: &'static [(&str, Backend)]) {
-    for (name, run) in tests {
-        for (backend_name, backend) in backends {
+    for Test { name, run, only } in tests {
+        for (backend_name, backend) in backends.iter().filter(|(_, on)| only.is_none_or(|only| only == *on)) {
             let backend = *backend;
             trials.push(Trial::test(format!("{module}::{name}::{backend_name}"), move || {
                 run(backend);

@@ -22,7 +22,8 @@ tests![
 
 /// These run on both databases.
 pub fn tests_on_both() -> Vec<Test> {
-    vec![("the_first_start_has_three_steps", the_first_start_has_three_steps)]
+    let run = the_first_start_has_three_steps;
+    vec![Test { name: "the_first_start_has_three_steps", run, only: None }]
 }
 
 /// The link that an empty server prints when it starts.
