@@ -53,6 +53,7 @@ tests![
     codes_that_are_over_are_swept,
     the_documents_say_where_everything_is,
     an_application_gets_no_power_over_an_account_unasked,
+    an_application_for_the_own_authenticators_gets_no_power_over_everybodys,
     what_an_application_is_not_registered_for_is_left_out,
     an_application_that_was_narrowed_meanwhile_gets_what_it_still_has,
     tokens_are_for_whom_the_browsers_request_named,
@@ -899,6 +900,28 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
+}
+
+/// `factors` in a user's token is for the own ones; `factors:read` beside it, which only roles get, would make it everybody's.
+fn an_application_for_the_own_authenticators_gets_no_power_over_everybodys(on: Backend) {
+    let app = App::start(on);
+    alice(&app);
+    let shop = app.client_with(ClientSpec::with_scopes("factors openid"));
+    let unlock = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        app.call("POST", "/v1/users/alice/unlock", &[("authorization", &authorization)], &Value::Null)
+    };
+    for (name, role) in [("hal", Role::Helpdesk), ("root", Role::Admin)] {
+        let phone = crate::console_system::user(&app, name, role);
+        let visitor = Visitor::logged_in(&app, name, &phone);
+        let page = visitor.get(&request(&shop, &[("scope", "openid factors factors:read")])).must_be(200);
+        page.must_not_say("all users");
+        let on = page.between("class=\"button\" href=\"", "\"");
+        let tokens = shop.fetch(&told(&visitor.get(&on))["code"], VERIFIER);
+        assert_eq!(tokens.text("scope"), "factors openid");
+        unlock(&tokens.access_token()).must_be_problem(403, "insufficient_scope");
+        assert_eq!(app.get_as("/mfa/authenticators", &tokens.access_token()).status, 200, "the own ones");
+    }
 }
 
 fn what_an_application_is_not_registered_for_is_left_out(on: Backend) {

@@ -22,6 +22,7 @@ tests![
     a_managers_token_for_another_application_manages_nothing,
     rules_of_management_scopes_are_for_managers_who_hold_everything,
     what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do,
+    who_looked_after_everybodys_factors_does_not_at_an_application_for_the_own_ones,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
     a_role_that_was_taken_away_is_over_at_once,
@@ -285,6 +286,37 @@ fn what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do(on: B
     must(200, &call(&app, "PUT", "/v1/clients/butler", &whole, &other));
     reads().must_be_problem(403, "insufficient_scope");
     must(200, &call(&app, "GET", path, &whole, &Value::Null));
+}
+
+fn who_looked_after_everybodys_factors_does_not_at_an_application_for_the_own_ones(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let whole = manager(&app, "whole", ALL);
+    let (phone, _) = staff(&app, "ada", Role::Admin);
+    let desk = app.client_with(ClientSpec {
+        name: "desk",
+        ..ClientSpec::with_scopes("factors factors:read offline_access")
+    });
+    app.next_step();
+    let login = desk.mfa_otp(&desk.mfa_token("ada"), &phone.code());
+    let unlock = |token: &str| call(&app, "POST", "/v1/users/alice/unlock", token, &Value::Null);
+    must(204, &unlock(&login.access_token()));
+    // Registered for the own ones alone, it has no more of what came from there either.
+    let narrow = json!({
+        "grants": ["password", "refresh_token"],
+        "scope": "factors offline_access",
+    });
+    must(200, &call(&app, "PUT", "/v1/clients/desk", &whole, &narrow));
+    unlock(&login.access_token()).must_be_problem(403, "insufficient_scope");
+    let refreshed = desk.refresh(login.text("refresh_token"));
+    assert_eq!(refreshed.text("scope"), "factors offline_access");
+    unlock(&refreshed.access_token()).must_be_problem(403, "insufficient_scope");
+    assert_eq!(app.get_as("/mfa/authenticators", &refreshed.access_token()).status, 200, "the own ones");
+    // An application's own token is for everybody's in any case.
+    let (butler, path) = (manager(&app, "butler", "factors:read"), "/v1/clients/butler");
+    let wider = json!({ "grants": ["client_credentials"], "scope": "factors" });
+    must(200, &call(&app, "PUT", path, &whole, &wider));
+    must(200, &call(&app, "GET", "/v1/users/alice/factors", &butler, &Value::Null));
 }
 
 fn an_auditor_reads_and_changes_nothing(on: Backend) {
