@@ -16,6 +16,7 @@ tests![
     the_scope_of_the_own_factors_reaches_nobody_elses,
     strangers_hear_nothing_about_what_they_sent,
     a_client_cannot_reach_further_through_clients_or_users,
+    who_has_the_own_factors_alone_gives_nobody_everybodys,
     an_application_does_not_remove_disable_or_disarm_itself,
     a_help_desk_helps_users_and_no_more,
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
@@ -381,6 +382,42 @@ fn strangers_hear_nothing_about_what_they_sent(on: Backend) {
     }
     let huge = vec![b'x'; 100_000];
     assert_eq!(app.post("/v1/keys/rotate", &[("authorization", &nonsense)], &huge).status, 401);
+}
+
+/// In a user's token `factors` is for the own ones, in an application's own token for everybody's: who could register such a one would reach further.
+fn who_has_the_own_factors_alone_gives_nobody_everybodys(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let whole = manager(&app, "whole", ALL);
+    let (phone, _) = staff(&app, "ada", Role::Admin);
+    let token_with = |scopes| {
+        let client = app.client_with(ClientSpec { name: unused_name(), ..ClientSpec::with_scopes(scopes) });
+        app.next_step();
+        client.mfa_otp(&client.mfa_token("ada"), &phone.code()).access_token()
+    };
+    let own = token_with("clients factors");
+    let all = token_with("clients factors factors:read");
+    call(&app, "POST", "/v1/users/alice/reset", &own, &Value::Null)
+        .must_be_problem(403, "insufficient_scope");
+    for scope in ["factors", "factors:read"] {
+        let (name, body) = (unused_name(), json!({ "grants": ["client_credentials"], "scope": scope }));
+        let path = format!("/v1/clients/{name}");
+        call(&app, "PUT", &path, &own, &body).must_be_problem(403, "out_of_reach");
+        must(201, &call(&app, "PUT", &path, &all, &body));
+        let secret = format!("{path}/secret");
+        call(&app, "POST", &secret, &own, &Value::Null).must_be_problem(403, "out_of_reach");
+        must(200, &call(&app, "POST", &secret, &all, &Value::Null));
+    }
+    must(201, &call(&app, "PUT", "/v1/clients/a", &own, &json!({ "grants": ["client_credentials"] })));
+    // Nor is anybody a whole manager with the four names alone.
+    let (almost, whole_user) = (token_with(ALL), token_with("users factors factors:read clients audit"));
+    let auditor = json!({ "role": "auditor" });
+    call(&app, "PUT", "/v1/users/bob", &almost, &auditor).must_be_problem(403, "out_of_reach");
+    call(&app, "POST", "/v1/users/ada/lock", &almost, &Value::Null).must_be_problem(403, "out_of_reach");
+    let rule = json!({ "one_use": true });
+    call(&app, "PUT", "/v1/scopes/users", &almost, &rule).must_be_problem(403, "out_of_reach");
+    must(201, &call(&app, "PUT", "/v1/users/bob", &whole_user, &auditor));
+    must(201, &call(&app, "PUT", "/v1/users/bea", &whole, &auditor));
 }
 
 fn an_application_does_not_remove_disable_or_disarm_itself(on: Backend) {
