@@ -44,6 +44,7 @@ tests![
     sessions_are_ended_one_by_one_and_all_at_once,
     a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
     a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever,
+    no_browser_is_remembered_any_longer_than_each_authenticator,
     managers_are_asked_for_a_code_in_every_browser,
     a_code_field_fits_the_codes_of_whoever_is_asked,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
@@ -898,6 +899,53 @@ fn a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever(on: Backe
     allowed.pass(86_400);
     visitor.get("/login");
     visitor.post("/login", &password).must_lead_to("/login/code?to=%2Fconsole");
+}
+
+/// The phone that was lost may have been the browser that was remembered.
+fn no_browser_is_remembered_any_longer_than_each_authenticator(on: Backend) {
+    let app = App::start(on)
+        .with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    let (password, to_code) = ([("username", "alice"), ("password", PASSWORD)], "/login/code?to=%2Fconsole");
+    let phones = with_factors(&app, "alice", &[totp(6, 30), totp(8, 60)]);
+    let alice = UserName::parse("alice").unwrap();
+    let remembered = |phone: &Phone| {
+        let visitor = Visitor::at(&app);
+        visitor.give_password("alice");
+        visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+        visitor.get("/console/account").must_say("One browser logs in without a code");
+        visitor.post("/logout", &[]).must_be(303);
+        visitor
+    };
+    let lost = remembered(&phones[0]);
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to("/console");
+    let factors = app.operate(|_, conn, at| app::factor::list(conn, at, &alice)).unwrap();
+    let eight = factors.iter().find(|factor| factor.mechanism == totp(8, 60)).unwrap().id;
+    let six = factors.iter().find(|factor| factor.mechanism == totp(6, 30)).unwrap().id;
+    // One that nobody has confirmed says nothing of a lost phone.
+    let pending = app
+        .operate(|service, conn, at| {
+            app::factor::enrol(service, conn, at, &alice, NewFactor { state: FactorState::Pending, ..NewFactor::default() })
+        })
+        .unwrap();
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &alice, pending.id)).unwrap();
+    lost.get("/console/account").must_say("One browser logs in without a code");
+    lost.post("/logout", &[]).must_be(303);
+    // She removes the lost one with the code of the other, in another browser.
+    let here = Visitor::logged_in(&app, "alice", &phones[1]);
+    app.pass(60);
+    here.get(&format!("/console/account/authenticators/{six}/remove")).must_be(200);
+    here.post(&format!("/console/account/authenticators/{six}/remove"), &[("otp", &phones[1].code())])
+        .must_be(303);
+    here.get("/console/account").must_not_say("logs in without a code");
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to(to_code);
+    // So does whoever manages her.
+    app.pass(60);
+    let lost = remembered(&phones[1]);
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &alice, eight)).unwrap();
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to(to_code);
 }
 
 fn managers_are_asked_for_a_code_in_every_browser(on: Backend) {

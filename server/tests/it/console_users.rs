@@ -248,7 +248,7 @@ fn one_authenticator_is_confirmed_brought_back_and_removed(on: Backend) {
     for (action, phone, more) in [
         ("factor.confirmed", &new, ""),
         ("factor.resynchronised", &token, ""),
-        ("factor.removed", &token, " sessions=1"),
+        ("factor.removed", &token, " sessions=1 devices=0"),
     ] {
         let entry = (format!("user:{bob}"), format!("factor={}{more}", factor_of(phone)));
         assert_eq!(logged(&app, action), [entry]);
@@ -425,7 +425,7 @@ fn what_was_done_to_somebodys_things_stands_with_that_user(on: Backend) {
     for (action, detail, said) in [
         ("factor.confirmed", format!("factor={confirmed}"), "Authenticator confirmed"),
         ("factor.resynchronised", format!("factor={resynchronised}"), "Authenticator resynchronised"),
-        ("factor.removed", format!("factor={confirmed} sessions=0"), "Authenticator removed"),
+        ("factor.removed", format!("factor={confirmed} sessions=0 devices=0"), "Authenticator removed"),
         ("session.ended", format!("session={session}"), "Session ended"),
         ("access.taken", format!("scope=stacks grant={}", grants[0]), "Access taken back"),
     ] {

@@ -219,7 +219,8 @@ fn parse_code(field: &'static str, text: &str) -> Result<Code, Invalid> {
     Code::parse(text).map_err(|_| Invalid::new(field, "must be 6 to 8 digits 0 to 9"))
 }
 
-/// Removes one factor of a user; the sessions whose last code was its end, recovery codes stay. Help desks may do it.
+/// Removes one factor of a user; the sessions whose last code was its end, with an active one all browsers that the console remembers of the
+/// user, too; recovery codes stay. Help desks may do it.
 #[utoipa::path(delete, path = "/v1/users/{name}/factors/{id}", tag = "factors", operation_id = "removeFactor",
     params(("name" = String, Path), ("id" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
     security(("management" = ["factors"])))]
