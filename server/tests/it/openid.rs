@@ -53,6 +53,7 @@ tests![
     codes_that_are_over_are_swept,
     the_documents_say_where_everything_is,
     an_application_gets_no_power_over_an_account_unasked,
+    the_question_says_whose_authenticators_it_is_about,
     an_application_for_the_own_authenticators_gets_no_power_over_everybodys,
     what_an_application_is_not_registered_for_is_left_out,
     an_application_that_was_narrowed_meanwhile_gets_what_it_still_has,
@@ -896,10 +897,41 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200);
     page.must_say("<li>manage users and what they have access to</li>");
     let asked = request(&shop, &[("scope", "openid factors")]);
-    manager.get(&asked).must_say("<li>manage the authenticators of all users</li>");
+    manager.get(&asked).must_say("<li>see, add and remove your authenticators</li>").must_not_say("all users");
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
+}
+
+fn the_question_says_whose_authenticators_it_is_about(on: Backend) {
+    let app = App::start(on);
+    let own = "<li>see, add and remove your authenticators</li>";
+    let all = "<li>manage the authenticators of all users</li>";
+    let seen = "<li>see the authenticators of all users</li>";
+    app.user_with_password("bob");
+    app.phone("bob");
+    let desk = app.client_with(ClientSpec::with_scopes("factors factors:read openid"));
+    let unlock = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        app.call("POST", "/v1/users/bob/unlock", &[("authorization", &authorization)], &Value::Null).status
+    };
+    for (name, role, said, unsaid, unlocks) in [
+        ("alice", Role::User, [own, own], [all, seen], 403),
+        ("otto", Role::Auditor, [own, seen], [all, all], 403),
+        ("hal", Role::Helpdesk, [all, seen], [own, own], 204),
+        ("root", Role::Admin, [all, seen], [own, own], 204),
+    ] {
+        let phone = crate::console_system::user(&app, name, role);
+        let visitor = Visitor::logged_in(&app, name, &phone);
+        let page = visitor.get(&request(&desk, &[("scope", "openid factors factors:read")])).must_be(200);
+        for (said, unsaid) in said.into_iter().zip(unsaid) {
+            page.must_say(said).must_not_say(unsaid);
+        }
+        // What it says is what the token does.
+        let on = page.between("class=\"button\" href=\"", "\"");
+        let token = desk.fetch(&told(&visitor.get(&on))["code"], VERIFIER).access_token();
+        assert_eq!(unlock(&token), unlocks, "{name}");
+    }
 }
 
 /// `factors` in a user's token is for the own ones; `factors:read` beside it, which only roles get, would make it everybody's.
