@@ -53,6 +53,7 @@ tests![
     codes_that_are_over_are_swept,
     the_documents_say_where_everything_is,
     an_application_gets_no_power_over_an_account_unasked,
+    who_has_somebodys_cookie_lets_no_application_act_in_their_place,
     the_question_says_whose_authenticators_it_is_about,
     an_application_for_the_own_authenticators_gets_no_power_over_everybodys,
     what_an_application_is_not_registered_for_is_left_out,
@@ -901,6 +902,49 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
+}
+
+/// By single sign-on a cookie would bring a token that adds and removes authenticators, for which the console's own forms want a code.
+fn who_has_somebodys_cookie_lets_no_application_act_in_their_place(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let root = crate::console_system::user(&app, "root", Role::Admin);
+    let shop = app.client_with(ClientSpec::with_scopes("audit:read factors openid sessions"));
+    let question = "It also wants to act here in your place:";
+    for (name, phone, scope) in
+        [("alice", &phone, "openid factors"), ("root", &root, "audit:read openid"), ("root", &root, "")]
+    {
+        app.next_step();
+        let asked = request(&shop, &[("scope", scope)]);
+        let user = Visitor::logged_in(&app, name, phone);
+        // Whoever has just logged in is asked at once.
+        let yes = user.get(&asked).must_be(200).must_say(question).between("class=\"button\" href=\"", "\"");
+        let thief = Visitor::at(&app);
+        thief.plant("countersign", &user.cookie("countersign").unwrap());
+        app.pass(121);
+        // Neither the question nor a yes to it that was kept is any good without another code.
+        for asked in [&asked, &yes] {
+            let again = thief.get(asked).must_be(303).to;
+            assert!(again.starts_with("/login/again?to="), "{again}");
+            assert!(!again.contains("agreed"), "{again}");
+        }
+        let silent = request(&shop, &[("scope", scope), ("prompt", "none")]);
+        assert_eq!(error_of(&thief.get(&silent)), "interaction_required");
+        // What brings no such power brings no code either.
+        code_for(&thief, &shop, &[]);
+        let sessions = request(&shop, &[("scope", "openid sessions")]);
+        thief.get(&sessions).must_be(200).must_say(question);
+        // A code, the question, and on.
+        let again = user.get(&asked).must_be(303).to;
+        let page = user.get(&again).must_be(200).must_say("<strong>shop</strong>");
+        let to = page.between("name=\"to\" value=\"", "\"");
+        user.post("/login/again", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+        app.pass(119);
+        let page = user.get(&to).must_be(200).must_say(question);
+        let tokens = shop.fetch(&told(&user.get(&page.between("class=\"button\" href=\"", "\"")))["code"], VERIFIER);
+        let scope = tokens.text("scope").to_owned();
+        assert!(scope.contains("factors") || scope.contains("audit:read"), "{scope}");
+    }
 }
 
 fn the_question_says_whose_authenticators_it_is_about(on: Backend) {
