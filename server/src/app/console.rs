@@ -85,6 +85,20 @@ pub fn halfway(service: &Service, conn: &mut Conn, at: At, mfa_token: &str) -> R
     Ok(Halfway { user, has_factor, codes })
 }
 
+/// What the page of a first enrolment carries on to the one that takes the code: that the browser with this `mfa_token` was shown the secret of
+/// this factor.
+pub fn shown_mark(service: &Service, mfa_token: &str, factor: FactorId) -> String {
+    let factor = factor.to_string();
+    let mark = service.mark(&[mfa_token, &factor]);
+    format!("{factor}.{mark}")
+}
+
+/// The factor of such a mark, if it is one.
+pub fn shown_factor(service: &Service, mfa_token: &str, carried: &str) -> Option<FactorId> {
+    let (factor, mark) = carried.split_once('.')?;
+    service.is_mark(&[mfa_token, factor], mark).then(|| factor.parse().ok()).flatten()
+}
+
 /// Ends the session behind this cookie.
 pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
     service.write(conn, at, |tx| {

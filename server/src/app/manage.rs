@@ -189,7 +189,11 @@ impl Manager {
     /// Refuses to touch an application with management scopes that this manager has not, and to give it some: in its own token each is for
     /// everybody's, so what counts is what this manager may do, not what the scopes are called.
     pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
-        if scopes.management().iter().all(|scope| self.may(scope)) { Ok(()) } else { Err(Refusal::OutOfReach) }
+        if scopes.management().iter().all(|scope| self.may(scope)) {
+            Ok(())
+        } else {
+            Err(Refusal::OutOfReach)
+        }
     }
 
     /// Whether this is a user in the role of a help desk.

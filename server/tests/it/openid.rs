@@ -898,7 +898,10 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200);
     page.must_say("<li>manage users and what they have access to</li>");
     let asked = request(&shop, &[("scope", "openid factors")]);
-    manager.get(&asked).must_say("<li>see, add and remove your authenticators</li>").must_not_say("all users");
+    manager
+        .get(&asked)
+        .must_say("<li>see, add and remove your authenticators</li>")
+        .must_not_say("all users");
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
@@ -941,7 +944,8 @@ fn who_has_somebodys_cookie_lets_no_application_act_in_their_place(on: Backend) 
         user.post("/login/again", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
         app.pass(119);
         let page = user.get(&to).must_be(200).must_say(question);
-        let tokens = shop.fetch(&told(&user.get(&page.between("class=\"button\" href=\"", "\"")))["code"], VERIFIER);
+        let tokens =
+            shop.fetch(&told(&user.get(&page.between("class=\"button\" href=\"", "\"")))["code"], VERIFIER);
         let scope = tokens.text("scope").to_owned();
         assert!(scope.contains("factors") || scope.contains("audit:read"), "{scope}");
     }

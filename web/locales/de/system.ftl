@@ -89,6 +89,7 @@ mailkind-locked = Konto gesperrt
 mailkind-password-changed = Passwort geändert
 mailkind-recovery-code-used = Wiederherstellungscode benutzt
 mailkind-recovery-codes-low = Wenige Wiederherstellungscodes
+mailkind-recovery-codes-renewed = Wiederherstellungscodes neu erzeugt
 mailkind-new-device = Anmeldung von neuem Ort
 said-mail-retried = Die E-Mail wird jetzt erneut versucht.
 said-mails-retried = Alle wartenden E-Mails werden jetzt versucht.

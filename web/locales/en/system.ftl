@@ -89,6 +89,7 @@ mailkind-locked = Account locked
 mailkind-password-changed = Password changed
 mailkind-recovery-code-used = Recovery code used
 mailkind-recovery-codes-low = Few recovery codes
+mailkind-recovery-codes-renewed = Recovery codes made anew
 mailkind-new-device = Login from a new place
 said-mail-retried = The mail is tried again now.
 said-mails-retried = All mails that wait are tried now.
