@@ -44,6 +44,7 @@ form-stored = Jetzt gespeichert
 form-typed = In diesem Formular
 form-empty = (leer)
 form-error = Einige Felder können so nicht übernommen werden. Was nicht stimmt, steht jeweils darunter.
+code-wanted-client = Eine neue Anwendung, oder eine, die mehr darf als bisher, braucht einen Code von Ihnen. Bisher wurde nichts gespeichert.
 duration-seconds = { $count ->
     [one] eine Sekunde
    *[other] { $count } Sekunden

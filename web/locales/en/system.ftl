@@ -44,6 +44,7 @@ form-stored = Stored now
 form-typed = In this form
 form-empty = (empty)
 form-error = Some fields cannot be taken as they are. What is wrong stands below each of them.
+code-wanted-client = An application that is new, or may do more than before, wants a code of yours. Nothing has been saved yet.
 duration-seconds = { $count ->
     [one] one second
    *[other] { $count } seconds

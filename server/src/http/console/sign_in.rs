@@ -185,6 +185,32 @@ pub(super) fn why_at(frame: &Frame, stop: &Stop, wrong: &str) -> Option<Errors> 
     why(frame, stop, wrong).map(|reason| Errors::of_one(field, reason))
 }
 
+/// The same where that is the code that came with a form; none where something else stopped it.
+pub(super) fn why_not_code(frame: &Frame, stop: &Stop) -> Option<String> {
+    let is_code = match stop {
+        Stop::Refused(Refusal::Invalid(invalid)) => invalid.field() == "otp",
+        Stop::Refused(Refusal::InvalidGrant | Refusal::CodeUsed | Refusal::TooManyAttempts { .. }) => true,
+        _ => false,
+    };
+    if is_code { why(frame, stop, "error-code") } else { None }
+}
+
+/// The code of a form that wants one for what was typed, or what its page says that has a field for it now. `wanted` is the text's key.
+pub(super) fn code_if_wanted(
+    frame: &Frame,
+    form: &Form,
+    is_wanted: bool,
+    wanted: &str,
+) -> Result<Option<Code>, String> {
+    if !is_wanted {
+        return Ok(None);
+    }
+    if form.text("otp").is_empty() {
+        return Err(frame.t(wanted));
+    }
+    code_of(form).map(Some).map_err(|_| frame.t("error-field-otp"))
+}
+
 /// A code as somebody typed it.
 pub(super) fn code_of(form: &Form) -> Result<Code, Refusal> {
     Ok(code_at(form, "otp")?)
