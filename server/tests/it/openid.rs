@@ -69,6 +69,7 @@ tests![
     of_two_logins_in_one_browser_the_other_leads_on,
     an_application_that_logs_somebody_out_leads_here_and_back,
     nobody_is_logged_out_by_another_site_or_sent_to_one,
+    no_page_says_what_somebody_has_written_in_the_place_of_a_name,
     a_form_that_cannot_be_read_gets_a_page,
     a_logout_speaks_the_language_of_the_account,
 ];
@@ -1415,6 +1416,35 @@ fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
     visitor.get("/console/account").must_be(200);
     visitor.post("/logout/application", &[("query", &evil)]).must_lead_to("/login?said=logged-out");
     visitor.get("/console/account").must_be(303);
+}
+
+/// Anybody can have a browser look at an address: its words would stand on a page of ours.
+fn no_page_says_what_somebody_has_written_in_the_place_of_a_name(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let text = "Call 555-0100 now, your account";
+    let doubled = form_urlencoded(&[(text, "1"), (text, "2")]);
+    let no_text = format!("{}=%ff", doubled.split('=').next().unwrap());
+    for (wrong, said) in
+        [(&doubled, "a parameter is given more than once"), (&no_text, "a parameter is not UTF-8")]
+    {
+        for whoever in [&visitor, &Visitor::at(&app)] {
+            let page = whoever.get(&format!("/oauth/logout?{wrong}"));
+            page.must_be(400).must_say(said).must_not_say("555-0100");
+        }
+        // The application is told, at its own address.
+        let asked = format!("{}&{wrong}", request(&shop, &[]));
+        assert_eq!(error_of(&visitor.get(&asked)), "invalid_request");
+    }
+    for path in ["/oauth/logout", "/oauth/authorize"] {
+        let page = visitor.send(path, &[(text, "1"), (text, "2")], &[]);
+        page.must_be(400).must_say("a parameter is given more than once").must_not_say("555-0100");
+    }
+    // What everybody knows is named, as it helps whoever runs the application.
+    visitor.get("/oauth/logout?state=1&state=2").must_be(400).must_say("state is given more than once");
+    let page = visitor.send("/oauth/authorize", &[("nonce", "1"), ("nonce", "2")], &[]);
+    page.must_be(400).must_say("nonce is given more than once");
 }
 
 fn a_form_that_cannot_be_read_gets_a_page(on: Backend) {
