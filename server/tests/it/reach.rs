@@ -17,6 +17,7 @@ tests![
     strangers_hear_nothing_about_what_they_sent,
     a_client_cannot_reach_further_through_clients_or_users,
     who_has_the_own_factors_alone_gives_nobody_everybodys,
+    groups_and_grants_reach_whoever_manages_and_give_no_power_here,
     an_application_does_not_remove_disable_or_disarm_itself,
     a_help_desk_helps_users_and_no_more,
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
@@ -418,6 +419,40 @@ fn who_has_the_own_factors_alone_gives_nobody_everybodys(on: Backend) {
     call(&app, "PUT", "/v1/scopes/users", &almost, &rule).must_be_problem(403, "out_of_reach");
     must(201, &call(&app, "PUT", "/v1/users/bob", &whole_user, &auditor));
     must(201, &call(&app, "PUT", "/v1/users/bea", &whole, &auditor));
+}
+
+/// A directory names administrators, too, as members. What they may do here comes from their role alone.
+fn groups_and_grants_reach_whoever_manages_and_give_no_power_here(on: Backend) {
+    let app = App::start(on);
+    let (whole, directory) = (manager(&app, "whole", ALL), manager(&app, "directory", "users"));
+    let (_, admin) = staff(&app, "ada", Role::Admin);
+    let (_, user) = staff(&app, "uma", Role::User);
+    let members = json!({ "members": ["ada", "uma"] });
+    must(200, &call(&app, "PUT", "/v1/groups/administrators", &directory, &members));
+    let given = json!({ "users": ["ada", "uma"], "groups": ["administrators"], "scope": "stacks" });
+    must(201, &call(&app, "POST", "/v1/grants", &directory, &given));
+    must(200, &call(&app, "POST", "/v1/grants/take", &directory, &given));
+    // Nothing of it lets anybody manage, nor keeps from managing.
+    for scope in ALL.split(' ').chain(["users:read", "factors:read", "sessions"]) {
+        let rule = json!({ "by_grant": true });
+        let path = format!("/v1/scopes/{scope}");
+        call(&app, "PUT", &path, &directory, &rule).must_be_problem(403, "insufficient_scope");
+        let given = json!({ "groups": ["administrators"], "users": ["uma"], "scope": scope });
+        let reply = call(&app, "POST", "/v1/grants", &directory, &given);
+        assert!(reply.status == 400 || scope == "sessions", "{scope}: {reply:?}");
+    }
+    call(&app, "GET", "/v1/users", &user, &Value::Null).must_be_problem(403, "insufficient_scope");
+    must(200, &call(&app, "GET", "/v1/users", &admin, &Value::Null));
+    // All else of hers is out of reach.
+    for (method, path, body) in [
+        ("PUT", "/v1/users/ada", json!({})),
+        ("DELETE", "/v1/users/ada/sessions", Value::Null),
+        ("DELETE", "/v1/users/ada", Value::Null),
+    ] {
+        call(&app, method, path, &directory, &body).must_be_problem(403, "out_of_reach");
+    }
+    must(204, &call(&app, "DELETE", "/v1/groups/administrators/members/ada", &directory, &Value::Null));
+    must(200, &call(&app, "GET", "/v1/users/ada", &whole, &Value::Null));
 }
 
 fn an_application_does_not_remove_disable_or_disarm_itself(on: Backend) {
