@@ -340,6 +340,8 @@ fn resolve(conn: &mut Conn, named: &Named) -> Result<Holder, Stop> {
     })
 }
 
+/// Whoever manages is in reach here, too: a directory names administrators as members like everybody else, and neither groups nor grants give
+/// power at this server (`ScopeRule::checked`).
 fn require_user(conn: &mut Conn, name: &UserName) -> Result<UserId, Stop> {
     let user = db::user::find_by_name(conn, name)?.ok_or(Refusal::NotFound { what: "user" })?;
     Ok(user.id)

@@ -4,6 +4,7 @@
 //! 1. The application and the address to send the browser back to: both as they were registered, or nobody is sent anywhere.
 //! 2. The request, within what the application is registered for. From here on the application hears why not.
 //! 3. The login: the console's, if it is good and young enough; otherwise the user has to do something first.
+//!    Where the application could do something here in the user's place, the user is asked, for most of it shortly after a code.
 //! 4. The code, kept by its hash for a minute, good once.
 
 use zeroize::Zeroizing;
@@ -143,6 +144,11 @@ fn decide(
     }
     let user = db::user::find(conn, login.user)?.ok_or(Refusal::InvalidToken)?;
     let powers = powers(service, &extent, &user);
+    // With such a token authenticators are added or removed, and others managed: the console's own forms want a code for that, and so a cookie
+    // that somebody has stolen must not bring one. Without a page the answer is no in any case.
+    if !silent && !powers.management().is_empty() && !login.gave_code_lately(at.now) {
+        return Ok(Next::StepUp);
+    }
     if request.prompt.ask || is_other || !powers.is_empty() {
         // To what: this request, with what the application may do by it as things stand now.
         let named = powers.to_string();

@@ -184,9 +184,11 @@ pub(super) fn narrowed(
 /// tokens that are out, too.
 pub(super) fn scopes_of_now(conn: &mut Conn, record: &TokenRecord) -> Result<Scopes, Fault> {
     let scope = Scopes::parse(&record.scope).map_err(|_| Fault::Corrupt { what: "scope" })?;
-    let client = db::client::find_with_secret(conn, record.client)?.map(|(client, _)| client);
-    let client = client.filter(|client| record.login.is_some() || client.has(Grant::ClientCredentials));
-    Ok(client.map(|client| scope.kept_by(&client.scopes)).unwrap_or_default())
+    Ok(match db::client::find_with_secret(conn, record.client)? {
+        Some((client, _)) if record.login.is_some() => scope.kept_by(&client.scopes),
+        Some((client, _)) if client.has(Grant::ClientCredentials) => scope.kept_by_itself(&client.scopes),
+        _ => Scopes::default(),
+    })
 }
 
 /// Takes an access token of a user for the issuer itself with this scope.

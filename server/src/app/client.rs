@@ -19,6 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::random;
 
 /// What shall be registered.
+#[derive(Clone)]
 pub struct NewClient {
     /// The name.
     pub name: ClientName,
@@ -124,6 +125,22 @@ fn change_in(tx: &mut Tx<'_>, known: &Client, new: &NewClient) -> Result<Client,
 }
 
 impl NewClient {
+    /// Whether an application registered so may do something that one registered as `known` may not, or manages: whoever sits at somebody
+    /// else's browser would reach by it what that browser does not.
+    pub fn gains_over(&self, known: &Client) -> bool {
+        let manages = |scopes: &Scopes| !scopes.management().is_empty();
+        let weaker =
+            known.second_factor == SecondFactor::Required && self.second_factor != known.second_factor;
+        manages(&self.scopes)
+            || manages(&known.scopes)
+            || weaker
+            || self.grants.iter().any(|grant| !known.grants.contains(grant))
+            || self.scopes.iter().any(|scope| !known.scopes.contains(scope))
+            || self.audiences.iter().any(|one| !known.audiences.contains(one))
+            || self.redirect_uris.iter().any(|one| !known.redirect_uris.contains(one))
+            || self.detail_types.iter().any(|one| !known.detail_types.contains(one))
+    }
+
     /// Puts the grants in their order, each once; refuses to have none, or one that could never be used.
     fn normalise(&mut self) -> Result<(), Invalid> {
         let asked = std::mem::take(&mut self.grants);

@@ -85,8 +85,28 @@ pub fn halfway(service: &Service, conn: &mut Conn, at: At, mfa_token: &str) -> R
     Ok(Halfway { user, has_factor, codes })
 }
 
+/// What the page of a first enrolment carries on to the one that takes the code: that the browser with this `mfa_token` was shown the secret of
+/// this factor.
+pub fn shown_mark(service: &Service, mfa_token: &str, factor: FactorId) -> String {
+    let factor = factor.to_string();
+    let mark = service.mark(&[mfa_token, &factor]);
+    format!("{factor}.{mark}")
+}
+
+/// The factor of such a mark, if it is one.
+pub fn shown_factor(service: &Service, mfa_token: &str, carried: &str) -> Option<FactorId> {
+    let (factor, mark) = carried.split_once('.')?;
+    service.is_mark(&[mfa_token, factor], mark).then(|| factor.parse().ok()).flatten()
+}
+
+/// Whoever has no good cookie takes no writer's turn: anybody can invent one, with the mark that a form of the login would carry.
+fn must_be_logged_in(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
+    console_login(service, conn, at.now, token).map(drop)
+}
+
 /// Ends the session behind this cookie.
 pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
+    must_be_logged_in(service, conn, at, token)?;
     service.write(conn, at, |tx| {
         let login = console_login(service, tx.conn, tx.now, token)?;
         if tx.end_sessions(Which::One(login.session))? > 0 {
@@ -126,6 +146,7 @@ pub fn trust_device(
 
 /// Lets none of the own browsers skip the code any more.
 pub fn forget_devices(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
+    must_be_logged_in(service, conn, at, token)?;
     service.write(conn, at, |tx| {
         let login = console_login(service, tx.conn, tx.now, token)?;
         let forgotten = db::trusted_device::forget_all(tx.conn, login.user)?;
@@ -176,6 +197,7 @@ pub fn set_language(
     token: &str,
     language: Language,
 ) -> Result<(), Stop> {
+    must_be_logged_in(service, conn, at, token)?;
     service.write(conn, at, |tx| {
         let login = console_login(service, tx.conn, tx.now, token)?;
         Ok(db::user::set_language(tx.conn, login.user, Some(language))?)
@@ -195,6 +217,7 @@ pub fn rename_factor(
     if label.is_empty() || label.chars().count() > 64 || label.chars().any(char::is_control) {
         return Err(Invalid::new("label", "must be 1 to 64 characters").into());
     }
+    must_be_logged_in(service, conn, at, token)?;
     service.write(conn, at, |tx| {
         let login = console_login(service, tx.conn, tx.now, token)?;
         if !db::factor::rename(tx.conn, login.user, factor, label)? {

@@ -337,7 +337,7 @@ fn unlapsed(conn: &mut Conn, at: At, user: UserId) -> Result<Vec<Summary>, Fault
 }
 
 /// A user removes a factor: a pending one with whatever could enrol it, an active one only with a login that used an active factor.
-/// The sessions whose last code was its end.
+/// The sessions whose last code was its end, and with an active one all remembered browsers.
 pub fn remove_own(
     service: &Service,
     conn: &mut Conn,
@@ -356,8 +356,8 @@ pub fn remove_own(
     })
 }
 
-/// The operator or a manager removes one factor of a user. The sessions whose last code was its end; recovery codes stay. Where a help desk's resets
-/// need a second person, so does the last active factor: that is what a reset is for.
+/// The operator or a manager removes one factor of a user. The sessions whose last code was its end, and with an active one all remembered
+/// browsers; recovery codes stay. Where a help desk's resets need a second person, so does the last active factor: that is what a reset is for.
 pub fn remove(
     service: &Service,
     conn: &mut Conn,
@@ -400,11 +400,15 @@ fn revoke(
 ) -> Result<(), Stop> {
     if db::factor::revoke(tx.conn, factor.id, tx.now)? {
         let ended = tx.end_sessions(Which::OfFactor(user.id, factor.id))?;
-        let event = Event::done(actor, Action::FactorRemoved, Subject::User(user.id));
-        tx.note(event.with(format!("factor={} sessions={ended}", factor.id)));
-        if factor.state == FactorState::Active {
+        let devices = if factor.state == FactorState::Active {
             queue(service, tx, user, &Notice::FactorRemoved)?;
-        }
+            // A phone that was lost may be a browser that skips the code, too. Which one was remembered by which factor's code nobody knows.
+            format!(" devices={}", db::trusted_device::forget_all(tx.conn, user.id)?)
+        } else {
+            String::new()
+        };
+        let event = Event::done(actor, Action::FactorRemoved, Subject::User(user.id));
+        tx.note(event.with(format!("factor={} sessions={ended}{devices}", factor.id)));
     }
     Ok(())
 }

@@ -90,12 +90,20 @@ fn begin(
     let scope = client.scopes.for_user(request.scope.as_ref());
     let audience = request.audience.as_deref();
     let extent = Extent::asked(&client, &service.issuer, &request.details, scope, audience)?;
+    let buckets = Buckets::of(service, &request.username, &at.origin);
+    let closed =
+        |until| Stop::from(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, at.now) });
+    // First without a transaction: who has to wait anyway takes no writer's turn, however often.
+    for gate in [
+        db::lockout::look_at_bucket(conn, &buckets.address, PASSWORDS_OF_ADDRESS, at.now)?,
+        db::lockout::look(conn, &buckets.user, at.now)?,
+    ] {
+        if let Gate::Closed(until) = gate {
+            return Err(closed(until));
+        }
+    }
     service.write(conn, at, |tx| {
-        let buckets = Buckets::of(service, &request.username, &at.origin);
         let now = tx.now;
-        let closed = |until| {
-            Stop::from(Refusal::TooManyAttempts { retry_after_s: lockout::retry_after_s(until, now) })
-        };
         // The address before the user, here and in `finish`, so that no two tries wait for each other.
         if let Gate::Closed(until) = db::lockout::pour(tx.conn, &buckets.address, PASSWORDS_OF_ADDRESS, now)?
         {

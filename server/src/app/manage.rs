@@ -14,7 +14,7 @@ use crate::db::{self, Conn};
 use crate::domain::audit::{Actor, Origin};
 use crate::domain::id::{ClientId, TokenId};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::{FACTORS, MANAGEMENT, Scopes};
+use crate::domain::scope::{FACTORS, FACTORS_OF_ALL, MANAGEMENT, Scopes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Login, TokenRecord};
 use crate::domain::user::{Role, User, UserName};
@@ -101,7 +101,7 @@ impl Warrant {
 /// which only roles get, for everybody's.
 fn reaches(of_token: &Scopes, scope: &str) -> bool {
     let is_of_factors = scope.split(':').next() == Some(FACTORS);
-    of_token.reach(scope) && (!is_of_factors || of_token.contains("factors:read"))
+    of_token.reach(scope) && (!is_of_factors || of_token.contains(FACTORS_OF_ALL))
 }
 
 /// Somebody who may do what one operation needs.
@@ -172,8 +172,7 @@ impl Manager {
 
     /// Whether nothing is out of reach.
     fn is_whole(&self) -> bool {
-        self.role.is_none_or(|role| role == Role::Admin)
-            && MANAGEMENT.iter().all(|scope| self.scope.contains(scope))
+        self.role.is_none_or(|role| role == Role::Admin) && MANAGEMENT.iter().all(|scope| self.may(scope))
     }
 
     /// Refuses to touch users who may manage, and to make some, unless nothing is out of this manager's reach: who could reset an
@@ -187,9 +186,14 @@ impl Manager {
         if self.is_whole() { Ok(()) } else { Err(Refusal::OutOfReach) }
     }
 
-    /// Refuses to touch an application with management scopes that this manager has not, and to give it some.
+    /// Refuses to touch an application with management scopes that this manager has not, and to give it some: in its own token each is for
+    /// everybody's, so what counts is what this manager may do, not what the scopes are called.
     pub fn must_hold(&self, scopes: &Scopes) -> Result<(), Refusal> {
-        if self.scope.cover(&scopes.management()) { Ok(()) } else { Err(Refusal::OutOfReach) }
+        if scopes.management().iter().all(|scope| self.may(scope)) {
+            Ok(())
+        } else {
+            Err(Refusal::OutOfReach)
+        }
     }
 
     /// Whether this is a user in the role of a help desk.

@@ -107,7 +107,8 @@ pub fn renew_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
         if !login.used_second_factor() {
             return Err(Refusal::FactorNeeded.into());
         }
-        renew_in(service, tx, Actor::User(login.user), login.user)
+        let user = db::user::find(tx.conn, login.user)?.ok_or(Refusal::InvalidToken)?;
+        renew_and_tell(service, tx, Actor::User(user.id), &user)
     })
 }
 
@@ -115,8 +116,19 @@ pub fn renew_own(service: &Service, conn: &mut Conn, at: At, token: &str) -> Res
 pub fn renew(service: &Service, conn: &mut Conn, at: At, name: &UserName) -> Result<Vec<RecoveryCode>, Stop> {
     service.write(conn, at, |tx| {
         let user = tx.require_user(name)?;
-        renew_in(service, tx, tx.origin.manager, user.id)
+        renew_and_tell(service, tx, tx.origin.manager, &user)
     })
+}
+
+fn renew_and_tell(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    user: &User,
+) -> Result<Vec<RecoveryCode>, Stop> {
+    let codes = renew_in(service, tx, actor, user.id)?;
+    queue(service, tx, user, &Notice::RecoveryCodesRenewed)?;
+    Ok(codes)
 }
 
 /// A new set for a user who is held by this transaction.

@@ -14,6 +14,7 @@ use crate::app::client_auth::{Asker, hold, require_asker};
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::app::issue::{Extent, Ground, Issued, WithPassword, issue};
 use crate::app::outbox::queue;
+use crate::app::recovery_code::renew_in;
 use crate::crypto::keyed_hash::Purpose;
 use crate::crypto::seal::Place;
 use crate::db::factor::{Checkable, Sealed, Spent};
@@ -25,6 +26,7 @@ use crate::domain::factor::{FactorState, LastStep, Mechanism, OpenFactor, Summar
 use crate::domain::id::{ClientId, FactorId, UserId};
 use crate::domain::lockout;
 use crate::domain::notice::{LockedBy, Notice};
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::token::Amr;
@@ -41,9 +43,43 @@ pub fn mfa_otp(
     otp: &Code,
     audience: Option<&str>,
 ) -> Result<Issued, Stop> {
+    Ok(mfa_otp_with(service, conn, at, asker, mfa_token, otp, audience, |_, _| Ok(()))?.0)
+}
+
+/// The same at the console's page of the first enrolment, which has shown the secret of the factor `shown`. Where the code is that one's, or
+/// confirms one, and the user has no other, there are new recovery codes, too: those that were made with the secret were shown to nobody.
+/// Whoever has the code of another factor just logs in: new recovery codes want a code that was given for them.
+pub fn first_otp(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    mfa_token: &str,
+    otp: &Code,
+    shown: Option<FactorId>,
+) -> Result<(Issued, Option<Vec<RecoveryCode>>), Stop> {
+    mfa_otp_with(service, conn, at, Asker::Console, mfa_token, otp, None, |tx, spent| {
+        let (user, factor) = (spent.user(), spent.factor());
+        let is_another = |own: &Summary| own.id != factor && own.state == FactorState::Active;
+        let is_first = (spent.confirmed() || shown == Some(factor))
+            && !db::factor::list(tx.conn, user)?.iter().any(is_another);
+        Ok(if is_first { Some(renew_in(service, tx, Actor::User(user), user)?) } else { None })
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "those of `mfa_otp`, and what else is done with the code")]
+fn mfa_otp_with<T>(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    asker: Asker<'_>,
+    mfa_token: &str,
+    otp: &Code,
+    audience: Option<&str>,
+    also: impl FnOnce(&mut Tx<'_>, &Spent) -> Result<T, Stop>,
+) -> Result<(Issued, T), Stop> {
     let client = require_asker(service, conn, at, asker)?;
     client.must_have(Grant::MfaOtp)?;
-    let recorded = service.write(conn, at, |tx| {
+    let (recorded, done) = service.write(conn, at, |tx| {
         let client = hold(tx, client.id, Grant::MfaOtp)?;
         let (pass, hash) = mfa_pass(service, tx.conn, tx.now, client.id, mfa_token)?;
         let extent = Extent::stored(&pass.scope, pass.details, pass.audience)?;
@@ -54,9 +90,10 @@ pub fn mfa_otp(
         if !db::mfa_token::consume(tx.conn, &hash, tx.now)? {
             return Err(Refusal::InvalidGrant.into());
         }
-        issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)
+        let done = also(tx, &spent)?;
+        Ok((issue(service, tx, &client, Ground::Code(spent, WithPassword::Seen), &extent)?, done))
     })?;
-    Ok(recorded.sign()?)
+    Ok((recorded.sign()?, done))
 }
 
 /// A code within a session of the console: the login counts as new, and as one with a second factor.

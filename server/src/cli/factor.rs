@@ -67,7 +67,7 @@ pub(super) enum Command {
         /// The user
         user: String,
     },
-    /// Remove one factor of a user; the sessions whose last code was its end
+    /// Remove one factor of a user; the sessions whose last code was its end, and all remembered browsers
     Remove {
         /// The user
         user: String,

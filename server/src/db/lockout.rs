@@ -307,14 +307,29 @@ pub fn pour(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Resul
     if poured == 1 {
         return Ok(Gate::Open);
     }
+    Ok(Gate::Closed(has_room_at(standing(conn, bucket)?.locked_until, leak, now)))
+}
+
+/// When a full bucket that will be empty at `empty` has room again.
+fn has_room_at(empty: Timestamp, leak: Leak, now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(empty.millis() - leak.full(now).millis() + now.millis())
+}
+
+/// What [`pour`] would say, as it looks now. Writes nothing.
+pub fn look_at_bucket(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<Gate, Fault> {
     let empty = standing(conn, bucket)?.locked_until;
-    Ok(Gate::Closed(Timestamp::from_millis(empty.millis() - full.millis() + now.millis())))
+    let has_room = empty <= leak.full(now) || empty > leak.never_full(now);
+    Ok(if has_room { Gate::Open } else { Gate::Closed(has_room_at(empty, leak, now)) })
+}
+
+/// What [`pass`] would say, as it looks now. Writes nothing, and keeps nobody from passing.
+pub fn look(conn: &mut Conn, subject: &[u8], now: Timestamp) -> Result<Gate, Fault> {
+    Ok(gate(standing(conn, subject)?.locked_until, now))
 }
 
 /// Whether [`pour`] would find room, as it looks now. Writes nothing.
 pub fn has_room(conn: &mut Conn, bucket: &[u8], leak: Leak, now: Timestamp) -> Result<bool, Fault> {
-    let until = standing(conn, bucket)?.locked_until;
-    Ok(until <= leak.full(now) || until > leak.never_full(now))
+    Ok(look_at_bucket(conn, bucket, leak, now)? == Gate::Open)
 }
 
 /// Takes one try out of a leaking bucket again: it was a right one.

@@ -38,6 +38,8 @@ pub enum Notice {
         /// How many.
         left: i64,
     },
+    /// There are new recovery codes in the place of all that were there.
+    RecoveryCodesRenewed,
     /// A login from where this user has not logged in before.
     NewDevice {
         /// The application's name.
@@ -72,6 +74,7 @@ impl Notice {
             Self::PasswordChanged => "password-changed",
             Self::RecoveryCodeUsed { .. } => "recovery-code-used",
             Self::RecoveryCodesLow { .. } => "recovery-codes-low",
+            Self::RecoveryCodesRenewed => "recovery-codes-renewed",
             Self::NewDevice { .. } => "new-device",
         }
     }

@@ -8,6 +8,9 @@ use crate::domain::refusal::{Invalid, Refusal};
 /// The user's own factors: list, add, remove. In a manager's token everybody's.
 pub const FACTORS: &str = "factors";
 
+/// Looking at everybody's factors. Beside it in a user's token, [`FACTORS`] is for everybody's, too.
+pub const FACTORS_OF_ALL: &str = "factors:read";
+
 /// The user's own sessions: list, end.
 pub const SESSIONS: &str = "sessions";
 
@@ -112,9 +115,17 @@ impl Scopes {
         usable.narrowed_to(asked)
     }
 
-    /// Those that a client still has; of the management API also what is within one that it has.
+    /// Those of a user's token that a client still has; of the management API also what is within one that it has. Looking at everybody's
+    /// factors is not within `factors`, which is for the own ones: beside it, it would be more.
     #[must_use]
     pub fn kept_by(&self, client: &Self) -> Self {
+        let is_within = |scope: &str| is_management(scope) && scope != FACTORS_OF_ALL && client.reach(scope);
+        self.retain(|scope| client.contains(scope) || is_within(scope))
+    }
+
+    /// The same of an application's own token, where `factors` is for everybody's.
+    #[must_use]
+    pub fn kept_by_itself(&self, client: &Self) -> Self {
         self.retain(|scope| client.contains(scope) || (is_management(scope) && client.reach(scope)))
     }
 
@@ -190,6 +201,14 @@ mod tests {
             login.kept_by(&scopes("read write admin")).narrowed_to(Some(&scopes("admin"))),
             Err(Refusal::InvalidScope)
         );
+    }
+
+    #[test]
+    fn looking_at_everybodys_factors_is_within_the_own_ones_of_nobody_but_an_application() {
+        let login = scopes("factors factors:read users:read");
+        assert_eq!(login.kept_by(&scopes("factors users")), scopes("factors users:read"));
+        assert_eq!(login.kept_by(&scopes("factors factors:read")), scopes("factors factors:read"));
+        assert_eq!(login.kept_by_itself(&scopes("factors")), scopes("factors factors:read"));
     }
 
     #[test]

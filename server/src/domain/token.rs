@@ -14,6 +14,10 @@ pub const MFA_TOKEN_TTL_S: i64 = 600;
 /// How old a login may be that changes factors or recovery codes, in seconds.
 pub const FRESH_LOGIN_S: i64 = 900;
 
+/// For how long after a code an application may be let act in somebody's place, in seconds: as long as it takes to read the question. Meanwhile
+/// the cookie alone stands for the code that the console's own forms want.
+pub const LATELY_S: i64 = 120;
+
 /// How a user was authenticated (RFC 8176).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Amr {
@@ -298,6 +302,11 @@ impl Login {
         } else {
             Err(Refusal::InsufficientAuthentication { max_age_s: FRESH_LOGIN_S })
         }
+    }
+
+    /// Whether a code was given just now: within [`LATELY_S`].
+    pub fn gave_code_lately(&self, now: Timestamp) -> bool {
+        self.used_second_factor() && now < self.fresh_at.plus_seconds(LATELY_S + 1)
     }
 
     /// Whether it is good at `now`, and its user may log in.

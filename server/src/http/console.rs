@@ -480,11 +480,47 @@ async fn read_sent(
     })
 }
 
+/// What requests of applications are made of, and what they stand in.
+const PARAMETERS: [&str; 22] = [
+    "acr_values",
+    "audience",
+    "authorization_details",
+    "body",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "id_token_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "post_logout_redirect_uri",
+    "prompt",
+    "query",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// What is wrong with a parameter, for a page. Only what we know is named: anybody can write an address, and the page would say for them what
+/// they have put in the place of a name.
+fn known_by_name(invalid: &Invalid) -> String {
+    if PARAMETERS.contains(&invalid.field()) {
+        invalid.to_string()
+    } else {
+        invalid.clone().named("a parameter").to_string()
+    }
+}
+
 /// A page for somebody whom an application has sent here in a way that leads nowhere: it is not the reader who has done something wrong.
 fn misled(state: &State, request: &HttpRequest, stop: &Stop) -> HttpResponse {
     let frame = Frame::of(state, request, "", String::new());
     let Stop::Refused(Refusal::Invalid(invalid)) = stop else { return refused(frame, stop) };
-    let (key, detail) = ("refused-application".to_owned(), Some(invalid.to_string()));
+    let (key, detail) = ("refused-application".to_owned(), Some(known_by_name(invalid)));
     render(StatusCode::BAD_REQUEST, &RefusedPage { frame, key, detail, next: HOME.to_owned() })
 }
 

@@ -309,6 +309,23 @@ impl State {
         .await
     }
 
+    /// The same as [`State::run_as_managing_visitor`], with a code of this moment where there is one: for forms that want one for some of what can be
+    /// typed. With it the login is fresh in any case.
+    pub(super) async fn run_with_code_if_any<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: &HttpRequest,
+        token: Zeroizing<String>,
+        otp: Option<Code>,
+        needs: Needs,
+        use_case: impl FnOnce(&Service, &mut Conn, At, &Manager) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<(Visitor, T), Stop> {
+        let Some(otp) = otp else {
+            return self.run_as_managing_visitor(request, token, needs, use_case).await;
+        };
+        let (visitor, ()) = self.run_as_visitor(request, token.clone(), |_, _, _, _| Ok(())).await?;
+        Ok((visitor, self.run_with_code(request, token, otp, needs, use_case).await?))
+    }
+
     /// Runs one use case that hashes a password: a few at once, some more in a fair queue, the rest refused.
     pub(super) async fn run_with_password<T: Send + 'static>(
         self: &Arc<Self>,

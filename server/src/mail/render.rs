@@ -83,7 +83,8 @@ pub fn render(
         | Notice::FactorRemoved
         | Notice::Reset
         | Notice::Locked(_)
-        | Notice::PasswordChanged => {}
+        | Notice::PasswordChanged
+        | Notice::RecoveryCodesRenewed => {}
     }
     let line = |key: &str| say(language, key, &arguments);
     let words = Words {
@@ -147,6 +148,7 @@ mod tests {
             Notice::PasswordChanged,
             Notice::RecoveryCodeUsed { left: 10 },
             Notice::RecoveryCodesLow { left: 1 },
+            Notice::RecoveryCodesRenewed,
             Notice::NewDevice {
                 application: "Shop".to_owned(),
                 address: Some(Ipv4Addr::LOCALHOST.into()),

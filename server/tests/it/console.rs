@@ -22,6 +22,8 @@ tests![
     bad_fields_of_a_first_start_change_nothing_and_lose_nothing,
     a_password_and_a_code_log_in_and_lead_back,
     wrong_used_late_and_locked_are_told_apart_after_the_password,
+    a_code_of_an_authenticator_that_was_there_makes_no_recovery_codes,
+    the_recovery_codes_of_a_first_enrolment_are_shown_where_its_secret_was,
     strangers_are_answered_like_users,
     a_recovery_code_logs_in_and_brings_a_fresh_one,
     every_page_of_the_account_wants_a_login,
@@ -44,6 +46,7 @@ tests![
     sessions_are_ended_one_by_one_and_all_at_once,
     a_new_password_wants_the_old_one_and_a_code_and_ends_all_others,
     a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever,
+    no_browser_is_remembered_any_longer_than_each_authenticator,
     managers_are_asked_for_a_code_in_every_browser,
     a_code_field_fits_the_codes_of_whoever_is_asked,
     pages_speak_the_language_of_the_browser_and_then_of_the_user,
@@ -311,6 +314,78 @@ fn wrong_used_late_and_locked_are_told_apart_after_the_password(on: Backend) {
         .post("/login", &[("username", "alice"), ("password", PASSWORD)])
         .must_be(429)
         .must_say("This account is locked");
+}
+
+/// New recovery codes want a code that was given for them: who gets at one code gets one login, and not ten more.
+fn a_code_of_an_authenticator_that_was_there_makes_no_recovery_codes(on: Backend) {
+    let app = App::start(on);
+    let phones = with_factors(&app, "alice", &[totp(6, 30), totp(6, 60)]);
+    let (first, second) = (&phones[0], &phones[1]);
+    let name = UserName::parse("alice").unwrap();
+    let codes = app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
+    let factors = app.operate(|_, conn, at| app::factor::list(conn, at, &name)).unwrap();
+    let mut forged: Vec<_> = factors.iter().map(|factor| format!("{}.AAAA", factor.id)).collect();
+    forged.extend(factors.iter().map(|factor| factor.id.to_string()));
+    forged.extend([String::new(), ".".to_owned(), "x.y".to_owned()]);
+    for shown in &forged {
+        let thief = Visitor::at(&app);
+        thief.give_password("alice");
+        let fields = [("otp", &*first.code()), ("shown", shown)];
+        thief.post("/login/enrol/confirm", &fields).must_lead_to("/console");
+        thief.get("/console/account").must_be(200).must_say("You have 10 left");
+        app.next_step();
+    }
+    // Nor does what a page has carried for somebody else.
+    app.user_with_password("mallory");
+    let mallory = Visitor::at(&app);
+    mallory.get("/login");
+    mallory.post("/login", &[("username", "mallory"), ("password", PASSWORD)]).must_be(303);
+    mallory.get("/login/enrol").must_be(200);
+    let own = mallory.post("/login/enrol", &[]).must_be(200).between("name=\"shown\" value=\"", "\"");
+    let thief = Visitor::at(&app);
+    thief.give_password("alice");
+    thief.post("/login/enrol/confirm", &[("otp", &second.code()), ("shown", &own)]).must_lead_to("/console");
+    // What she has on paper is good.
+    let visitor = Visitor::at(&app);
+    visitor.give_password("alice");
+    visitor.post("/login/recovery", &[("recovery_code", &codes[0].shown())]).must_be(200);
+}
+
+fn the_recovery_codes_of_a_first_enrolment_are_shown_where_its_secret_was(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let halfway = || {
+        let visitor = Visitor::at(&app);
+        visitor.get("/login");
+        visitor.post("/login", &[("username", "alice"), ("password", PASSWORD)]).must_be(303);
+        visitor.get("/login/enrol").must_be(200);
+        visitor
+    };
+    let enrol = |visitor: &Visitor<'_>| {
+        let page = visitor.post("/login/enrol", &[]).must_be(200);
+        (scan(&app, &page), page.between("name=\"shown\" value=\"", "\""))
+    };
+    // Somebody else who has her password begins, too, but it is her phone that comes last.
+    let (alice, thief) = (halfway(), halfway());
+    let (_, of_thief) = enrol(&thief);
+    let (phone, of_alice) = enrol(&alice);
+    let wrong = [("otp", &*phone.wrong_code()), ("shown", &of_alice)];
+    let page = alice.post("/login/enrol/confirm", &wrong).must_be(400);
+    assert_eq!(page.between("name=\"shown\" value=\"", "\""), of_alice, "it goes on");
+    let codes =
+        alice.post("/login/enrol/confirm", &[("otp", &phone.code()), ("shown", &of_alice)]).must_be(200);
+    let codes = codes.between("name=\"codes\" value=\"", "\"");
+    let later = Visitor::at(&app);
+    later.give_password("alice");
+    for (thief, shown) in [(&thief, &of_thief), (&later, &of_alice)] {
+        app.next_step();
+        let fields = [("otp", &*phone.code()), ("shown", shown)];
+        thief.post("/login/enrol/confirm", &fields).must_lead_to("/console");
+    }
+    let again = Visitor::at(&app);
+    again.give_password("alice");
+    let first = codes.split_whitespace().next().unwrap();
+    again.post("/login/recovery", &[("recovery_code", first)]).must_be(200);
 }
 
 fn strangers_are_answered_like_users(on: Backend) {
@@ -898,6 +973,59 @@ fn a_browser_is_remembered_only_where_that_is_allowed_and_not_for_ever(on: Backe
     allowed.pass(86_400);
     visitor.get("/login");
     visitor.post("/login", &password).must_lead_to("/login/code?to=%2Fconsole");
+}
+
+/// The phone that was lost may have been the browser that was remembered.
+fn no_browser_is_remembered_any_longer_than_each_authenticator(on: Backend) {
+    let app = App::start(on)
+        .with_console(ConsolePolicy { remember_device_s: Some(86_400), ..ConsolePolicy::default() });
+    let (password, to_code) = ([("username", "alice"), ("password", PASSWORD)], "/login/code?to=%2Fconsole");
+    let phones = with_factors(&app, "alice", &[totp(6, 30), totp(8, 60)]);
+    let alice = UserName::parse("alice").unwrap();
+    let remembered = |phone: &Phone| {
+        let visitor = Visitor::at(&app);
+        visitor.give_password("alice");
+        visitor.post("/login/code", &[("otp", &phone.code()), ("remember", "1")]).must_be(303);
+        visitor.get("/console/account").must_say("One browser logs in without a code");
+        visitor.post("/logout", &[]).must_be(303);
+        visitor
+    };
+    let lost = remembered(&phones[0]);
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to("/console");
+    let factors = app.operate(|_, conn, at| app::factor::list(conn, at, &alice)).unwrap();
+    let eight = factors.iter().find(|factor| factor.mechanism == totp(8, 60)).unwrap().id;
+    let six = factors.iter().find(|factor| factor.mechanism == totp(6, 30)).unwrap().id;
+    // One that nobody has confirmed says nothing of a lost phone.
+    let pending = app
+        .operate(|service, conn, at| {
+            app::factor::enrol(
+                service,
+                conn,
+                at,
+                &alice,
+                NewFactor { state: FactorState::Pending, ..NewFactor::default() },
+            )
+        })
+        .unwrap();
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &alice, pending.id)).unwrap();
+    lost.get("/console/account").must_say("One browser logs in without a code");
+    lost.post("/logout", &[]).must_be(303);
+    // She removes the lost one with the code of the other, in another browser.
+    let here = Visitor::logged_in(&app, "alice", &phones[1]);
+    app.pass(60);
+    here.get(&format!("/console/account/authenticators/{six}/remove")).must_be(200);
+    here.post(&format!("/console/account/authenticators/{six}/remove"), &[("otp", &phones[1].code())])
+        .must_be(303);
+    here.get("/console/account").must_not_say("logs in without a code");
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to(to_code);
+    // So does whoever manages her.
+    app.pass(60);
+    let lost = remembered(&phones[1]);
+    app.operate(|service, conn, at| app::factor::remove(service, conn, at, &alice, eight)).unwrap();
+    lost.get("/login");
+    lost.post("/login", &password).must_lead_to(to_code);
 }
 
 fn managers_are_asked_for_a_code_in_every_browser(on: Backend) {

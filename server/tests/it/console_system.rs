@@ -9,12 +9,13 @@ use countersign::app::user::NewUser;
 use countersign::db;
 use countersign::domain::audit::{Action, Actor, Event, Subject};
 use countersign::domain::authorization::ScopeRule;
+use countersign::domain::client::Grant;
 use countersign::domain::notice::{MailState, MailSummary};
 use countersign::domain::token::KeyState;
 use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
 
-use crate::actors::{App, ClientSpec, PASSWORD, Phone, at_once};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, at_once};
 use crate::process::Installation;
 use crate::{Backend, tests};
 
@@ -36,6 +37,8 @@ tests![
     scope_rules_are_added_changed_and_never_replaced_unasked,
     nobody_takes_back_unawares_what_another_has_changed,
     of_two_who_change_an_application_at_once_one_is_told,
+    a_new_application_wants_a_code_with_the_form,
+    what_gives_an_application_something_wants_a_code,
     a_rule_that_another_has_changed_or_removed_is_not_put_back_unawares,
     keys_are_rotated_from_the_page,
     the_key_that_a_page_names_is_revoked,
@@ -586,18 +589,18 @@ fn an_old_login_gives_a_code_first(on: Backend) {
     let (mut root, phone) = admin(&app);
     app.pass(16 * 60);
     let before = head(&app);
-    for path in ["/console/clients/new".to_owned(), format!("/console/clients/{client}/edit")] {
-        let page = root.get(&path);
-        assert!(page.status == 303 && page.location().starts_with("/login/again?to="), "{page:?}");
-    }
+    let edit = format!("/console/clients/{client}/edit");
+    let page = root.get(&edit);
+    assert!(page.status == 303 && page.location().starts_with("/login/again?to="), "{page:?}");
+    // Where a code comes with the form in any case, none is wanted before.
+    root.get("/console/clients/new").must(200).says("name=\"otp\"");
     let page = root.post("/console/keys/rotate", &[]);
     assert!(page.status == 303 && page.location().starts_with("/login/again?to="), "{page:?}");
     assert_eq!(head(&app), before);
-    root.get("/login/again?to=/console/clients/new").must(200);
+    root.get(&format!("/login/again?to={edit}")).must(200);
     let code = phone.code();
-    root.post("/login/again", &[("otp", &code), ("to", "/console/clients/new")])
-        .leads_to("/console/clients/new");
-    root.get("/console/clients/new").must(200);
+    root.post("/login/again", &[("otp", &code), ("to", &edit)]).leads_to(&edit);
+    root.get(&edit).must(200);
     root.post("/console/keys/rotate", &[]).leads_to("/console/keys?said=keys-rotated");
 }
 
@@ -657,7 +660,8 @@ fn a_new_applications_secret_is_shown_once(on: Backend) {
     let app = App::start(on);
     let alice = app.person("alice", Role::User);
     let (mut root, phone) = admin(&app);
-    let page = root.post("/console/clients", &registration(&[])).must(200);
+    app.next_step();
+    let page = root.post("/console/clients", &registration(&[("otp", &phone.code())])).must(200);
     assert_eq!(page.headers["cache-control"], "no-store");
     let word =
         |before: &str| page.text.split(before).nth(1).unwrap().split(['<', '"']).next().unwrap().to_owned();
@@ -775,7 +779,9 @@ fn an_application_is_changed_disabled_and_enabled(on: Backend) {
     let path = format!("/console/clients/{}", client.id);
     root.get(&format!("{path}/edit")).must(200).says("value=\"900\"");
     let seen = seen(&root.get(&format!("{path}/edit")));
-    let form = registration(&[("name", "another"), ("token_ttl", "300"), ("seen", &seen)]);
+    app.next_step();
+    let code = own.code();
+    let form = registration(&[("name", "another"), ("token_ttl", "300"), ("seen", &seen), ("otp", &code)]);
     root.post(&format!("{path}/edit"), &form).leads_to(&format!("{path}?said=client-changed"));
     let page = root.get(&path).must(200);
     page.says("5 minutes");
@@ -802,20 +808,22 @@ fn seen(page: &Page) -> String {
 fn nobody_takes_back_unawares_what_another_has_changed(on: Backend) {
     let app = App::start(on);
     let client = app.client_with(ClientSpec::with_scopes("read write"));
-    let (mut root, _) = admin(&app);
-    let (mut other, _) = visitor(&app, "ruth", Role::Admin);
+    let (mut root, roots) = admin(&app);
+    let (mut other, others) = visitor(&app, "ruth", Role::Admin);
     let path = format!("/console/clients/{}", client.id);
     let edit = format!("{path}/edit");
     let first = seen(&root.get(&edit).must(200));
-    let send = |browser: &mut Browser, scope: &str, ttl: &str, seen: &str| {
-        browser.post(&edit, &registration(&[("scope", scope), ("token_ttl", ttl), ("seen", seen)]))
+    let send = |browser: &mut Browser, phone: &Phone, scope: &str, ttl: &str, seen: &str| {
+        app.next_step();
+        let changes = [("scope", scope), ("token_ttl", ttl), ("seen", seen), ("otp", &phone.code())];
+        browser.post(&edit, &registration(&changes))
     };
     let scopes = || app.operate(|_, conn, _| app::client::show(conn, &client.id)).unwrap().scopes.to_string();
-    // While one reads, another takes a scope away.
+    // While one reads, another takes a scope away. Who is overtaken has used up no code.
     let as_first = seen(&other.get(&edit).must(200));
-    send(&mut other, "read", "120", &as_first).leads_to(&format!("{path}?said=client-changed"));
+    send(&mut other, &others, "read", "120", &as_first).leads_to(&format!("{path}?said=client-changed"));
     let changes = head(&app);
-    let page = send(&mut root, "read write", "300", &first).must(409);
+    let page = send(&mut root, &roots, "read write", "300", &first).must(409);
     assert_eq!((scopes().as_str(), head(&app)), ("read", changes), "nothing was saved");
     // What was typed is there, what is stored stands beside it, and what is the same does not.
     for part in ["Somebody else has changed this", "Stored now", "value=\"read write\"", "value=\"300\""] {
@@ -827,49 +835,173 @@ fn nobody_takes_back_unawares_what_another_has_changed(on: Backend) {
     page.says_not("<strong>Access tokens</strong>");
     // Neither an old print nor a made-up one nor none is good; a mistake in between loses the print no more than what was typed.
     for old in [first.as_str(), "0", ""] {
-        send(&mut root, "read write", "300", old).must(409);
+        send(&mut root, &roots, "read write", "300", old).must(409);
     }
     let now = seen(&page);
-    let wrong = send(&mut root, "read write", "soon", &now).must(400);
+    let wrong = send(&mut root, &roots, "read write", "soon", &now).must(400);
     assert_eq!(seen(&wrong), now);
     // Knowingly it is saved.
-    send(&mut root, "read write", "300", &now).leads_to(&format!("{path}?said=client-changed"));
+    send(&mut root, &roots, "read write", "300", &now).leads_to(&format!("{path}?said=client-changed"));
     assert_eq!(scopes(), "read write");
     // Who meant the same is not bothered.
-    send(&mut other, "read  write", "300", &as_first).leads_to(&format!("{path}?said=client-changed"));
+    send(&mut other, &others, "read  write", "300", &as_first)
+        .leads_to(&format!("{path}?said=client-changed"));
     // An application that is gone is not made anew unasked.
     let root_page = root.get(&edit).must(200);
     root_page.says("name=\"name\" value=\"shop\"");
     app.operate(|service, conn, at| app::client::remove(service, conn, at, &client.id)).unwrap();
     let now = app.operate(|_, conn, _| app::client::list(conn)).unwrap().len();
-    let page = send(&mut root, "read", "300", &seen(&root_page)).must(409);
+    let page = send(&mut root, &roots, "read", "300", &seen(&root_page)).must(409);
     page.says("Somebody else has removed this application");
     page.says("value=\"300\"");
     page.says("action=\"/console/clients\"");
     page.says_not("name=\"seen\"");
     assert_eq!(now, 0);
     // Knowingly it is another one.
-    root.post("/console/clients", &registration(&[("name", "shop")])).must(200).says("css_");
+    app.next_step();
+    let code = roots.code();
+    let anew = registration(&[("name", "shop"), ("otp", &code)]);
+    root.post("/console/clients", &anew).must(200).says("css_");
 }
 
 fn of_two_who_change_an_application_at_once_one_is_told(on: Backend) {
     let app = App::start(on);
     let client = app.client();
     let people = ["root", "ruth", "rita", "roy"];
-    let browsers: Vec<_> = people.iter().map(|name| Mutex::new(visitor(&app, name, Role::Admin).0)).collect();
+    let browsers: Vec<_> = people.iter().map(|name| Mutex::new(visitor(&app, name, Role::Admin))).collect();
+    app.next_step();
     let edit = format!("/console/clients/{}/edit", client.id);
     let answers = at_once(people.len(), |index| {
-        let mut browser = browsers[index].lock().unwrap();
+        let (browser, _) = &mut *browsers[index].lock().unwrap();
         let seen = seen(&browser.get(&edit).must(200));
         (seen, index)
     });
     let answers = at_once(people.len(), |index| {
-        let ttl = (300 + index).to_string();
-        let form = registration(&[("token_ttl", &ttl), ("seen", &answers[index].0)]);
-        browsers[index].lock().unwrap().post(&edit, &form).status
+        let (browser, phone) = &mut *browsers[index].lock().unwrap();
+        let (ttl, code) = ((300 + index).to_string(), phone.code());
+        let form = registration(&[("token_ttl", &ttl), ("seen", &answers[index].0), ("otp", &code)]);
+        browser.post(&edit, &form).status
     });
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
     assert_eq!(answers.iter().filter(|status| **status == 409).count(), people.len() - 1, "{answers:?}");
+}
+
+/// What a form says that wants a code and has none.
+const CODE_WANTED: &str = "An application that is new, or may do more than before, wants a code of yours. Nothing has been saved yet.";
+
+/// A stolen cookie, however soon after a code, registers no application.
+fn a_new_application_wants_a_code_with_the_form(on: Backend) {
+    let app = App::start(on);
+    let (mut root, phone) = admin(&app);
+    let before = head(&app);
+    let field = "name=\"otp\"";
+    root.get("/console/clients/new").must(200).says(field);
+    let new = [("scope", "users"), ("grant-client-credentials", "1")];
+    for (code, said) in
+        [("", CODE_WANTED), ("12", "A code is 6 to 8 digits."), (&*phone.wrong_code(), "This code is wrong.")]
+    {
+        let fields = registration(&[&new[..], &[("otp", code)]].concat());
+        let page = root.post("/console/clients", &fields).must(400);
+        page.says(said);
+        // All that was typed is there.
+        for kept in [
+            "value=\"library\"",
+            "value=\"users\"",
+            "name=\"grant-client-credentials\" value=\"1\" checked",
+            field,
+        ] {
+            page.says(kept);
+        }
+        page.says_not("css_");
+    }
+    assert_eq!(head(&app), before + 1, "nothing but one wrong code");
+    // With one it is done, also where the login is old.
+    app.pass(20 * 60);
+    let code = phone.code();
+    let fields = registration(&[&new[..], &[("otp", &code)]].concat());
+    root.post("/console/clients", &fields).must(200).says("css_");
+    // A name that is taken, or a field that is wrong, uses up none.
+    app.next_step();
+    let code = phone.code();
+    let fields = registration(&[&new[..], &[("otp", &code)]].concat());
+    root.post("/console/clients", &fields).must(409);
+    let wrong = [("name", "third"), ("token_ttl", "x"), ("otp", &*code)];
+    root.post("/console/clients", &registration(&wrong)).must(400);
+    root.post("/console/clients", &registration(&[("name", "third"), ("otp", &code)])).must(200).says("css_");
+}
+
+/// The form of an application as it is stored, but for `changes`; without what has an empty value there.
+fn stored_form(app: &App, client: &Client<'_>, changes: &[(&'static str, &str)]) -> Vec<(String, String)> {
+    let stored = app.operate(|_, conn, _| app::client::show(conn, &client.id)).unwrap();
+    let mut fields: BTreeMap<String, String> = [
+        ("scope", stored.scopes.to_string()),
+        ("audiences", stored.audiences.join("\n")),
+        ("redirect_uris", stored.redirect_uris.join("\n")),
+        ("token_format", stored.policy.format().to_string()),
+        ("token_ttl", stored.policy.ttl_s().to_string()),
+        ("session_idle", stored.sessions.idle_s().to_string()),
+        ("session_ttl", stored.sessions.ttl_s().to_string()),
+        ("second_factor", stored.second_factor.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    for grant in stored.grants {
+        let word = grant.as_str().rsplit(['/', ':']).next().unwrap().replace('_', "-");
+        fields.insert(format!("grant-{word}"), "1".to_owned());
+    }
+    fields.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    fields.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// Nor does it give anything to one that is there.
+fn what_gives_an_application_something_wants_a_code(on: Backend) {
+    let app = App::start(on);
+    let client = app.client_with(ClientSpec {
+        grants: vec![Grant::AuthorizationCode, Grant::RefreshToken],
+        audiences: &["https://api.example"],
+        ..ClientSpec::with_scopes("documents:read")
+    });
+    let manager = app.client_with(ClientSpec { name: "butler", ..ClientSpec::with_scopes("users") });
+    let (mut root, phone) = admin(&app);
+    let edit_of = |client: &Client<'_>| format!("/console/clients/{}/edit", client.id);
+    let edit = edit_of(&client);
+    root.get(&edit).must(200).says_not("name=\"otp\"");
+    let send = |browser: &mut Browser, changes: &[(&'static str, &str)], code: &str| {
+        let fields = stored_form(&app, &client, changes);
+        let seen = seen(&browser.get(&edit).must(200));
+        let more = [("seen", seen.as_str()), ("otp", code)];
+        let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        browser.post(&edit, &fields.chain(more).collect::<Vec<_>>())
+    };
+    let before = head(&app);
+    for (name, value) in [
+        ("scope", "documents:read documents:write"),
+        ("scope", "factors"),
+        ("redirect_uris", "https://shop.example/callback\nhttps://evil.example/callback"),
+        ("redirect_uris", "https://evil.example/callback"),
+        ("audiences", "https://api.example\nhttps://bank.example"),
+        ("grant-client-credentials", "1"),
+        ("detail_types", "door"),
+        ("second_factor", "optional"),
+    ] {
+        for (code, said) in [("", CODE_WANTED), ("000", "A code is 6 to 8 digits.")] {
+            let page = send(&mut root, &[(name, value)], code).must(400);
+            page.says(said);
+            page.says("name=\"otp\"");
+            page.says(value.lines().last().unwrap());
+        }
+    }
+    // What manages already is not changed without one either, in any way.
+    let seen_of_manager = seen(&root.get(&edit_of(&manager)).must(200));
+    let any = registration(&[("name", "butler"), ("scope", "read"), ("seen", &seen_of_manager)]);
+    root.post(&edit_of(&manager), &any).must(400).says(CODE_WANTED);
+    assert_eq!(head(&app), before);
+    // To take something away, or to let it last shorter, wants none.
+    let path = format!("/console/clients/{}?said=client-changed", client.id);
+    let less = [("redirect_uris", ""), ("token_ttl", "60"), ("grant-authorization-code", "")];
+    send(&mut root, &less, "").leads_to(&path);
+    app.next_step();
+    send(&mut root, &[("scope", "factors")], &phone.code()).leads_to(&path);
 }
 
 fn a_rule_that_another_has_changed_or_removed_is_not_put_back_unawares(on: Backend) {

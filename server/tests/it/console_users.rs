@@ -49,6 +49,8 @@ tests![
     filters_show_exactly_who_fits,
     a_form_that_wanted_a_code_first_is_not_said_to_be_done,
     adding_a_user_wants_a_code_before_anything_is_typed,
+    who_makes_somebody_a_manager_gives_a_code_with_the_form,
+    who_invites_a_manager_or_changes_the_address_gives_a_code_with_the_form,
     every_wrong_field_of_a_new_user_is_named,
     a_users_page_names_who_did_what_and_why_it_was_refused,
     a_list_comes_back_from_its_preview,
@@ -238,7 +240,7 @@ fn one_authenticator_is_confirmed_brought_back_and_removed(on: Backend) {
     for (action, phone, more) in [
         ("factor.confirmed", &new, ""),
         ("factor.resynchronised", &token, ""),
-        ("factor.removed", &token, " sessions=1"),
+        ("factor.removed", &token, " sessions=1 devices=0"),
     ] {
         let entry = (format!("user:{bob}"), format!("factor={}{more}", factor_of(phone)));
         assert_eq!(logged(&app, action), [entry]);
@@ -415,7 +417,7 @@ fn what_was_done_to_somebodys_things_stands_with_that_user(on: Backend) {
     for (action, detail, said) in [
         ("factor.confirmed", format!("factor={confirmed}"), "Authenticator confirmed"),
         ("factor.resynchronised", format!("factor={resynchronised}"), "Authenticator resynchronised"),
-        ("factor.removed", format!("factor={confirmed} sessions=0"), "Authenticator removed"),
+        ("factor.removed", format!("factor={confirmed} sessions=0 devices=0"), "Authenticator removed"),
         ("session.ended", format!("session={session}"), "Session ended"),
         ("access.taken", format!("scope=stacks grant={}", grants[0]), "Access taken back"),
     ] {
@@ -1020,6 +1022,83 @@ fn adding_a_user_wants_a_code_before_anything_is_typed(on: Backend) {
     ada.get("/console/users/add").must_be(200);
     app.pass(16 * 60);
     ada.get("/console/users/add").must_lead_to("/login/again?to=%2Fconsole%2Fusers%2Fadd");
+}
+
+/// A cookie that was stolen within a quarter of an hour after a code makes nobody an administrator.
+fn who_makes_somebody_a_manager_gives_a_code_with_the_form(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    let path = "/console/users/add";
+    ada.get(path).must_be(200).must_not_say("name=\"otp\"");
+    let users = || count_rows(&app.place, "user");
+    for role in ["admin", "auditor", "helpdesk"] {
+        let typed = [("username", "eve"), ("email", "eve@example.org"), ("role", role), ("invite", "1")];
+        for (code, said) in [
+            ("", "wants a code of yours. Nobody has been added yet."),
+            ("12345", "A code is 6 to 8 digits."),
+            (&*phone.wrong_code(), "This code is wrong."),
+        ] {
+            let page = ada.post(path, &[&typed[..], &[("otp", code)]].concat()).must_be(400).must_say(said);
+            for kept in [
+                "name=\"otp\"",
+                "value=\"eve\"",
+                "value=\"eve@example.org\"",
+                "name=\"invite\" value=\"1\" checked",
+                &format!("<option value=\"{role}\" selected>"),
+            ] {
+                page.must_say(kept);
+            }
+            page.must_not_say("/welcome/");
+        }
+    }
+    assert_eq!((users(), count_rows(&app.place, "invitation")), (1, 0));
+    // A name that is taken uses up no code, nor does a field that is wrong.
+    let code = phone.code();
+    ada.post(path, &[("username", "ada"), ("role", "admin"), ("otp", &code)]).must_be(409);
+    ada.post(path, &[("username", "a:b"), ("role", "admin"), ("otp", &code)]).must_be(400);
+    let answer = ada.post(path, &[("username", "eve"), ("role", "admin"), ("invite", "1"), ("otp", &code)]);
+    answer.must_be(200).must_say("https://countersign.example/welcome/");
+    ada.post(path, &[("username", "eva"), ("role", "admin"), ("otp", &code)])
+        .must_be(400)
+        .must_say("This code was used already.");
+    // Whoever looks after the own authenticators alone is added as ever.
+    ada.get(path);
+    ada.post(path, &[("username", "bob"), ("role", "user")])
+        .must_lead_to(&format!("{}?said=user-added", page_of(id_of(&app, "bob"))));
+    // With a code it is done however old the login is.
+    app.pass(20 * 60);
+    ada.get("/console/users");
+    deed(&app, &ada, &phone, path, &[("username", "otto"), ("role", "auditor")])
+        .must_lead_to(&format!("{}?said=user-added", page_of(id_of(&app, "otto"))));
+}
+
+/// Who reads the invitation of an administrator sets the password, and where there is no authenticator connects one.
+fn who_invites_a_manager_or_changes_the_address_gives_a_code_with_the_form(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    for (name, role) in [("ann", Role::Admin), ("otto", Role::Auditor), ("hob", Role::Helpdesk)] {
+        let id = add(&app, name, None, role);
+        let page = page_of(id);
+        let (invite, email) = (format!("{page}/invite"), format!("{page}/email"));
+        let (wrong, before) = (phone.wrong_code(), count_rows(&app.place, "invitation"));
+        for code in ["", "12345", &wrong] {
+            let status = if code.is_empty() { 200 } else { 400 };
+            ada.get(&page);
+            let asked = ada.post(&invite, &[("otp", code)]).must_be(status);
+            asked
+                .must_say(&format!("<h1>Invite {name}?</h1>"))
+                .must_say("name=\"otp\"")
+                .must_not_say("/welcome/");
+            let asked = ada.post(&email, &[("email", "eve@example.org"), ("otp", code)]).must_be(status);
+            asked.must_say("The new address is: eve@example.org").must_say("value=\"eve@example.org\"");
+        }
+        assert_eq!(count_rows(&app.place, "invitation"), before, "{name}");
+        assert_eq!(user(&app, id).unwrap().email, None, "{name}");
+        deed(&app, &ada, &phone, &invite, &[]).must_be(200).must_say("/welcome/");
+        deed(&app, &ada, &phone, &email, &[("email", "n@example.org")])
+            .must_lead_to(&format!("{page}?said=email-changed"));
+        assert_eq!(user(&app, id).unwrap().email.as_deref(), Some("n@example.org"));
+    }
 }
 
 fn every_wrong_field_of_a_new_user_is_named(on: Backend) {

@@ -469,10 +469,16 @@ fn users_hear_of_what_happens_to_their_factors(on: Backend) {
     assert_eq!(told(&app), ["enrolled"]);
     app.phone("alice");
     assert_eq!(told(&app), ["enrolled"]);
+    let renewed = app.post("/mfa/recovery-codes", &[("authorization", &format!("Bearer {token}"))], b"");
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    assert!(text_of(&app, outbox(&app)[0].id).contains("All that you had before are void"));
+    assert_eq!(told(&app), ["recovery-codes-renewed"]);
     let own = app.get_as("/mfa/authenticators", &token);
     let factor = own.body[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(app.delete_as(&format!("/mfa/authenticators/{factor}"), &token).status, 204);
     assert_eq!(told(&app), ["factor-removed"]);
+    app.operate(|service, conn, at| app::recovery_code::renew(service, conn, at, &name)).unwrap();
+    assert_eq!(told(&app), ["recovery-codes-renewed"]);
     app.reset("alice");
     assert_eq!(told(&app), ["reset"]);
 

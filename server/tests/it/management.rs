@@ -661,7 +661,7 @@ fn one_factor_is_removed_and_the_others_stay(on: Backend) {
     let log = call(&app, "GET", "/v1/audit?action=factor.removed", &token, &Value::Null);
     let entry = &must(200, &log)["items"][0];
     assert_eq!(entry["subject"], subject(&app, &token, "alice"));
-    assert_eq!(entry["detail"], format!("factor={id} sessions=1"));
+    assert_eq!(entry["detail"], format!("factor={id} sessions=1 devices=0"));
 }
 
 fn one_session_is_ended_and_the_others_stay(on: Backend) {

@@ -53,6 +53,9 @@ tests![
     codes_that_are_over_are_swept,
     the_documents_say_where_everything_is,
     an_application_gets_no_power_over_an_account_unasked,
+    who_has_somebodys_cookie_lets_no_application_act_in_their_place,
+    the_question_says_whose_authenticators_it_is_about,
+    an_application_for_the_own_authenticators_gets_no_power_over_everybodys,
     what_an_application_is_not_registered_for_is_left_out,
     an_application_that_was_narrowed_meanwhile_gets_what_it_still_has,
     tokens_are_for_whom_the_browsers_request_named,
@@ -66,6 +69,7 @@ tests![
     of_two_logins_in_one_browser_the_other_leads_on,
     an_application_that_logs_somebody_out_leads_here_and_back,
     nobody_is_logged_out_by_another_site_or_sent_to_one,
+    no_page_says_what_somebody_has_written_in_the_place_of_a_name,
     a_form_that_cannot_be_read_gets_a_page,
     a_logout_speaks_the_language_of_the_account,
 ];
@@ -895,10 +899,110 @@ fn an_application_gets_no_power_over_an_account_unasked(on: Backend) {
     let page = manager.get(&request(&shop, &[("scope", "openid users")])).must_be(200);
     page.must_say("<li>manage users and what they have access to</li>");
     let asked = request(&shop, &[("scope", "openid factors")]);
-    manager.get(&asked).must_say("<li>manage the authenticators of all users</li>");
+    manager
+        .get(&asked)
+        .must_say("<li>see, add and remove your authenticators</li>")
+        .must_not_say("all users");
     let on = page.between("class=\"button\" href=\"", "\"");
     let tokens = shop.fetch(&told(&manager.get(&on))["code"], VERIFIER);
     assert_eq!(app.get_as("/v1/users", &tokens.access_token()).status, 200);
+}
+
+/// By single sign-on a cookie would bring a token that adds and removes authenticators, for which the console's own forms want a code.
+fn who_has_somebodys_cookie_lets_no_application_act_in_their_place(on: Backend) {
+    let app = App::start(on);
+    let phone = alice(&app);
+    let root = app.person("root", Role::Admin);
+    let shop = app.client_with(ClientSpec::with_scopes("audit:read factors openid sessions"));
+    let question = "It also wants to act here in your place:";
+    for (name, phone, scope) in
+        [("alice", &phone, "openid factors"), ("root", &root, "audit:read openid"), ("root", &root, "")]
+    {
+        app.next_step();
+        let asked = request(&shop, &[("scope", scope)]);
+        let user = Visitor::logged_in(&app, name, phone);
+        // Whoever has just logged in is asked at once.
+        let yes = user.get(&asked).must_be(200).must_say(question).between("class=\"button\" href=\"", "\"");
+        let thief = Visitor::at(&app);
+        thief.plant("countersign", &user.cookie("countersign").unwrap());
+        app.pass(121);
+        // Neither the question nor a yes to it that was kept is any good without another code.
+        for asked in [&asked, &yes] {
+            let again = thief.get(asked).must_be(303).to;
+            assert!(again.starts_with("/login/again?to="), "{again}");
+            assert!(!again.contains("agreed"), "{again}");
+        }
+        let silent = request(&shop, &[("scope", scope), ("prompt", "none")]);
+        assert_eq!(error_of(&thief.get(&silent)), "interaction_required");
+        // What brings no such power brings no code either.
+        code_for(&thief, &shop, &[]);
+        let sessions = request(&shop, &[("scope", "openid sessions")]);
+        thief.get(&sessions).must_be(200).must_say(question);
+        // A code, the question, and on.
+        let again = user.get(&asked).must_be(303).to;
+        let page = user.get(&again).must_be(200).must_say("<strong>shop</strong>");
+        let to = page.between("name=\"to\" value=\"", "\"");
+        user.post("/login/again", &[("otp", &phone.code()), ("to", &to)]).must_be(200);
+        app.pass(119);
+        let page = user.get(&to).must_be(200).must_say(question);
+        let tokens =
+            shop.fetch(&told(&user.get(&page.between("class=\"button\" href=\"", "\"")))["code"], VERIFIER);
+        let scope = tokens.text("scope").to_owned();
+        assert!(scope.contains("factors") || scope.contains("audit:read"), "{scope}");
+    }
+}
+
+fn the_question_says_whose_authenticators_it_is_about(on: Backend) {
+    let app = App::start(on);
+    let own = "<li>see, add and remove your authenticators</li>";
+    let all = "<li>manage the authenticators of all users</li>";
+    let seen = "<li>see the authenticators of all users</li>";
+    app.user_with_password("bob");
+    app.phone("bob");
+    let desk = app.client_with(ClientSpec::with_scopes("factors factors:read openid"));
+    let unlock = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        app.call("POST", "/v1/users/bob/unlock", &[("authorization", &authorization)], &Value::Null).status
+    };
+    for (name, role, said, unsaid, unlocks) in [
+        ("alice", Role::User, [own, own], [all, seen], 403),
+        ("otto", Role::Auditor, [own, seen], [all, all], 403),
+        ("hal", Role::Helpdesk, [all, seen], [own, own], 204),
+        ("root", Role::Admin, [all, seen], [own, own], 204),
+    ] {
+        let phone = app.person(name, role);
+        let visitor = Visitor::logged_in(&app, name, &phone);
+        let page = visitor.get(&request(&desk, &[("scope", "openid factors factors:read")])).must_be(200);
+        for (said, unsaid) in said.into_iter().zip(unsaid) {
+            page.must_say(said).must_not_say(unsaid);
+        }
+        // What it says is what the token does.
+        let on = page.between("class=\"button\" href=\"", "\"");
+        let token = desk.fetch(&told(&visitor.get(&on))["code"], VERIFIER).access_token();
+        assert_eq!(unlock(&token), unlocks, "{name}");
+    }
+}
+
+/// `factors` in a user's token is for the own ones; `factors:read` beside it, which only roles get, would make it everybody's.
+fn an_application_for_the_own_authenticators_gets_no_power_over_everybodys(on: Backend) {
+    let app = App::start(on);
+    alice(&app);
+    let shop = app.client_with(ClientSpec::with_scopes("factors openid"));
+    let unlock = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        app.call("POST", "/v1/users/alice/unlock", &[("authorization", &authorization)], &Value::Null)
+    };
+    for (name, role) in [("hal", Role::Helpdesk), ("root", Role::Admin)] {
+        let phone = app.person(name, role);
+        let visitor = Visitor::logged_in(&app, name, &phone);
+        let page = visitor.get(&request(&shop, &[("scope", "openid factors factors:read")])).must_be(200);
+        page.must_not_say("all users");
+        let on = page.between("class=\"button\" href=\"", "\"");
+        let tokens = shop.fetch(&told(&visitor.get(&on))["code"], VERIFIER);
+        assert_eq!(tokens.text("scope"), "factors openid");
+        unlock(&tokens.access_token()).must_be_problem(403, "insufficient_scope");
+        assert_eq!(app.get_as("/mfa/authenticators", &tokens.access_token()).status, 200, "the own ones");
+    }
 }
 
 fn what_an_application_is_not_registered_for_is_left_out(on: Backend) {
@@ -1312,6 +1416,35 @@ fn nobody_is_logged_out_by_another_site_or_sent_to_one(on: Backend) {
     visitor.get("/console/account").must_be(200);
     visitor.post("/logout/application", &[("query", &evil)]).must_lead_to("/login?said=logged-out");
     visitor.get("/console/account").must_be(303);
+}
+
+/// Anybody can have a browser look at an address: its words would stand on a page of ours.
+fn no_page_says_what_somebody_has_written_in_the_place_of_a_name(on: Backend) {
+    let app = App::start(on);
+    let (phone, shop) = (alice(&app), shop(&app));
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let text = "Call 555-0100 now, your account";
+    let doubled = form_urlencoded(&[(text, "1"), (text, "2")]);
+    let no_text = format!("{}=%ff", doubled.split('=').next().unwrap());
+    for (wrong, said) in
+        [(&doubled, "a parameter is given more than once"), (&no_text, "a parameter is not UTF-8")]
+    {
+        for whoever in [&visitor, &Visitor::at(&app)] {
+            let page = whoever.get(&format!("/oauth/logout?{wrong}"));
+            page.must_be(400).must_say(said).must_not_say("555-0100");
+        }
+        // The application is told, at its own address.
+        let asked = format!("{}&{wrong}", request(&shop, &[]));
+        assert_eq!(error_of(&visitor.get(&asked)), "invalid_request");
+    }
+    for path in ["/oauth/logout", "/oauth/authorize"] {
+        let page = visitor.send(path, &[(text, "1"), (text, "2")], &[]);
+        page.must_be(400).must_say("a parameter is given more than once").must_not_say("555-0100");
+    }
+    // What everybody knows is named, as it helps whoever runs the application.
+    visitor.get("/oauth/logout?state=1&state=2").must_be(400).must_say("state is given more than once");
+    let page = visitor.send("/oauth/authorize", &[("nonce", "1"), ("nonce", "2")], &[]);
+    page.must_be(400).must_say("nonce is given more than once");
 }
 
 fn a_form_that_cannot_be_read_gets_a_page(on: Backend) {

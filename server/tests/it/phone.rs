@@ -622,15 +622,17 @@ fn a_first_enrolment_goes_on_after_the_phone_confirmed_it(on: Backend) {
     let page = visitor.post("/login/enrol", &[]).must_be(200);
     page.must_say("You can also confirm with one tap in the Countersign phone app");
     let handset = Handset::of(&app, scan(&app, &page));
+    let shown = page.between("name=\"shown\" value=\"", "\"");
     handset.must_confirm();
 
     // The code that the phone sent is spent; the next one logs in, and brings the recovery codes.
     let otp = handset.phone.code();
-    let used = visitor.post("/login/enrol/confirm", &[("otp", &otp)]).must_be(400);
+    let used = visitor.post("/login/enrol/confirm", &[("otp", &otp), ("shown", &shown)]).must_be(400);
     used.must_say("This code was used already");
     app.next_step();
     let otp = handset.phone.code();
-    let codes = visitor.post("/login/enrol/confirm", &[("otp", &otp)]).must_be(200);
+    let shown = used.between("name=\"shown\" value=\"", "\"");
+    let codes = visitor.post("/login/enrol/confirm", &[("otp", &otp), ("shown", &shown)]).must_be(200);
     assert_eq!(codes.between("name=\"codes\" value=\"", "\"").split_whitespace().count(), 10);
     visitor.get("/console/account").must_be(200).must_say("alice").must_say("You have 10 left");
     assert_eq!(logged(&app, "factor.confirmed").len(), 1);

@@ -14,12 +14,15 @@ tests![
     the_scope_of_the_own_factors_reaches_nobody_elses,
     strangers_hear_nothing_about_what_they_sent,
     a_client_cannot_reach_further_through_clients_or_users,
+    who_has_the_own_factors_alone_gives_nobody_everybodys,
+    groups_and_grants_reach_whoever_manages_and_give_no_power_here,
     an_application_does_not_remove_disable_or_disarm_itself,
     a_help_desk_helps_users_and_no_more,
     a_help_desk_that_needs_a_second_person_cannot_take_the_last_factor_alone,
     a_managers_token_for_another_application_manages_nothing,
     rules_of_management_scopes_are_for_managers_who_hold_everything,
     what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do,
+    who_looked_after_everybodys_factors_does_not_at_an_application_for_the_own_ones,
     an_auditor_reads_and_changes_nothing,
     an_administrator_manages_after_a_fresh_login,
     a_role_that_was_taken_away_is_over_at_once,
@@ -278,6 +281,37 @@ fn what_an_application_is_not_registered_for_any_more_its_tokens_do_not_do(on: B
     must(200, &call(&app, "GET", path, &whole, &Value::Null));
 }
 
+fn who_looked_after_everybodys_factors_does_not_at_an_application_for_the_own_ones(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let whole = manager(&app, "whole", ALL);
+    let (phone, _) = staff(&app, "ada", Role::Admin);
+    let desk = app.client_with(ClientSpec {
+        name: "desk",
+        ..ClientSpec::with_scopes("factors factors:read offline_access")
+    });
+    app.next_step();
+    let login = desk.mfa_otp(&desk.mfa_token("ada"), &phone.code());
+    let unlock = |token: &str| call(&app, "POST", "/v1/users/alice/unlock", token, &Value::Null);
+    must(204, &unlock(&login.access_token()));
+    // Registered for the own ones alone, it has no more of what came from there either.
+    let narrow = json!({
+        "grants": ["password", "refresh_token"],
+        "scope": "factors offline_access",
+    });
+    must(200, &call(&app, "PUT", "/v1/clients/desk", &whole, &narrow));
+    unlock(&login.access_token()).must_be_problem(403, "insufficient_scope");
+    let refreshed = desk.refresh(login.text("refresh_token"));
+    assert_eq!(refreshed.text("scope"), "factors offline_access");
+    unlock(&refreshed.access_token()).must_be_problem(403, "insufficient_scope");
+    assert_eq!(app.get_as("/mfa/authenticators", &refreshed.access_token()).status, 200, "the own ones");
+    // An application's own token is for everybody's in any case.
+    let (butler, path) = (manager(&app, "butler", "factors:read"), "/v1/clients/butler");
+    let wider = json!({ "grants": ["client_credentials"], "scope": "factors" });
+    must(200, &call(&app, "PUT", path, &whole, &wider));
+    must(200, &call(&app, "GET", "/v1/users/alice/factors", &butler, &Value::Null));
+}
+
 fn an_auditor_reads_and_changes_nothing(on: Backend) {
     let app = App::start(on);
     let (_, auditor) = staff(&app, "otto", Role::Auditor);
@@ -340,6 +374,76 @@ fn strangers_hear_nothing_about_what_they_sent(on: Backend) {
     }
     let huge = vec![b'x'; 100_000];
     assert_eq!(app.post("/v1/keys/rotate", &[("authorization", &nonsense)], &huge).status, 401);
+}
+
+/// In a user's token `factors` is for the own ones, in an application's own token for everybody's: who could register such a one would reach further.
+fn who_has_the_own_factors_alone_gives_nobody_everybodys(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let whole = manager(&app, "whole", ALL);
+    let (phone, _) = staff(&app, "ada", Role::Admin);
+    let token_with = |scopes| {
+        let client = app.client_with(ClientSpec { name: unused_name(), ..ClientSpec::with_scopes(scopes) });
+        app.next_step();
+        client.mfa_otp(&client.mfa_token("ada"), &phone.code()).access_token()
+    };
+    let own = token_with("clients factors");
+    let all = token_with("clients factors factors:read");
+    call(&app, "POST", "/v1/users/alice/reset", &own, &Value::Null)
+        .must_be_problem(403, "insufficient_scope");
+    for scope in ["factors", "factors:read"] {
+        let (name, body) = (unused_name(), json!({ "grants": ["client_credentials"], "scope": scope }));
+        let path = format!("/v1/clients/{name}");
+        call(&app, "PUT", &path, &own, &body).must_be_problem(403, "out_of_reach");
+        must(201, &call(&app, "PUT", &path, &all, &body));
+        let secret = format!("{path}/secret");
+        call(&app, "POST", &secret, &own, &Value::Null).must_be_problem(403, "out_of_reach");
+        must(200, &call(&app, "POST", &secret, &all, &Value::Null));
+    }
+    must(201, &call(&app, "PUT", "/v1/clients/a", &own, &json!({ "grants": ["client_credentials"] })));
+    // Nor is anybody a whole manager with the four names alone.
+    let (almost, whole_user) = (token_with(ALL), token_with("users factors factors:read clients audit"));
+    let auditor = json!({ "role": "auditor" });
+    call(&app, "PUT", "/v1/users/bob", &almost, &auditor).must_be_problem(403, "out_of_reach");
+    call(&app, "POST", "/v1/users/ada/lock", &almost, &Value::Null).must_be_problem(403, "out_of_reach");
+    let rule = json!({ "one_use": true });
+    call(&app, "PUT", "/v1/scopes/users", &almost, &rule).must_be_problem(403, "out_of_reach");
+    must(201, &call(&app, "PUT", "/v1/users/bob", &whole_user, &auditor));
+    must(201, &call(&app, "PUT", "/v1/users/bea", &whole, &auditor));
+}
+
+/// A directory names administrators, too, as members. What they may do here comes from their role alone.
+fn groups_and_grants_reach_whoever_manages_and_give_no_power_here(on: Backend) {
+    let app = App::start(on);
+    let (whole, directory) = (manager(&app, "whole", ALL), manager(&app, "directory", "users"));
+    let (_, admin) = staff(&app, "ada", Role::Admin);
+    let (_, user) = staff(&app, "uma", Role::User);
+    let members = json!({ "members": ["ada", "uma"] });
+    must(200, &call(&app, "PUT", "/v1/groups/administrators", &directory, &members));
+    let given = json!({ "users": ["ada", "uma"], "groups": ["administrators"], "scope": "stacks" });
+    must(201, &call(&app, "POST", "/v1/grants", &directory, &given));
+    must(200, &call(&app, "POST", "/v1/grants/take", &directory, &given));
+    // Nothing of it lets anybody manage, nor keeps from managing.
+    for scope in ALL.split(' ').chain(["users:read", "factors:read", "sessions"]) {
+        let rule = json!({ "by_grant": true });
+        let path = format!("/v1/scopes/{scope}");
+        call(&app, "PUT", &path, &directory, &rule).must_be_problem(403, "insufficient_scope");
+        let given = json!({ "groups": ["administrators"], "users": ["uma"], "scope": scope });
+        let reply = call(&app, "POST", "/v1/grants", &directory, &given);
+        assert!(reply.status == 400 || scope == "sessions", "{scope}: {reply:?}");
+    }
+    call(&app, "GET", "/v1/users", &user, &Value::Null).must_be_problem(403, "insufficient_scope");
+    must(200, &call(&app, "GET", "/v1/users", &admin, &Value::Null));
+    // All else of hers is out of reach.
+    for (method, path, body) in [
+        ("PUT", "/v1/users/ada", json!({})),
+        ("DELETE", "/v1/users/ada/sessions", Value::Null),
+        ("DELETE", "/v1/users/ada", Value::Null),
+    ] {
+        call(&app, method, path, &directory, &body).must_be_problem(403, "out_of_reach");
+    }
+    must(204, &call(&app, "DELETE", "/v1/groups/administrators/members/ada", &directory, &Value::Null));
+    must(200, &call(&app, "GET", "/v1/users/ada", &whole, &Value::Null));
 }
 
 fn an_application_does_not_remove_disable_or_disarm_itself(on: Backend) {

@@ -5,18 +5,26 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use countersign::app::context::Stop;
+use countersign::app;
+use countersign::app::client_auth::Asker;
+use countersign::app::context::{At, Service, Stop};
 use countersign::app::introspect::introspect;
+use countersign::app::login::PasswordRequest;
 use countersign::app::otp::Asked;
 use countersign::clock::moment;
 use countersign::db::{Conn, Database};
+use countersign::domain::audit::Origin;
+use countersign::domain::authorization::Details;
 use countersign::domain::client::TokenFormat;
+use countersign::domain::password::Password;
 use countersign::domain::refusal::Refusal;
+use countersign::domain::user::{Language, UserName};
 use diesel::connection::SimpleConnection as _;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
-use crate::actors::{App, Client, ClientSpec, Phone, exchange_all, plan};
+use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, exchange_all, plan};
 use crate::audit::entries;
+use crate::visitor::Visitor;
 use crate::{Backend, tests};
 
 tests![
@@ -26,6 +34,8 @@ tests![
     a_server_is_told_the_logs_end_only_where_others_write_too,
     a_server_writes_behind_what_it_is_committing_without_asking,
     whoever_is_no_client_adds_no_work_to_a_group,
+    who_is_not_logged_in_takes_no_writers_turn,
+    who_has_to_wait_with_a_password_takes_no_writers_turn,
     a_connection_is_asked_now_and_then_whether_it_lives,
 ];
 
@@ -250,6 +260,91 @@ fn whoever_is_no_client_adds_no_work_to_a_group(on: Backend) {
     .unwrap();
     let logged = entries(&app).iter().filter(|entry| entry.action == "client.refused").count();
     assert_eq!(logged, 20);
+}
+
+/// On SQLite there is one writer at a time. A cookie is soon invented, with the mark of a form that anybody may look at.
+fn who_is_not_logged_in_takes_no_writers_turn(on: Backend) {
+    type Way = fn(&Service, &mut Conn, At, &str) -> Result<(), Stop>;
+
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let phone = app.phone("alice");
+    let visitor = Visitor::logged_in(&app, "alice", &phone);
+    let alice = visitor.cookie("countersign").unwrap();
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let ways: [(&str, Way); 5] = [
+        ("language", |service, conn, at, cookie| {
+            app::console::set_language(service, conn, at, cookie, Language::De)
+        }),
+        ("rename", |service, conn, at, cookie| {
+            let nothing = "01a0aaaa-0000-7000-8000-000000000001".parse().unwrap();
+            app::console::rename_factor(service, conn, at, cookie, nothing, "phone")
+        }),
+        ("forget", app::console::forget_devices),
+        ("password", |service, conn, at, cookie| {
+            let new = Password::chosen("another long one").unwrap();
+            app::console::change_password(service, conn, at, cookie, &new)
+        }),
+        ("logout", app::console::log_out),
+    ];
+    for (what, way) in ways {
+        for (cookie, begins) in [("an-invented-cookie", false), (alice.as_str(), true)] {
+            heard.lock().unwrap().sent.clear();
+            let done = app.operate(|service, _, at| Ok(way(service, &mut conn, at, cookie))).unwrap();
+            let is_refused = matches!(done, Err(Stop::Refused(Refusal::InvalidToken)));
+            assert_eq!(is_refused, !begins, "{what}: {done:?}");
+            assert_eq!(has_begun(&heard), begins, "{what}: {heard:#?}");
+        }
+    }
+    // By way of the forms, too, everything is answered as ever.
+    let stranger = Visitor::at(&app);
+    stranger.get("/login").must_be(200);
+    stranger.plant("countersign", &stranger.cookie("-login").unwrap());
+    stranger.post("/language", &[("language", "de"), ("to", "/login")]).must_lead_to("/login");
+    stranger.post("/logout", &[]).must_lead_to("/login?said=logged-out");
+}
+
+fn has_begun(heard: &Mutex<Heard>) -> bool {
+    heard.lock().unwrap().sent.iter().any(|sql| sql.starts_with("BEGIN"))
+}
+
+fn who_has_to_wait_with_a_password_takes_no_writers_turn(on: Backend) {
+    let app = App::start(on);
+    app.user_with_password("alice");
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let mut give = |name: &str, password: &str, address: &str| {
+        heard.lock().unwrap().sent.clear();
+        let request = PasswordRequest {
+            username: UserName::parse(name).unwrap(),
+            password: Password::typed(password).unwrap(),
+            scope: None,
+            audience: None,
+            details: Details::default(),
+            trusted_device: None,
+        };
+        let done = app.operate(|service, _, at| {
+            let origin = Origin { address: Some(address.parse().unwrap()), ..at.origin };
+            let at = At { origin, ..at };
+            Ok(app::login::password(service, &mut conn, at, Asker::Console, &request))
+        });
+        let waits = match done.unwrap() {
+            Err(Stop::Refused(Refusal::TooManyAttempts { retry_after_s })) => Some(retry_after_s),
+            _ => None,
+        };
+        assert_eq!(has_begun(&heard), waits.is_none(), "{waits:?} {heard:#?}");
+        waits
+    };
+    // Of one name, a stranger's too, and from one address with one name each.
+    for name in ["alice", "nobody"] {
+        let waits = (0..30).find_map(|_| give(name, "wrong", "192.0.2.1"));
+        assert!(waits.is_some(), "{name}");
+        assert_eq!(give(name, PASSWORD, "192.0.2.1"), waits, "the right one waits as long");
+    }
+    assert!((0..200).any(|index| give(&format!("name{index}"), "wrong", "192.0.2.3").is_some()));
+    app.pass(86_400);
+    assert_eq!(give("alice", PASSWORD, "192.0.2.3"), None);
 }
 
 fn a_connection_is_asked_now_and_then_whether_it_lives(on: Backend) {

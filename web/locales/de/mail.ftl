@@ -41,5 +41,8 @@ mail-recovery-codes-low-text = { $left ->
        *[other] Von den Wiederherstellungscodes, die Sie bei { $issuer } zusammen bekommen haben, sind nur noch { $left } übrig.
     } Die anstelle der benutzten wurden nur bei jenen Anmeldungen gezeigt. Wenn Sie sie nicht aufgeschrieben haben, erzeugen Sie neue Wiederherstellungscodes.
 
+mail-recovery-codes-renewed-subject = { $issuer }: Neue Wiederherstellungscodes
+mail-recovery-codes-renewed-text = Für Ihr Konto bei { $issuer } wurden neue Wiederherstellungscodes erzeugt. Alle bisherigen gelten nicht mehr.
+
 mail-new-device-subject = { $issuer }: Anmeldung von einem neuen Ort
 mail-new-device-text = Mit Ihrem Konto bei { $issuer } gab es eine Anmeldung bei { $application } von einem Ort, der bisher nicht benutzt wurde: Adresse { $address }, { $at }.

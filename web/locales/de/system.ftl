@@ -44,6 +44,7 @@ form-stored = Jetzt gespeichert
 form-typed = In diesem Formular
 form-empty = (leer)
 form-error = Einige Felder können so nicht übernommen werden. Was nicht stimmt, steht jeweils darunter.
+code-wanted-client = Eine neue Anwendung, oder eine, die mehr darf als bisher, braucht einen Code von Ihnen. Bisher wurde nichts gespeichert.
 duration-seconds = { $count ->
     [one] eine Sekunde
    *[other] { $count } Sekunden
@@ -89,6 +90,7 @@ mailkind-locked = Konto gesperrt
 mailkind-password-changed = Passwort geändert
 mailkind-recovery-code-used = Wiederherstellungscode benutzt
 mailkind-recovery-codes-low = Wenige Wiederherstellungscodes
+mailkind-recovery-codes-renewed = Wiederherstellungscodes neu erzeugt
 mailkind-new-device = Anmeldung von neuem Ort
 said-mail-retried = Die E-Mail wird jetzt erneut versucht.
 said-mails-retried = Alle wartenden E-Mails werden jetzt versucht.

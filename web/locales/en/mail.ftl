@@ -41,5 +41,8 @@ mail-recovery-codes-low-text = { $left ->
        *[other] Only { $left } are left of the recovery codes that you were given together at { $issuer }.
     } The ones that replaced the used ones were shown at those logins and nowhere else. If you did not write them down, make new recovery codes.
 
+mail-recovery-codes-renewed-subject = { $issuer }: new recovery codes
+mail-recovery-codes-renewed-text = New recovery codes were made for your account at { $issuer }. All that you had before are void.
+
 mail-new-device-subject = { $issuer }: a login from a new place
 mail-new-device-text = There was a login to { $application } with your account at { $issuer } from a place that has not been used before: address { $address }, { $at }.

@@ -44,6 +44,7 @@ form-stored = Stored now
 form-typed = In this form
 form-empty = (empty)
 form-error = Some fields cannot be taken as they are. What is wrong stands below each of them.
+code-wanted-client = An application that is new, or may do more than before, wants a code of yours. Nothing has been saved yet.
 duration-seconds = { $count ->
     [one] one second
    *[other] { $count } seconds
@@ -89,6 +90,7 @@ mailkind-locked = Account locked
 mailkind-password-changed = Password changed
 mailkind-recovery-code-used = Recovery code used
 mailkind-recovery-codes-low = Few recovery codes
+mailkind-recovery-codes-renewed = Recovery codes made anew
 mailkind-new-device = Login from a new place
 said-mail-retried = The mail is tried again now.
 said-mails-retried = All mails that wait are tried now.

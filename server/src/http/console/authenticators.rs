@@ -104,6 +104,7 @@ fn enrol_page(frame: Frame, id: FactorId, codes: CodeShape, shown: Option<ShownS
         to: ACCOUNT.to_owned(),
         shown,
         confirm: format!("{ACCOUNT}/authenticators/{id}/confirm"),
+        carried: String::new(),
         begin: AUTHENTICATORS.to_owned(),
         error: None,
         steps: false,

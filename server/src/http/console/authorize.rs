@@ -14,13 +14,14 @@ use url::form_urlencoded::Serializer;
 use crate::app;
 use crate::app::authorize::{Decision, Destination, Next, Question};
 use crate::app::console::form_mark;
+use crate::app::manage::Needs;
 use crate::domain::authorization::Details;
 use crate::domain::authorization_request::{
     AuthorizationRequest, CodeChallenge, Declined, Prompt, parse_max_age, parse_nonce, parse_state,
 };
 use crate::domain::client::ClientName;
 use crate::domain::refusal::Invalid;
-use crate::domain::scope::FACTORS;
+use crate::domain::scope::{FACTORS, FACTORS_OF_ALL, Scopes};
 use crate::domain::user::Role;
 use crate::http::console::frame::Frame;
 use crate::http::console::{
@@ -148,9 +149,11 @@ fn afterwards(text: &str, more: Option<(&str, &str)>) -> String {
     format!("{AUTHORIZE}?{text}{more}")
 }
 
-/// The text for a scope: a manager's token is for everybody's authenticators.
-fn power_of(scope: &str, role: Role) -> String {
-    let of_all = if scope == FACTORS && role.may_hold(scope) { "-all" } else { "" };
+/// The text for one of these scopes: `factors` is for everybody's authenticators where it comes with `factors:read`, and the role does more with
+/// them than look, as a help desk does.
+fn power_of(scope: &str, powers: &Scopes, role: Role) -> String {
+    let is_of_all = || powers.contains(FACTORS_OF_ALL) && Needs::help(FACTORS).allows(role);
+    let of_all = if scope == FACTORS && is_of_all() { "-all" } else { "" };
     format!("{}{of_all}", scope.replace(':', "-"))
 }
 
@@ -190,7 +193,7 @@ pub(super) async fn show(state: web::Data<State>, request: HttpRequest) -> HttpR
                     .in_language(user.language)
                     .at(afterwards(&text, asks)),
                 application,
-                powers: powers.iter().map(|power| power_of(power, user.role)).collect(),
+                powers: powers.iter().map(|power| power_of(power, &powers, user.role)).collect(),
                 go_on: afterwards(&text, Some(("agreed", &mark))),
                 back: asked.declined(issuer, &Declined::AccessDenied),
                 to: afterwards(&text, None),

@@ -20,7 +20,7 @@ use crate::domain::id::ClientId;
 use crate::domain::refusal::{Invalid, Refusal};
 use crate::domain::scope::Scopes;
 use crate::http::console::frame::{ConfirmPage, Frame};
-use crate::http::console::sign_in::{code_of, why};
+use crate::http::console::sign_in::{code_if_wanted, code_of, why, why_not_code};
 use crate::http::console::typed::{Difference, Errors, Said, differences, duration, print_of, seconds};
 use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
 use crate::http::problem::outcome;
@@ -115,6 +115,8 @@ struct FormPage {
     differences: Vec<Difference>,
     /// Whether somebody else has removed the application meanwhile.
     is_gone: bool,
+    /// What is wrong with the code, where it wants one.
+    error: Option<String>,
 }
 
 /// An application that is changed.
@@ -122,12 +124,20 @@ struct Known {
     id: ClientId,
     /// The print of what its form showed.
     seen: String,
+    /// Whether the change wants a code, or the form that comes back had a field for one.
+    asks_code: bool,
 }
 
 impl FormPage {
     fn of(frame: Frame, typed: Typed, errors: Errors, known: Option<Known>) -> Self {
         let errors = errors.said(&frame, "client");
-        Self { frame, typed, errors, known, differences: Vec::new(), is_gone: false }
+        let error = errors.of("otp").map(str::to_owned);
+        Self { frame, typed, errors, known, differences: Vec::new(), is_gone: false, error }
+    }
+
+    /// A new application wants a code, as a new secret does.
+    fn asks_code(&self) -> bool {
+        self.known.as_ref().is_none_or(|known| known.asks_code)
     }
 
     /// Every grant: its field, its name in words, and whether it is ticked.
@@ -358,14 +368,21 @@ async fn show(visit: Visit, path: web::Path<String>) -> HttpResponse {
     })
 }
 
-/// `GET /console/clients/new`. Wants what sending the form wants, before anything is typed.
+/// `GET /console/clients/new`. A code comes with the form.
 async fn show_new(visit: Visit) -> HttpResponse {
-    let found = visit
-        .state
-        .run_as_managing_visitor(&visit.request, visit.token(), Needs::scope("clients"), |_, _, _, _| Ok(()))
-        .await;
+    let found = who_changes(&visit).await;
     visit
         .page(found, "clients", |frame, _, ()| FormPage::of(frame, Typed::default(), Errors::default(), None))
+}
+
+/// Whoever may change applications; a code comes with the form.
+async fn who_changes(visit: &Visit) -> Result<(app::console::Visitor, ()), Stop> {
+    let needs = Needs::scope("clients:read");
+    let found =
+        visit.state.run_as_managing_visitor(&visit.request, visit.token(), needs, |_, _, _, manager| {
+            Ok(manager.must("clients")?)
+        });
+    found.await
 }
 
 /// What became of a form.
@@ -376,6 +393,8 @@ enum Sent {
     /// Somebody else was faster, and this is how the application is now.
     Overtaken(Box<Client>),
     Malformed,
+    /// It wants a code, and there is none or a wrong one.
+    NoCode(StatusCode, String),
     /// The name is like an ID, which may be another's.
     NameIsId,
     Taken,
@@ -385,35 +404,87 @@ enum Sent {
     OutOfReach,
 }
 
-/// `POST /console/clients`.
+/// What became of a form with a code, where the code may be what is wrong.
+fn with_code(
+    frame: &Frame,
+    sent: Result<(app::console::Visitor, Sent), Stop>,
+    visitor: app::console::Visitor,
+) -> Result<(app::console::Visitor, Sent), Stop> {
+    sent.or_else(|stop| match why_not_code(frame, &stop) {
+        Some(why) => Ok((visitor, Sent::NoCode(outcome(&stop).0, why))),
+        None => Err(stop),
+    })
+}
+
+/// `POST /console/clients`, with a code: it makes a secret.
 async fn add(Posted { visit, form }: Posted) -> HttpResponse {
     let typed = Typed::of(&form);
     // A form that cannot be taken comes back to whoever could have sent it, and only to them.
-    let (new, errors) = match typed.parsed() {
-        Ok(new) => (Some(new), Errors::default()),
-        Err(errors) => (None, errors),
+    let new = match typed.parsed() {
+        Ok(new) => new,
+        Err(errors) => return malformed(&visit, typed, errors, None).await,
+    };
+    let visitor = match could_add(&visit, new.name.clone()).await {
+        Ok((visitor, None)) => visitor,
+        Ok((visitor, Some(why))) => {
+            return answer(&visit, Ok((visitor, why)), typed, Errors::default(), None);
+        }
+        Err(stop) => return visit.stopped(&stop),
+    };
+    let frame = visit.frame(&visitor, "clients");
+    let otp = match code_if_wanted(&frame, &form, true, "code-wanted-client") {
+        Ok(otp) => otp,
+        Err(why) => {
+            let sent = Sent::NoCode(StatusCode::BAD_REQUEST, why);
+            return answer(&visit, Ok((visitor, sent)), typed, Errors::default(), None);
+        }
     };
     let sent = visit
+        .state
+        .run_with_code_if_any(
+            &visit.request,
+            visit.token(),
+            otp,
+            Needs::scope("clients"),
+            move |service, conn, at, _| match app::client::add(service, conn, at, new) {
+                Ok(added) => Ok(Sent::Added(Box::new(added.client), added.secret)),
+                Err(Stop::Refused(Refusal::AlreadyExists { .. })) => Ok(Sent::Taken),
+                Err(Stop::Refused(Refusal::Invalid(wrong))) if wrong.field() == "name" => Ok(Sent::NameIsId),
+                Err(Stop::Refused(Refusal::OutOfReach)) => Ok(Sent::OutOfReach),
+                Err(stop) => Err(stop),
+            },
+        )
+        .await;
+    answer(&visit, with_code(&frame, sent, visitor), typed, Errors::default(), None)
+}
+
+/// What keeps an application of this name from being registered, so that no code is used up for nothing. It is decided where it is done.
+async fn could_add(visit: &Visit, name: ClientName) -> Result<(app::console::Visitor, Option<Sent>), Stop> {
+    visit
         .state
         .run_as_managing_visitor(
             &visit.request,
             visit.token(),
-            Needs::scope("clients"),
-            move |service, conn, at, _| {
-                let Some(new) = new else { return Ok(Sent::Malformed) };
-                match app::client::add(service, conn, at, new) {
-                    Ok(added) => Ok(Sent::Added(Box::new(added.client), added.secret)),
-                    Err(Stop::Refused(Refusal::AlreadyExists { .. })) => Ok(Sent::Taken),
-                    Err(Stop::Refused(Refusal::Invalid(wrong))) if wrong.field() == "name" => {
-                        Ok(Sent::NameIsId)
-                    }
-                    Err(Stop::Refused(Refusal::OutOfReach)) => Ok(Sent::OutOfReach),
+            Needs::scope("clients:read"),
+            move |_, conn, _, manager| {
+                manager.must("clients")?;
+                if name.as_str().parse::<ClientId>().is_ok() {
+                    return Ok(Some(Sent::NameIsId));
+                }
+                match app::client::show(conn, name.as_str()) {
+                    Ok(_) => Ok(Some(Sent::Taken)),
+                    Err(Stop::Refused(Refusal::NotFound { .. })) => Ok(None),
                     Err(stop) => Err(stop),
                 }
             },
         )
-        .await;
-    answer(&visit, sent, typed, errors, None)
+        .await
+}
+
+/// The form again, with what is wrong with its fields.
+async fn malformed(visit: &Visit, typed: Typed, errors: Errors, known: Option<Known>) -> HttpResponse {
+    let found = who_changes(visit).await;
+    answer(visit, found.map(|(visitor, ())| (visitor, Sent::Malformed)), typed, errors, known)
 }
 
 /// The secret of a new application, the page of a changed one, or the form with what is wrong with it.
@@ -449,6 +520,11 @@ fn answer(
         (Sent::Malformed, known) => {
             render(StatusCode::BAD_REQUEST, &FormPage::of(frame, typed, errors, known))
         }
+        (Sent::NoCode(status, why), known) => {
+            let known = known.map(|known| Known { asks_code: true, ..known });
+            errors.add("otp", why);
+            render(status, &FormPage::of(frame, typed, errors, known))
+        }
         (Sent::NameIsId, known) => {
             errors.add("name", frame.t("error-client-name-is-id"));
             let page = FormPage { errors, ..FormPage::of(frame, typed, Errors::default(), known) };
@@ -476,57 +552,72 @@ fn changed(id: ClientId) -> HttpResponse {
     see_other(&format!("{CLIENTS}/{id}?said=client-changed"))
 }
 
-/// The application that a page is about, for whoever may change it.
-async fn to_change(visit: &Visit, id: ClientId) -> Result<(app::console::Visitor, Client), Stop> {
+/// The application that a page is about, for whoever may change it. `needs`: at all, or after a fresh login, without a code.
+async fn to_change(
+    visit: &Visit,
+    id: ClientId,
+    needs: Needs,
+) -> Result<(app::console::Visitor, Client), Stop> {
     visit
         .state
-        .run_as_managing_visitor(
-            &visit.request,
-            visit.token(),
-            Needs::scope("clients"),
-            move |_, conn, _, manager| {
-                let client = app::client::show(conn, &id.to_string())?;
-                manager.must_hold(&client.scopes)?;
-                Ok(client)
-            },
-        )
+        .run_as_managing_visitor(&visit.request, visit.token(), needs, move |_, conn, _, manager| {
+            manager.must("clients")?;
+            let client = app::client::show(conn, &id.to_string())?;
+            manager.must_hold(&client.scopes)?;
+            Ok(client)
+        })
         .await
 }
 
 /// `GET /console/clients/{id}/edit`.
 async fn show_edit(visit: Visit, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
-    let found = to_change(&visit, id).await;
+    let found = to_change(&visit, id, Needs::scope("clients")).await;
     visit.page(found, "clients", |frame, _, client| {
         let typed = Typed::from(&client);
-        let known = Known { id: client.id, seen: print_of(&typed) };
+        let known = Known { id: client.id, seen: print_of(&typed), asks_code: false };
         FormPage::of(frame, typed, Errors::default(), Some(known))
     })
 }
 
-/// `POST /console/clients/{id}/edit`: everything but name, secret and state.
+/// `POST /console/clients/{id}/edit`: everything but name, secret and state. What gives the application something wants a code.
 async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<ClientId>() else { return visit.refuse(no_client()).await };
-    let typed = match to_change(&visit, id).await {
-        Ok((_, client)) => Typed { name: client.name.to_string(), ..Typed::of(&form) },
+    let (visitor, stored) = match to_change(&visit, id, Needs::scope("clients:read")).await {
+        Ok(found) => found,
         Err(Stop::Refused(Refusal::NotFound { .. })) => return gone(&visit, Typed::of(&form)).await,
         Err(stop) => return visit.stopped(&stop),
     };
-    let known = Known { id, seen: form.text("seen").to_owned() };
-    let seen = known.seen.clone();
-    let (new, errors) = match typed.parsed() {
-        Ok(new) => (Some(new), Errors::default()),
-        Err(errors) => (None, errors),
+    let typed = Typed { name: stored.name.to_string(), ..Typed::of(&form) };
+    let seen = form.text("seen").to_owned();
+    let known = Known { id, seen: seen.clone(), asks_code: form.is_ticked("otp") };
+    let new = match typed.parsed() {
+        Ok(new) => new,
+        Err(errors) => return malformed(&visit, typed, errors, Some(known)).await,
     };
+    let frame = visit.frame(&visitor, "clients");
+    // Whoever was overtaken is told so, and gives no code for nothing.
+    let wants_code = print_of(&Typed::from(&stored)) == seen && new.gains_over(&stored);
+    let otp = match code_if_wanted(&frame, &form, wants_code, "code-wanted-client") {
+        Ok(otp) => otp,
+        Err(why) => {
+            let sent = Sent::NoCode(StatusCode::BAD_REQUEST, why);
+            return answer(&visit, Ok((visitor, sent)), typed, Errors::default(), Some(known));
+        }
+    };
+    let has_code = otp.is_some();
     let sent = visit
         .state
-        .run_as_managing_visitor(
+        .run_with_code_if_any(
             &visit.request,
             visit.token(),
+            otp,
             Needs::scope("clients"),
             move |service, conn, at, _| {
-                let Some(new) = new else { return Ok(Sent::Malformed) };
-                let is_as_seen = |client: &Client| print_of(&Typed::from(client)) == seen;
+                let meant = new.clone();
+                let is_as_seen = |client: &Client| {
+                    print_of(&Typed::from(client)) == seen && (has_code || !meant.gains_over(client))
+                };
                 match app::client::change(service, conn, at, id, new, is_as_seen) {
                     Ok(Change::Done) => Ok(Sent::Changed),
                     Ok(Change::Overtaken(client)) => Ok(Sent::Overtaken(Box::new(client))),
@@ -537,16 +628,13 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
             },
         )
         .await;
-    answer(&visit, sent, typed, errors, Some(known))
+    answer(&visit, with_code(&frame, sent, visitor), typed, Errors::default(), Some(known))
 }
 
 /// The form again, for whoever was changing what somebody else has removed.
 async fn gone(visit: &Visit, typed: Typed) -> HttpResponse {
-    let needs = Needs::scope("clients");
-    let found = visit
-        .state
-        .run_as_managing_visitor(&visit.request, visit.token(), needs, |_, _, _, _| Ok(Sent::Gone));
-    answer(visit, found.await, typed, Errors::default(), None)
+    let found = who_changes(visit).await;
+    answer(visit, found.map(|(visitor, ())| (visitor, Sent::Gone)), typed, Errors::default(), None)
 }
 
 /// `POST /console/clients/{id}/enable`.

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::client_auth::Asker;
-use crate::app::console::{Halfway, form_mark, new_mark};
+use crate::app::console::{Halfway, form_mark, new_mark, shown_factor, shown_mark};
 use crate::app::context::Stop;
 use crate::app::factor::Enrolled;
 use crate::app::issue::Issued;
@@ -97,6 +97,8 @@ pub(super) struct EnrolPage {
     pub(super) shown: Option<ShownSecret>,
     /// Where the first code goes.
     pub(super) confirm: String,
+    /// What goes along with it: which secret was shown. Empty where the form's address says it.
+    pub(super) carried: String,
     /// Where a new QR code comes from.
     pub(super) begin: String,
     pub(super) error: Option<String>,
@@ -181,6 +183,32 @@ pub(super) fn why_at(frame: &Frame, stop: &Stop, wrong: &str) -> Option<Errors> 
         _ => WHOLE,
     };
     why(frame, stop, wrong).map(|reason| Errors::of_one(field, reason))
+}
+
+/// The same where that is the code that came with a form; none where something else stopped it.
+pub(super) fn why_not_code(frame: &Frame, stop: &Stop) -> Option<String> {
+    let is_code = match stop {
+        Stop::Refused(Refusal::Invalid(invalid)) => invalid.field() == "otp",
+        Stop::Refused(Refusal::InvalidGrant | Refusal::CodeUsed | Refusal::TooManyAttempts { .. }) => true,
+        _ => false,
+    };
+    if is_code { why(frame, stop, "error-code") } else { None }
+}
+
+/// The code of a form that wants one for what was typed, or what its page says that has a field for it now. `wanted` is the text's key.
+pub(super) fn code_if_wanted(
+    frame: &Frame,
+    form: &Form,
+    is_wanted: bool,
+    wanted: &str,
+) -> Result<Option<Code>, String> {
+    if !is_wanted {
+        return Ok(None);
+    }
+    if form.text("otp").is_empty() {
+        return Err(frame.t(wanted));
+    }
+    code_of(form).map(Some).map_err(|_| frame.t("error-field-otp"))
 }
 
 /// A code as somebody typed it.
@@ -495,6 +523,7 @@ fn enrol_page(
         to,
         shown,
         confirm: "/login/enrol/confirm".to_owned(),
+        carried: String::new(),
         begin: "/login/enrol".to_owned(),
         error: None,
         steps: true,
@@ -534,7 +563,9 @@ pub(super) async fn enrol(
             // Whatever waited before is replaced by it.
             let codes = CodeShape::of([enrolled.mechanism]);
             let shown = Some(ShownSecret::of(&enrolled.uri, &state.service.phone));
-            render(StatusCode::OK, &enrol_page(&state, &request, &token, to, codes, shown))
+            let mut page = enrol_page(&state, &request, &token, to, codes, shown);
+            page.carried = shown_mark(&state.service, &token, enrolled.id);
+            render(StatusCode::OK, &page)
         }
         // The phone has confirmed what this page, or one before it, showed.
         Err(Stop::Refused(Refusal::FactorNeeded)) => see_other(&with_to("/login/code", &to)),
@@ -542,7 +573,7 @@ pub(super) async fn enrol(
     }
 }
 
-/// `POST /login/enrol/confirm`: the first code confirms the phone, logs in, and brings the recovery codes.
+/// `POST /login/enrol/confirm`: the first code confirms the phone, logs in, and brings the recovery codes. Any other code only logs in.
 pub(super) async fn confirm(
     state: web::Data<State>,
     request: HttpRequest,
@@ -555,21 +586,20 @@ pub(super) async fn confirm(
     };
     let to = way_back(form.text("to"));
     let shown = token.clone();
+    let factor = shown_factor(&state.service, &token, form.text("shown"));
     let done = match code_of(&form) {
         Ok(otp) => {
             state
                 .run(&request, move |service, conn, at| {
-                    let issued = app::verify::mfa_otp(service, conn, at, Asker::Console, &shown, &otp, None)?;
-                    // Those that were made with the secret were shown to nobody.
-                    let codes = app::recovery_code::renew_own(service, conn, at, &issued.access_token)?;
-                    Ok((issued, codes))
+                    app::verify::first_otp(service, conn, at, &shown, &otp, factor)
                 })
                 .await
         }
         Err(refusal) => Err(refusal.into()),
     };
     match done {
-        Ok((issued, codes)) => {
+        Ok((issued, None)) => logged_in(&state, &request, &issued, to),
+        Ok((issued, Some(codes))) => {
             let mark = form_mark(&state.service, &issued.access_token);
             let frame = Frame::of(&state, &request, "", mark);
             let codes = codes.iter().map(RecoveryCode::shown).collect();
@@ -582,6 +612,7 @@ pub(super) async fn confirm(
         Err(stop) => {
             let (status, _) = outcome(&stop);
             let mut page = enrol_page(&state, &request, &token, to, halfway.codes, None);
+            form.text("shown").clone_into(&mut page.carried);
             page.error =
                 why(&page.frame, &stop, "error-first-code").or_else(|| Some(page.frame.t("error-now")));
             render(status, &page)

@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{Role, User, UserName, UserState, parse_email};
 use crate::http::console::audit::Party;
 use crate::http::console::frame::Frame;
-use crate::http::console::sign_in::why_at;
+use crate::http::console::sign_in::{code_if_wanted, why_at, why_not_code};
 use crate::http::console::typed::Errors;
 use crate::http::console::{Form, Posted, Visit, leads_to, parameter, render, see_other};
 use crate::http::problem::outcome;
@@ -178,6 +178,10 @@ struct AddPage {
     /// Whether an invitation goes out at once.
     invite: bool,
     errors: Errors,
+    /// Whether it wants a code: a new user who may manage is as good as a changed role.
+    asks_code: bool,
+    /// What is wrong with that.
+    error: Option<String>,
 }
 
 impl AddPage {
@@ -208,10 +212,12 @@ async fn show_add(visit: Visit) -> HttpResponse {
         role: Role::User.as_str().to_owned(),
         invite: true,
         errors: Errors::default(),
+        asks_code: false,
+        error: None,
     })
 }
 
-/// `POST /console/users/add`.
+/// `POST /console/users/add`, for whoever may manage with a code.
 async fn add(Posted { visit, form }: Posted) -> HttpResponse {
     let visitor = match visit.state.run_as_visitor(&visit.request, visit.token(), |_, _, _, _| Ok(())).await {
         Ok((visitor, ())) => visitor,
@@ -224,27 +230,57 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
         errors.keep(form.text("role").parse::<Role>()),
     );
     let invite = form.is_ticked("invite");
+    let wants_code = role.is_some_and(|role| role != Role::User);
     let again = |frame: Frame, status: StatusCode, errors: Errors| {
         let text = |name| form.text(name).to_owned();
         let (username, email, role) = (text("username"), text("email"), text("role"));
-        render(status, &AddPage { frame, username, email, role, invite, errors })
+        let error = errors.of("otp").map(str::to_owned);
+        let page = AddPage { frame, username, email, role, invite, errors, asks_code: wants_code, error };
+        render(status, &page)
     };
     let frame = visit.frame(&visitor, "users");
     let (Some(name), Some(email), Some(role)) = (name, email, role) else {
         let errors = errors.said(&frame, "field");
         return again(frame, StatusCode::BAD_REQUEST, errors);
     };
+    let refused = |frame: Frame, stop: Stop| {
+        let errors = match &stop {
+            Stop::Refused(Refusal::AlreadyExists { .. }) => {
+                Some(Errors::of_one("username", frame.t("refused-already-exists")))
+            }
+            stop => why_not_code(&frame, stop)
+                .map(|reason| Errors::of_one("otp", reason))
+                .or_else(|| why_at(&frame, stop, "error-now")),
+        };
+        match errors {
+            Some(errors) => again(frame, outcome(&stop).0, errors),
+            None => visit.stopped(&stop),
+        }
+    };
+    if wants_code && let Err(stop) = could_add(&visit, name.clone(), role).await {
+        return refused(frame, stop);
+    }
+    let otp = match code_if_wanted(&frame, &form, wants_code, "code-wanted-role") {
+        Ok(otp) => otp,
+        Err(why) => return again(frame, StatusCode::BAD_REQUEST, Errors::of_one("otp", why)),
+    };
     let new = NewUser { name, email, role, password: None };
     let added = visit
         .state
-        .run_as_managing_visitor(&visit.request, visit.token(), CHANGE, move |service, conn, at, manager| {
-            manager.must_reach(new.role)?;
-            if invite {
-                let (user, link) = app::user::add_invited(service, conn, at, new)?;
-                return Ok((user, Some(link)));
-            }
-            Ok((app::user::add(service, conn, at, new)?, None))
-        })
+        .run_with_code_if_any(
+            &visit.request,
+            visit.token(),
+            otp,
+            CHANGE,
+            move |service, conn, at, manager| {
+                manager.must_reach(new.role)?;
+                if invite {
+                    let (user, link) = app::user::add_invited(service, conn, at, new)?;
+                    return Ok((user, Some(link)));
+                }
+                Ok((app::user::add(service, conn, at, new)?, None))
+            },
+        )
         .await;
     match added {
         Ok((_, (user, Some(link)))) if user.email.is_none() => {
@@ -261,19 +297,27 @@ async fn add(Posted { visit, form }: Posted) -> HttpResponse {
             let said = if link.is_some() { "user-added-invited" } else { "user-added" };
             see_other(&format!("/console/users/{}?said={said}", user.id))
         }
-        Err(stop) => {
-            let errors = match &stop {
-                Stop::Refused(Refusal::AlreadyExists { .. }) => {
-                    Some(Errors::of_one("username", frame.t("refused-already-exists")))
-                }
-                stop => why_at(&frame, stop, "error-now"),
-            };
-            match errors {
-                Some(errors) => again(frame, outcome(&stop).0, errors),
-                None => visit.stopped(&stop),
-            }
-        }
+        Err(stop) => refused(frame, stop),
     }
+}
+
+/// Whether this visitor could add somebody of this name in this role, so that no code is used up for nothing. It is decided where it is done.
+async fn could_add(visit: &Visit, name: UserName, role: Role) -> Result<(), Stop> {
+    let could = visit.state.run_as_managing_visitor(
+        &visit.request,
+        visit.token(),
+        LOOK,
+        move |_, conn, at, manager| {
+            manager.must("users")?;
+            manager.must_reach(role)?;
+            match app::user::show(conn, at, &name) {
+                Ok(_) => Err(Refusal::AlreadyExists { what: "user" }.into()),
+                Err(Stop::Refused(Refusal::NotFound { .. })) => Ok(()),
+                Err(stop) => Err(stop),
+            }
+        },
+    );
+    could.await.map(drop)
 }
 
 /// The address of a form, or none.

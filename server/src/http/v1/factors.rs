@@ -214,7 +214,8 @@ pub(super) async fn resynchronise(
     .await
 }
 
-/// Removes one factor of a user; the sessions whose last code was its end, recovery codes stay. Help desks may do it.
+/// Removes one factor of a user; the sessions whose last code was its end, with an active one all browsers that the console remembers of the
+/// user, too; recovery codes stay. Help desks may do it.
 #[utoipa::path(delete, path = "/v1/users/{name}/factors/{id}", tag = "factors", operation_id = "removeFactor",
     params(("name" = String, Path), ("id" = String, Path)), responses((status = 204), Refused, BadInput, Missing),
     security(("management" = ["factors"])))]

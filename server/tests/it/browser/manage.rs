@@ -22,6 +22,7 @@ tests![
     what_was_done_is_said_once_and_never_of_what_was_not,
     a_form_that_is_sent_twice_goes_once,
     a_list_in_the_encoding_of_a_spreadsheet_is_read_and_comes_back_from_its_preview,
+    a_new_manager_wants_a_code_with_the_form,
     an_application_that_is_gone_can_be_saved_anew,
     mails_that_were_given_up_are_asked_about,
     a_refusal_leaves_the_navigation_where_it_was,
@@ -183,7 +184,7 @@ fn a_search_follows_the_typing(on: Backend) {
 }
 
 fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
-    let (app, _, browser) = staff(on, Role::Admin);
+    let (app, own, browser) = staff(on, Role::Admin);
     let client = app.client_with(ClientSpec::with_scopes("read write")).id;
     let phone = app.person("ruth", Role::Admin);
     let other = Browser::open();
@@ -194,6 +195,13 @@ fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
     other.fill("#scope", "read");
     other.fill("#audiences", "https://api.example\nhttps://archive.example/the/one/with/a/long/address");
     other.press("Save");
+    // It is for more than before: what was typed waits for a code.
+    other.must_say("wants a code of yours. Nothing has been saved yet.");
+    assert_eq!(other.script("return document.activeElement.id", Vec::new()), "otp");
+    other.must_look_right("client-wants-code");
+    app.next_step();
+    other.fill("#otp", &phone.code());
+    other.press("Save");
     other.must_say("The application is changed.");
     browser.fill("#scope", "read write offline_access");
     browser.fill("#token_ttl", "300");
@@ -201,6 +209,10 @@ fn forms_that_somebody_else_has_overtaken_show_both(on: Backend) {
     browser.must_say("Somebody else has changed this meanwhile");
     assert_eq!(browser.texts(".differences strong"), ["Scopes", "Audiences", "Tokens live"]);
     browser.must_look_right("client-overtaken");
+    browser.press("Save");
+    app.next_step();
+    browser.must_say("wants a code of yours. Nothing has been saved yet.");
+    browser.fill("#otp", &own.code());
     browser.press("Save");
     browser.must_say("The application is changed.");
     browser.must_say("offline_access");
@@ -326,8 +338,33 @@ fn a_list_in_the_encoding_of_a_spreadsheet_is_read_and_comes_back_from_its_previ
     browser.must_say("Paste a list");
 }
 
+fn a_new_manager_wants_a_code_with_the_form(on: Backend) {
+    let (app, phone, browser) = staff(on, Role::Admin);
+    browser.go("/console/users/add");
+    browser.fill("#username", "otto");
+    browser.script("document.querySelector('#role').value = 'auditor'", Vec::new());
+    browser.press("Add user");
+    browser.must_say("Nobody has been added yet.");
+    assert_eq!(browser.script("return document.activeElement.id", Vec::new()), "otp");
+    browser.must_look_right("user-add-wants-code");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
+    browser.press("Add user");
+    browser.must_say("/welcome/");
+    browser.go("/console/users?q=otto");
+    browser.press("otto");
+    // Nor is an invitation of one, which whoever reads it may use, made without.
+    browser.press("Send invitation");
+    browser.must_say("Invite otto?");
+    browser.must_look_right("user-invite-wants-code");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
+    browser.press("Send invitation");
+    browser.must_say("/welcome/");
+}
+
 fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {
-    let (app, _, browser) = staff(on, Role::Admin);
+    let (app, phone, browser) = staff(on, Role::Admin);
     let client = app.client_with(ClientSpec::with_scopes("read write")).id;
     browser.go(&format!("/console/clients/{client}/edit"));
     browser.fill("#token_ttl", "300");
@@ -335,6 +372,8 @@ fn an_application_that_is_gone_can_be_saved_anew(on: Backend) {
     browser.press("Save");
     browser.must_say("Somebody else has removed this application meanwhile");
     browser.must_look_right("client-gone");
+    app.next_step();
+    browser.fill("#otp", &phone.code());
     browser.press("Save");
     browser.must_say("The secret is shown only now.");
 }

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use mobile_core::Code;
 
 use super::{CHANGE, HELP, LOOK, LinkPage, email_of, no_user};
 use crate::app;
@@ -13,8 +14,8 @@ use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Role, User};
 use crate::http::console::frame::{ConfirmPage, Frame};
-use crate::http::console::sign_in::{code_of, why};
-use crate::http::console::{Posted, Visit, parameter, render, see_other};
+use crate::http::console::sign_in::{code_of, why, why_not_code};
+use crate::http::console::{Form, Posted, Visit, parameter, render, see_other};
 use crate::http::problem::outcome;
 
 /// What wants a code.
@@ -216,16 +217,117 @@ pub(super) async fn show_invited(path: web::Path<String>) -> HttpResponse {
     see_other(&format!("/console/users/{id}"))
 }
 
+/// What wants a code only where it is about somebody who may manage: who reads their invitation may become them.
+#[derive(Clone, Copy)]
+enum Care {
+    Invite,
+    Email,
+}
+
+impl Care {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Invite => "invite",
+            Self::Email => "email",
+        }
+    }
+
+    fn page(self, frame: Frame, user: &User, email: &str, error: Option<String>) -> ConfirmPage {
+        let word = self.word();
+        let mut consequences = vec![frame.with(&format!("deed-{word}-what"), "name", &user.name)];
+        if let Self::Email = self {
+            let key = if email.is_empty() { "deed-email-none" } else { "deed-email-becomes" };
+            consequences.push(frame.with(key, "email", email));
+        }
+        ConfirmPage {
+            is_grave: false,
+            title: frame.with(&format!("deed-{word}-title"), "name", &user.name),
+            consequences,
+            action: format!("/console/users/{}/{word}", user.id),
+            button: frame.t(&format!("deed-{word}-button")),
+            back: format!("/console/users/{}", user.id),
+            error,
+            hidden: vec![("email", email.to_owned())],
+            frame,
+        }
+    }
+
+    /// Whom it is about, and the code for it, if it wants one; or the page that asks for that.
+    async fn begin(
+        self,
+        visit: &Visit,
+        form: &Form,
+        id: UserId,
+    ) -> Result<(Visitor, User, Option<Code>), HttpResponse> {
+        let found = visit
+            .state
+            .run_as_managing_visitor(&visit.request, visit.token(), LOOK, move |_, conn, _, manager| {
+                manager.must("users")?;
+                let name = app::directory::name_of(conn, id)?;
+                manager.find_user(conn, &name)
+            })
+            .await;
+        let (visitor, user) = found.map_err(|stop| visit.stopped(&stop))?;
+        if user.role == Role::User {
+            return Ok((visitor, user, None));
+        }
+        let frame = visit.frame(&visitor, "users");
+        if form.text("otp").is_empty() {
+            return Err(render(StatusCode::OK, &self.page(frame, &user, form.text("email"), None)));
+        }
+        match code_of(form) {
+            Ok(otp) => Ok((visitor, user, Some(otp))),
+            Err(refusal) => Err(self.stopped(visit, &visitor, &user, form, &refusal.into())),
+        }
+    }
+
+    /// What stopped it: the page once more where that is the code.
+    fn stopped(
+        self,
+        visit: &Visit,
+        visitor: &Visitor,
+        user: &User,
+        form: &Form,
+        stop: &Stop,
+    ) -> HttpResponse {
+        let frame = visit.frame(visitor, "users");
+        match why_not_code(&frame, stop) {
+            Some(why) => render(outcome(stop).0, &self.page(frame, user, form.text("email"), Some(why))),
+            None => visit.stopped(stop),
+        }
+    }
+}
+
+/// The user as it is done: whoever has got a role since the page was made wants a code now.
+fn still(found: User, has_code: bool) -> Result<User, Refusal> {
+    if found.role == Role::User || has_code {
+        Ok(found)
+    } else {
+        Err(Refusal::InsufficientAuthentication { max_age_s: 0 })
+    }
+}
+
 /// `POST /console/users/{id}/invite`: by mail, or where there is no address as a link that is shown once.
-pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>) -> HttpResponse {
+pub(super) async fn invite(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<UserId>() else { return visit.refuse(no_user()).await };
+    let (visitor, user, otp) = match Care::Invite.begin(&visit, &form, id).await {
+        Ok(begun) => begun,
+        Err(answer) => return answer,
+    };
+    let has_code = otp.is_some();
     let invited = visit
         .state
-        .run_as_managing_visitor(&visit.request, visit.token(), CHANGE, move |service, conn, at, manager| {
-            let name = app::directory::name_of(conn, id)?;
-            let user = manager.find_user(conn, &name)?;
-            Ok((user, app::invitation::invite(service, conn, at, &name)?))
-        })
+        .run_with_code_if_any(
+            &visit.request,
+            visit.token(),
+            otp,
+            CHANGE,
+            move |service, conn, at, manager| {
+                let name = app::directory::name_of(conn, id)?;
+                let user = still(manager.find_user(conn, &name)?, has_code)?;
+                Ok((user, app::invitation::invite(service, conn, at, &name)?))
+            },
+        )
         .await;
     match invited {
         Ok((_, (user, _))) if user.email.is_some() => {
@@ -244,7 +346,7 @@ pub(super) async fn invite(Posted { visit, .. }: Posted, path: web::Path<String>
         Err(Stop::Refused(Refusal::Invalid(invalid))) if invalid.field() == "user" => {
             see_other(&format!("/console/users/{id}?said=invite-disabled"))
         }
-        Err(stop) => visit.stopped(&stop),
+        Err(stop) => Care::Invite.stopped(&visit, &visitor, &user, &form, &stop),
     }
 }
 
@@ -255,13 +357,27 @@ pub(super) async fn email(Posted { visit, form }: Posted, path: web::Path<String
         Ok(email) => email,
         Err(invalid) => return visit.refuse(invalid).await,
     };
+    let (visitor, user, otp) = match Care::Email.begin(&visit, &form, id).await {
+        Ok(begun) => begun,
+        Err(answer) => return answer,
+    };
+    let has_code = otp.is_some();
     let done = visit
         .state
-        .run_as_managing_visitor(&visit.request, visit.token(), CHANGE, move |service, conn, at, manager| {
-            let name = app::directory::name_of(conn, id)?;
-            manager.find_user(conn, &name)?;
-            app::user::change_email(service, conn, at, &name, email.as_deref())
-        })
+        .run_with_code_if_any(
+            &visit.request,
+            visit.token(),
+            otp,
+            CHANGE,
+            move |service, conn, at, manager| {
+                let name = app::directory::name_of(conn, id)?;
+                still(manager.find_user(conn, &name)?, has_code)?;
+                app::user::change_email(service, conn, at, &name, email.as_deref())
+            },
+        )
         .await;
-    visit.done(done, &format!("/console/users/{id}?said=email-changed"))
+    match done {
+        Ok(_) => see_other(&format!("/console/users/{id}?said=email-changed")),
+        Err(stop) => Care::Email.stopped(&visit, &visitor, &user, &form, &stop),
+    }
 }
