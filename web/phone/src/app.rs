@@ -88,6 +88,8 @@ pub(crate) struct App {
     pub(crate) incoming: RwSignal<Option<Import>>,
     /// Codes by counter that were made since the vault was opened, each with its time.
     pub(crate) counter_codes: RwSignal<BTreeMap<EntryId, (String, u64)>>,
+    /// Whether the browser has promised to keep the vault when room gets short.
+    pub(crate) is_kept: RwSignal<bool>,
     /// Whether a newer release waits for the person's word.
     pub(crate) update: RwSignal<Option<(String, String)>>,
     /// By both clocks: one can be set, and the other may stand still while the device sleeps.
@@ -118,6 +120,7 @@ impl App {
             handed: RwSignal::new(None),
             incoming: RwSignal::new(None),
             counter_codes: RwSignal::default(),
+            is_kept: RwSignal::new(false),
             update: RwSignal::new(None),
             last_touch: StoredValue::new((0, 0)),
             excused: StoredValue::new(0),
@@ -318,6 +321,7 @@ fn start(app: App) {
     listen(&window, "focus", move || app.end_absence());
     listen(&window, "storage", move || app.read_settings());
     listen(&window, "countersign-install", move || app.changed.update(|count| *count += 1));
+    listen(&window, "appinstalled", move || app.ask_to_keep());
     listen(&window, "online", move || leptos::task::spawn_local(server::look(app)));
 
     let popped = Closure::<dyn FnMut(u32)>::new(move |depth: u32| {

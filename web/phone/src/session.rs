@@ -175,6 +175,17 @@ impl App {
         });
         debug_assert!(content.is_some(), "the session lives as long as the page");
         self.changed.update(|count| *count += 1);
+        self.ask_to_keep();
+    }
+
+    /// Asks the browser not to throw the vault away when room gets short, unless it has promised that. Each time that the vault opens: many
+    /// browsers refuse it to a page that is new to them and grant it to one that is used, or installed. Nothing waits for the answer,
+    /// which the settings show.
+    pub(crate) fn ask_to_keep(self) {
+        leptos::task::spawn_local(async move {
+            let answer = glue::persist().await;
+            self.is_kept.set(answer.is_ok_and(|answer| answer.is_truthy()));
+        });
     }
 
     fn forget_session(self) {
@@ -217,8 +228,6 @@ impl App {
             None => Holder::Plain(Content::default()),
             Some(text) => Holder::Locked(Box::new(sealed(Content::default(), text).await?)),
         };
-        // Refused or granted: the vault is written either way, and the settings say which it was.
-        let _ = glue::persist().await;
         self.store(Session { holder, stored: 0.0 }).await?;
         self.phase.set(Phase::Open);
         Ok(())
@@ -508,13 +517,6 @@ async fn sealed(content: Content, text: &str) -> Result<Vault, Trouble> {
 
 fn sealed_by(content: Content, key: &StretchedKey) -> Result<Vault, VaultError> {
     Vault::create(content, &NewSlot::Stretched(key), Random::new(random()), Random::new(random()))
-}
-
-/// The permission that the browser gave: whether it keeps the vault when room gets short.
-pub(crate) async fn is_persistent() -> bool {
-    let storage = web_sys::window().map(|window| window.navigator().storage());
-    let Some(Ok(asked)) = storage.map(|storage| storage.persisted()) else { return false };
-    wasm_bindgen_futures::JsFuture::from(asked).await.is_ok_and(|answer| answer.is_truthy())
 }
 
 /// The name of an error that the service worker or server reported in `error`.

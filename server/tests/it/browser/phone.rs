@@ -41,6 +41,7 @@ tests![
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
     a_storage_that_fails_is_no_broken_vault,
+    the_browser_is_asked_to_keep_the_vault_until_it_does,
     two_windows_do_not_undo_each_other,
     two_windows_have_the_same_settings,
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
@@ -897,6 +898,34 @@ fn a_storage_that_fails_is_no_broken_vault(on: Backend) {
     phone.browser.unfold("Try again");
     phone.must_show_codes_of(&[URI]);
     assert_eq!(phone.file(), before);
+}
+
+fn the_browser_is_asked_to_keep_the_vault_until_it_does(on: Backend) {
+    let app = server(on);
+    let browser = Browser::phone(None);
+    let refuse = "localStorage.asked ??= 0; localStorage.kept ??= ''; \
+         StorageManager.prototype.persisted = async () => localStorage.kept === 'yes'; \
+         StorageManager.prototype.persist = async () => { localStorage.asked++; return localStorage.kept === 'yes' }";
+    browser.chromium("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": refuse }));
+    let phone = Handset::with(browser, &app.url).start_with_passphrase();
+    let must_have_asked = |times: &str| {
+        let asked = || phone.browser.script("return localStorage.asked", Vec::new());
+        phone.browser.soon(times, || (asked() == times).then_some(()));
+    };
+    must_have_asked("1");
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    must_have_asked("2");
+    phone.settings();
+    phone.browser.must_say("The browser may delete the vault when room gets short.");
+    // Installed, it is another matter for many browsers, and the settings say so at once.
+    phone.browser.script("localStorage.kept = 'yes'; dispatchEvent(new Event('appinstalled'))", Vec::new());
+    phone.browser.must_say("The browser has promised to keep the vault.");
+    must_have_asked("2");
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    must_have_asked("2");
 }
 
 fn two_windows_do_not_undo_each_other(on: Backend) {
