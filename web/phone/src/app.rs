@@ -53,6 +53,10 @@ pub(crate) enum Screen {
 
 /// A device's clock that moves by this much more or less than time has passed was set, or the device was asleep. In milliseconds.
 pub(crate) const JUMP_MS: i64 = 2_000;
+/// As long as a picker of files may take until the vault is locked all the same, in milliseconds.
+const PICKER_MS: i64 = 120_000;
+/// As long as the page may take to come into sight again, once that is gone which the device has laid over it.
+const RETURN_MS: i64 = 5_000;
 /// The shortest time between two comparisons that nobody asked for, in milliseconds.
 const COMPARE_EVERY_MS: i64 = 5_000;
 
@@ -94,8 +98,10 @@ pub(crate) struct App {
     pub(crate) update: RwSignal<Option<(String, String)>>,
     /// By both clocks: one can be set, and the other may stand still while the device sleeps.
     last_touch: StoredValue<(i64, i64)>,
-    /// Until when being out of sight is the app's own doing.
-    excused: StoredValue<i64>,
+    /// Until when being out of sight is the app's own doing, by both clocks. `None` where it is not.
+    excused: StoredValue<Option<(i64, i64)>>,
+    /// Whether the app has been out of sight since it was last seen.
+    is_away: StoredValue<bool>,
 }
 
 impl App {
@@ -123,7 +129,8 @@ impl App {
             is_kept: RwSignal::new(false),
             update: RwSignal::new(None),
             last_touch: StoredValue::new((0, 0)),
-            excused: StoredValue::new(0),
+            excused: StoredValue::new(None),
+            is_away: StoredValue::new(false),
         }
     }
 
@@ -241,6 +248,7 @@ impl App {
     }
 
     fn tick(self) {
+        self.lock_if_away();
         self.notice_jump();
         self.compare_if_due();
         let wall = glue::now_ms();
@@ -261,17 +269,34 @@ impl App {
 
     /// The device's own picker of files comes over the page; that is no reason to lock.
     pub(crate) fn expect_absence(self) {
-        self.excused.set_value(glue::steady_ms() + 120_000);
+        self.excuse_for(PICKER_MS);
     }
 
-    /// The picker is gone, or never covered the page.
+    /// What the device has laid over the page is gone, or never covered it.
     pub(crate) fn end_absence(self) {
-        self.excused.set_value(0);
+        self.lock_if_away();
+        if is_hidden() {
+            self.excuse_for(RETURN_MS);
+        } else {
+            self.is_away.set_value(false);
+            self.excused.set_value(None);
+        }
+    }
+
+    fn excuse_for(self, ms: i64) {
+        self.excused.set_value(Some((glue::now_ms() + ms, glue::steady_ms() + ms)));
     }
 
     fn hidden(self) {
-        let is_excused = glue::steady_ms() < self.excused.get_value();
-        if !is_excused && self.settings.with_untracked(|settings| settings.lock_when_hidden) {
+        self.is_away.set_value(true);
+        self.lock_if_away();
+    }
+
+    /// Locks where the person wants that as soon as the app is out of sight, and it is, or was until now, for longer than its excuse.
+    pub(crate) fn lock_if_away(self) {
+        let is_over = |(wall, steady): (i64, i64)| wall <= glue::now_ms() || steady <= glue::steady_ms();
+        let is_wanted = self.settings.with_untracked(|settings| settings.lock_when_hidden);
+        if is_wanted && (self.is_away.get_value() || is_hidden()) && self.excused.get_value().is_none_or(is_over) {
             self.lock();
         }
     }
@@ -288,6 +313,11 @@ impl App {
     fn touched(self) {
         self.last_touch.set_value((glue::now_ms(), glue::steady_ms()));
     }
+}
+
+/// Whether the page is out of sight.
+fn is_hidden() -> bool {
+    web_sys::window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
 }
 
 /// Calls back for ever: what is made once for the page's whole life.
@@ -307,9 +337,8 @@ fn start(app: App) {
     for event in ["pointerdown", "keydown"] {
         listen(&document, event, move || app.touched());
     }
-    let seen = document.clone();
     listen(&document, "visibilitychange", move || {
-        if seen.hidden() {
+        if is_hidden() {
             app.hidden();
         } else {
             app.end_absence();

@@ -252,6 +252,8 @@ impl App {
         remember(&holder);
         self.opened(holder, revision);
         self.phase.set(Phase::Open);
+        // Stretching a passphrase takes a while, in which the person may have gone elsewhere.
+        self.lock_if_away();
     }
 
     /// Tries the passphrase on each slot that wants one.
@@ -292,6 +294,8 @@ impl App {
             }
         }
         let answer = items(&glue::ask_device(slots).await?);
+        // Its lock may still be over the page.
+        self.end_absence();
         let key = device_key(answer.get(1))?;
         self.came_of(locked.open(&key), &file)
     }

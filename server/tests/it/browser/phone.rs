@@ -45,6 +45,8 @@ tests![
     two_windows_do_not_undo_each_other,
     two_windows_have_the_same_settings,
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
+    a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most,
+    who_leaves_while_the_vault_opens_finds_it_locked,
     a_counters_code_is_stored_before_it_is_seen,
     two_taps_in_a_row_make_one_code,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
@@ -988,17 +990,92 @@ fn two_windows_have_the_same_settings(on: Backend) {
         .soon("all of them", || (kept() == ["true", "true", "60", "dark"].map(Value::from)).then_some(()));
 }
 
-fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
-    let app = server(on);
-    let phone = Handset::new(&app).start_with_passphrase();
+/// Takes the page out of sight, or brings it back.
+fn hide(phone: &Handset, is_hidden: bool) {
+    let hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] }); \
+         document.dispatchEvent(new Event('visibilitychange'))";
+    phone.browser.script(hide, vec![Value::from(is_hidden)]);
+}
+
+/// A phone that locks as soon as it is out of sight.
+fn shy(app: &App) -> Handset {
+    let phone = Handset::new(app).start_with_passphrase();
     phone.settings();
     phone.browser.click("#lock-hidden");
     phone.home();
-    let hide = |is_hidden: bool| {
-        let hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] }); \
-             document.dispatchEvent(new Event('visibilitychange'))";
-        phone.browser.script(hide, vec![Value::from(is_hidden)]);
+    phone
+}
+
+/// Has both of the browser's clocks stand further on, and then something happen, with no chance for the page in between.
+fn let_pass_and(phone: &Handset, seconds: u32, then: &str) {
+    let later = "const [seconds] = arguments; for (const clock of [Date, performance]) { const now = clock.now.bind(clock); \
+         clock.now = () => now() + seconds * 1000 };";
+    phone.browser.script(&format!("{later} {then}"), vec![json!(seconds)]);
+}
+
+fn a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
+    let lock_after = "localStorage.setItem('countersign.lock_seconds', '0')";
+    phone.browser.script(lock_after, Vec::new());
+    phone.browser.script("window.dispatchEvent(new Event('storage'))", Vec::new());
+    let pick = || {
+        phone.browser.unfold("Add");
+        phone.browser.soon("add", || phone.browser.is_there("#picture").then_some(()));
+        let tap = "document.querySelector('#picture').dispatchEvent(new Event('click', { bubbles: true }))";
+        phone.browser.script(tap, Vec::new());
+        hide(&phone, true);
     };
+    // In the background already, where the browser lets the page do something.
+    pick();
+    let_pass_and(&phone, 119, "");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_not_say("Locked");
+    let_pass_and(&phone, 2, "");
+    phone.browser.must_say("Locked");
+    hide(&phone, false);
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    // And where it lets it do nothing, as soon as it comes back, by whichever event it hears of that.
+    let seen = "Object.defineProperty(document, 'hidden', { configurable: true, value: false }); \
+         document.dispatchEvent(new Event('visibilitychange'))";
+    for back in [seen, "dispatchEvent(new Event('focus'))"] {
+        pick();
+        // In one script: the page gets no chance in between.
+        let_pass_and(&phone, 121, back);
+        phone.browser.must_say("Locked");
+        hide(&phone, false);
+        phone.unlock(PASSPHRASE);
+        phone.browser.must_say("No accounts yet");
+    }
+}
+
+fn who_leaves_while_the_vault_opens_finds_it_locked(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
+    phone.browser.unfold("Lock");
+    phone.browser.must_say("Locked");
+    // The answer of the worker is held back.
+    let hold = "const real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.unlock(PASSPHRASE);
+    phone.browser.soon("the question", || (phone.browser.script("return !!window.release", Vec::new()) == true).then_some(()));
+    hide(&phone, true);
+    let watch = "window.shown = false; new MutationObserver(() => window.shown ||= !!document.querySelector('.fab')) \
+         .observe(document.body, { subtree: true, childList: true }); window.release()";
+    phone.browser.script(watch, Vec::new());
+    phone.browser.soon("an end of waiting", || (!phone.browser.text().contains("One moment")).then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_say("Locked");
+    assert_eq!(phone.browser.script("return window.shown", Vec::new()), false);
+    hide(&phone, false);
+    phone.browser.must_say("Locked");
+}
+
+fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
     // The events of a picker, without one.
     let event = |script: &str| {
         phone
@@ -1015,16 +1092,16 @@ fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
         phone.browser.soon("add", || phone.browser.is_there("#picture").then_some(()));
         // A picker that covers the page.
         event(tap);
-        hide(true);
+        hide(&phone, true);
         std::thread::sleep(std::time::Duration::from_millis(100));
         phone.browser.must_not_say("Locked");
-        hide(false);
+        hide(&phone, false);
         // One that does not, and is gone.
         event(tap);
         event(end);
-        hide(true);
+        hide(&phone, true);
         phone.browser.must_say("Locked");
-        hide(false);
+        hide(&phone, false);
         phone.unlock(PASSPHRASE);
         phone.browser.must_say("No accounts yet");
     }
