@@ -210,6 +210,11 @@ impl Work {
         });
     }
 
+    /// Whether the person has left the screen that it was begun on, whose signals went with it.
+    fn is_left(self) -> bool {
+        self.busy.try_get_untracked().is_none()
+    }
+
     fn refuse(self, trouble: Trouble) {
         self.trouble.set(Some(trouble));
     }

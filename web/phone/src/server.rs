@@ -290,7 +290,7 @@ fn refusal(answer: &JsValue) -> Trouble {
 /// Shows the server the present code, so that it starts to accept this phone: what typing it there would do.
 pub(crate) async fn confirm(app: App, id: EntryId) -> Result<(), Trouble> {
     let (issuer, api) = config().await?;
-    let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("content"))?;
+    let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("gone"))?;
     let factor = factor_of(&entry, &issuer).ok_or_else(|| Trouble::new("unknown_factor"))?;
     // By counter, the code stays the same whenever it is sent.
     let body = |seconds| {

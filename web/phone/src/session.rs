@@ -54,11 +54,20 @@ impl Session {
     }
 
     /// The bytes to keep.
-    fn file(&mut self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        match &mut self.holder {
+    fn file(&mut self) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let file = match &mut self.holder {
             Holder::Locked(vault) => vault.save(Random::new(random())).map(Zeroizing::new),
             Holder::Plain(content) => write_plain(content),
-        }
+        };
+        file.map_err(unwritten)
+    }
+}
+
+/// Why a content could not be written. Each of its parts has been checked, so it can only be too much of it all.
+fn unwritten(error: VaultError) -> Trouble {
+    match error {
+        VaultError::TooLarge | VaultError::Content(_) => Trouble::new("vault_full"),
+        other => other.into(),
     }
 }
 
@@ -312,7 +321,7 @@ impl App {
     async fn alter<T>(
         self,
         forget: bool,
-        edit: impl FnOnce(&mut Session) -> Result<T, VaultError>,
+        edit: impl FnOnce(&mut Session) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let behind = self.behind.get_value();
         let _turn = behind.turn.lock().await;
@@ -350,7 +359,7 @@ impl App {
     /// Changes what opens the vault, and leaves no file that opens as before. If that could not be written, the vault is read again as it is stored.
     async fn change_lock(
         self,
-        edit: impl FnOnce(&mut Session) -> Result<(), VaultError>,
+        edit: impl FnOnce(&mut Session) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         let done = self.alter(true, edit).await;
         if done.is_err() {
@@ -466,7 +475,7 @@ impl App {
     /// The content as a file of its own under its own passphrase.
     pub(crate) async fn export_sealed(self, text: &str) -> Result<Vec<u8>, Trouble> {
         let mut vault = sealed(self.peek(Clone::clone), text).await?;
-        Ok(vault.save(Random::new(random()))?)
+        vault.save(Random::new(random())).map_err(unwritten)
     }
 
     /// Erases vault and settings for good.

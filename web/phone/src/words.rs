@@ -320,9 +320,12 @@ words! {
     update_accept: "Take the new version" / "Neue Version nehmen";
 
     // What goes wrong
-    trouble_not_opened: "That did not open the vault. The passphrase or device is wrong, or this part of the file was changed." / "Das hat nicht geöffnet. Passphrase oder Gerät sind falsch, oder dieser Teil der Datei wurde verändert.";
+    trouble_not_opened: "That did not open the vault. The passphrase or device is wrong, or this part of the file was changed." / "Das hat den Tresor nicht geöffnet. Passphrase oder Gerät sind falsch, oder dieser Teil der Datei wurde verändert.";
     trouble_damaged: "The file is damaged or was changed." / "Die Datei ist beschädigt oder wurde verändert.";
     trouble_unknown_vault: "This is no vault that this version knows." / "Das ist kein Tresor, den diese Version kennt.";
+    trouble_text_too_long: "The text is too long. Nothing was changed." / "Der Text ist zu lang. Es wurde nichts geändert.";
+    trouble_vault_full: "The vault is full: it holds 10,000 accounts and 8 MiB at most. Nothing was changed." / "Der Tresor ist voll: Er fasst höchstens 10.000 Konten und 8 MiB. Es wurde nichts geändert.";
+    trouble_unloaded: "A part of the app could not be loaded. Check the connection, and start the app again." / "Ein Teil der App ließ sich nicht laden. Prüfen Sie die Verbindung und starten Sie die App neu.";
     trouble_memory: "There was not enough memory. Close other apps and try again." / "Der Speicher reichte nicht. Schließen Sie andere Apps und versuchen Sie es erneut.";
     trouble_full: "There is no room left on this device. Nothing was changed." / "Auf diesem Gerät ist kein Platz mehr. Es wurde nichts geändert.";
     trouble_storage: "The browser could not store this. Nothing was changed." / "Der Browser konnte das nicht speichern. Es wurde nichts geändert.";
@@ -337,6 +340,9 @@ words! {
     trouble_image: "This picture could not be read." / "Dieses Bild ließ sich nicht lesen.";
     trouble_no_code: "No QR code was found in the picture." / "Im Bild wurde kein QR-Code gefunden.";
     trouble_unknown_format: "This file is none that is known. Choose its format if you know it." / "Diese Datei ist unbekannt. Wählen Sie ihr Format, wenn Sie es kennen.";
+    trouble_file_too_large: "This file is too large: more than 8 MiB are not read." / "Diese Datei ist zu groß: Mehr als 8 MiB werden nicht gelesen.";
+    trouble_file_version: "This file is of a version that is not known here." / "Diese Datei hat eine Version, die hier unbekannt ist.";
+    trouble_file_not_opened: "That did not open the file. The password is wrong, or the file was changed." / "Das hat die Datei nicht geöffnet. Das Passwort ist falsch, oder die Datei wurde verändert.";
     trouble_password_needed: "The file is encrypted. Type its password." / "Die Datei ist verschlüsselt. Tippen Sie ihr Passwort ein.";
     trouble_encryption: "The file is encrypted in a way that cannot be read here. Export it with a password of its own, or unencrypted." / "Die Datei ist auf eine Art verschlüsselt, die hier nicht lesbar ist. Exportieren Sie mit eigenem Passwort oder unverschlüsselt.";
     trouble_malformed: "The file is broken, or of another format." / "Die Datei ist kaputt oder hat ein anderes Format.";
@@ -351,7 +357,8 @@ words! {
     trouble_text_contact: "This is a contact, not an account for codes." / "Das ist eine Visitenkarte, kein Konto für Codes.";
     trouble_text_other: "This is some text, not an account. An account begins with otpauth://" / "Das ist irgendein Text, kein Konto. Ein Konto beginnt mit otpauth://";
     trouble_key_secret: "The secret key is wrong: it consists of the letters A to Z and the digits 2 to 7." / "Der geheime Schlüssel ist falsch: Er besteht aus den Buchstaben A bis Z und den Ziffern 2 bis 7.";
-    trouble_key_account: "The account's name is missing or has characters that cannot be shown." / "Der Name des Kontos fehlt oder hat Zeichen, die sich nicht zeigen lassen.";
+    trouble_key_account: "The account's name is missing, too long, or has characters that cannot be shown." / "Der Name des Kontos fehlt, ist zu lang oder hat Zeichen, die sich nicht zeigen lassen.";
+    trouble_key_account_colon: "The account's name has a colon. Type what stands before it under “Service”." / "Im Namen des Kontos steht ein Doppelpunkt. Tippen Sie, was davor steht, unter „Dienst“ ein.";
     trouble_key_issuer: "The service's name has characters that cannot be shown, or is too long." / "Der Name des Dienstes hat Zeichen, die sich nicht zeigen lassen, oder ist zu lang.";
     trouble_key_counter: "The counter is not a number." / "Der Zähler ist keine Zahl.";
     trouble_key_period: "The seconds per code are not a number that is possible." / "Die Sekunden je Code sind keine mögliche Zahl.";

@@ -41,6 +41,9 @@ tests![
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
     a_storage_that_fails_is_no_broken_vault,
+    what_is_refused_is_not_called_damaged,
+    a_vault_that_is_full_says_so,
+    two_taps_delete_one_account_and_lead_one_screen_back,
     the_browser_is_asked_to_keep_the_vault_until_it_does,
     two_windows_do_not_undo_each_other,
     two_windows_have_the_same_settings,
@@ -902,6 +905,104 @@ fn a_storage_that_fails_is_no_broken_vault(on: Backend) {
     assert_eq!(phone.file(), before);
 }
 
+fn what_is_refused_is_not_called_damaged(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app);
+    // A worker that cannot be loaded is no lack of memory.
+    let missing = "window.Real = Worker; window.Worker = class extends Real { constructor(_, how) { super('missing.js', how) } }";
+    phone.browser.script(missing, Vec::new());
+    phone.browser.fill("#passphrase-new", PASSPHRASE);
+    phone.browser.fill("#passphrase-again", PASSPHRASE);
+    phone.browser.unfold("Start");
+    phone.browser.must_say("A part of the app could not be loaded.");
+    phone.browser.complaints();
+    phone.browser.script("window.Worker = Real", Vec::new());
+    let phone = phone.start_without_passphrase();
+
+    phone.add(URI);
+    let before = phone.file();
+    // Fewer characters than the field takes, and more bytes than the vault does.
+    let write = "document.querySelector('#note').value = '\u{5b57}'.repeat(6000)";
+    phone.browser.script(write, Vec::new());
+    phone.browser.unfold("Save");
+    phone.browser.must_say("The text is too long. Nothing was changed.");
+    assert_eq!(phone.file(), before);
+    phone.home();
+
+    phone.browser.unfold("Add");
+    phone.choose("Type it in");
+    phone.browser.fill("#account", "Example:alice");
+    phone.browser.fill("#secret", "GEZDGNBVGY3TQOJQ");
+    phone.browser.click(".page .primary");
+    phone.browser.must_say("The account's name has a colon.");
+    phone.browser.unfold("Back");
+    phone.home();
+
+    phone.settings();
+    phone.choose("Import");
+    let aegis = folder.path().join("aegis.json");
+    let large = folder.path().join("large.json");
+    std::fs::write(&aegis, br#"{"version":9,"header":{},"db":{}}"#).unwrap();
+    std::fs::write(&large, vec![b' '; (8 << 20) + 1]).unwrap();
+    for (file, words) in [
+        (&aegis, "This file is of a version that is not known here."),
+        (&large, "This file is too large: more than 8 MiB are not read."),
+    ] {
+        phone.browser.attach("#import", file);
+        phone.browser.must_say(words);
+    }
+    phone.browser.must_not_say("damaged");
+}
+
+fn a_vault_that_is_full_says_so(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let entry = |number: usize, note: usize| {
+        format!(
+            r#"{{"id":"{number:032}","kind":"totp","issuer":"Issuer {number}","account":"alice","secret":"GEZDGNBVGY3TQOJQ","#
+        ) + r#""algorithm":"SHA1","digits":6,"period":30,"favourite":false,"created":1795568400000,"note":""#
+            + &"n".repeat(note) + r#""}"#
+    };
+    let before = "countersign vault 1, NOT ENCRYPTED\n{\"version\":1,\"entries\":[";
+    let mut vault = before.to_owned() + &entry(0, 0);
+    let room = |vault: &str| (8 << 20) - vault.len() - 1_000;
+    for number in 1.. {
+        let bare = entry(number, 0).len() + 1;
+        let Some(note) = room(&vault).checked_sub(bare).map(|note| note.min(16_000)) else { break };
+        vault = vault + "," + &entry(number, note);
+    }
+    vault.push_str("]}");
+    let write = "const bytes = new TextEncoder().encode(arguments[0]); \
+         return import('./store.js').then(store => store.save(bytes, 1, 0))";
+    phone.browser.script(write, vec![Value::from(vault)]);
+    phone.reload();
+    phone.browser.unfold("More about Issuer 0");
+    phone.browser.fill("#note", &"a note. ".repeat(200));
+    phone.browser.unfold("Save");
+    phone.browser.must_say("The vault is full");
+    phone.browser.must_not_say("damaged");
+}
+
+fn two_taps_delete_one_account_and_lead_one_screen_back(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    phone.browser.unfold("More about Example");
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("turn the second factor off at the service");
+    // The second one comes while the first is being written, a third when it has been.
+    let taps = "const button = document.querySelector('.danger:not(.quiet)'); button.click(); button.click(); \
+         return new Promise(done => { const look = setInterval(() => { \
+         if (!document.querySelector('.notice p')) return; button.click(); clearInterval(look); done(true) }, 0) })";
+    phone.browser.script(taps, Vec::new());
+    phone.browser.must_say("No accounts yet");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_say("No accounts yet");
+    phone.browser.must_say("Deleted.");
+}
+
 fn the_browser_is_asked_to_keep_the_vault_until_it_does(on: Backend) {
     let app = server(on);
     let browser = Browser::phone(None);
@@ -1265,7 +1366,7 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     other.browser.must_say("The file is encrypted.");
     other.browser.fill("#import-password", "something else");
     other.browser.unfold("Open");
-    other.browser.must_say("That did not open the vault.");
+    other.browser.must_say("That did not open the file.");
     other.browser.fill("#import-password", typed);
     other.browser.unfold("Open");
     other.browser.must_say("Found: 1. Not readable: 0.");

@@ -168,7 +168,10 @@ pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
 
 /// A wrong key, by the part that is wrong.
 pub(super) fn key_trouble(error: KeyUriError) -> Trouble {
-    Trouble::new(&["key_", error.field().as_str()].concat())
+    match error {
+        KeyUriError::AccountColon => Trouble::new("key_account_colon"),
+        error => Trouble::new(&["key_", error.field().as_str()].concat()),
+    }
 }
 
 /// One account and nothing else.

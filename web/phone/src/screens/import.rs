@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use leptos::html::{Input, Select};
 use leptos::prelude::*;
-use mobile_core::transfer::{Choice, Format, Import, Item, Place, Preview, Reason, Status};
+use mobile_core::transfer::{Choice, Format, Import, Item, MAX_BYTES, Place, Preview, Reason, Status};
 use wasm_bindgen::JsValue;
 
 use super::add::{bytes_of, file_row};
@@ -12,6 +12,10 @@ use crate::app::App;
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
 use crate::words::Words;
+
+/// The largest file, [`MAX_BYTES`].
+#[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+const MOST_BYTES: f64 = MAX_BYTES as f64;
 
 /// Reads a file in the worker. An empty format has it guessed.
 pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>) -> Result<Import, Trouble> {
@@ -23,10 +27,21 @@ pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>)
     let password = password.map_or(JsValue::UNDEFINED, |password| {
         if is_vault { glue::composed(password).into() } else { password.into() }
     });
-    let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await?;
+    let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await;
+    let answer = answer.map_err(|error| of_file(error.into()))?;
     // Whose file it was, and what is in it.
     let json = items(&answer).get(1).map(to_bytes).unwrap_or_default();
     Import::from_json(&json).map_err(|_| Trouble::new("crashed"))
+}
+
+/// A refusal that a vault has by the same name, as people are told it of a file.
+fn of_file(trouble: Trouble) -> Trouble {
+    match trouble.code() {
+        "too_large" => Trouble::new("file_too_large"),
+        "version_unknown" => Trouble::new("file_version"),
+        "not_opened" => Trouble::new("file_not_opened"),
+        _ => trouble,
+    }
 }
 
 /// Choosing a file, and then what of it.
@@ -52,6 +67,10 @@ fn pick(app: App, words: &'static Words) -> AnyView {
     let take = move |file: web_sys::File, password: Option<String>| {
         let format = format.get_untracked().map(|field| field.value()).unwrap_or_default();
         work.start(async move {
+            // What cannot be read is not even loaded.
+            if file.size() > MOST_BYTES {
+                return Err(Trouble::new("file_too_large"));
+            }
             match read(bytes_of(&file).await?, &format, password.as_deref()).await {
                 Ok(read) => {
                     app.incoming.set(Some(read));
