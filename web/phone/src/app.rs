@@ -149,8 +149,11 @@ impl App {
         self.trail.with_untracked(|trail| trail.last() == Some(&screen))
     }
 
-    /// Shows another screen in the place of this one.
+    /// Shows another screen in the place of this one. On the list, there is none to take the place of.
     pub(crate) fn turn(self, screen: Screen) {
+        if self.trail.with_untracked(Vec::is_empty) {
+            return self.go(screen);
+        }
         self.trail.update(|trail| {
             trail.pop();
             trail.push(screen);
@@ -355,6 +358,10 @@ fn start(app: App) {
 
     let popped = Closure::<dyn FnMut(u32)>::new(move |depth: u32| {
         app.trail.update(|trail| trail.truncate(depth as usize));
+        // Forward, or behind a page that was loaded anew: of what was there, nothing is known. Without this, as many ways back would
+        // lead nowhere.
+        let known = u32::try_from(app.trail.with_untracked(Vec::len)).unwrap_or_default();
+        glue::shallower(depth.saturating_sub(known));
     });
     glue::watch_history(&popped);
     popped.forget();

@@ -57,6 +57,8 @@ tests![
     an_encrypted_copy_comes_back,
     a_picture_of_another_thing_is_told_apart,
     a_picture_with_a_code_adds_its_account,
+    who_goes_back_is_led_nowhere_by_what_comes_later,
+    the_way_forward_leads_to_nothing_that_is_gone,
     accounts_are_found_named_and_put_in_order,
     a_screen_begins_at_its_top_and_the_list_is_where_it_was_left,
     an_import_that_could_not_be_saved_shows_what_it_will_do,
@@ -1408,6 +1410,65 @@ fn a_picture_with_a_code_adds_its_account(on: Backend) {
     phone.browser.must_say("This account is already here.");
     phone.home();
     assert_eq!(phone.codes().len(), 1);
+}
+
+fn who_goes_back_is_led_nowhere_by_what_comes_later(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app).start_without_passphrase();
+    let empty = phone.file();
+    // What the worker is asked waits for a word, and so does what is stored.
+    let hold = "const real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), URI));
+    let is_held = "return !!window.release";
+    phone.browser.soon("the question", || (phone.browser.script(is_held, Vec::new()) == true).then_some(()));
+    phone.browser.unfold("Back");
+    phone.browser.must_say("No accounts yet");
+    phone.browser.script("window.release()", Vec::new());
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    phone.browser.must_say("No accounts yet");
+    assert_eq!(phone.file(), empty);
+    // All ways are as they were.
+    phone.settings();
+    phone.browser.back();
+    phone.browser.must_say("No accounts yet");
+    assert!(phone.browser.url().ends_with("/phone/"), "{}", phone.browser.url());
+}
+
+fn the_way_forward_leads_to_nothing_that_is_gone(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let go = |steps: i32| phone.browser.script("history.go(arguments[0])", vec![json!(steps)]);
+    phone.settings();
+    phone.choose("Export");
+    phone.browser.must_say("Encrypted copy");
+    phone.browser.back();
+    phone.browser.soon("settings", || phone.browser.is_there("#theme").then_some(()));
+    // Forward: the screen is not there any more, and one way back is one way back.
+    go(1);
+    let depth = |expected: u32| {
+        let read = || phone.browser.script("return history.state", Vec::new());
+        phone.browser.soon(("depth", expected), || (read() == expected).then_some(()));
+    };
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    depth(1);
+    phone.browser.back();
+    phone.browser.must_say("No accounts yet");
+    // The same for a page that is loaded anew above others.
+    phone.settings();
+    phone.choose("Export");
+    phone.browser.must_say("Encrypted copy");
+    phone.reload();
+    phone.browser.must_say("No accounts yet");
+    phone.browser.back();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    depth(0);
+    phone.settings();
+    phone.browser.unfold("Back");
+    phone.browser.must_say("No accounts yet");
 }
 
 fn a_picture_of_another_thing_is_told_apart(on: Backend) {

@@ -21,12 +21,12 @@ pub(super) fn show(app: App) -> AnyView {
     let text = NodeRef::<Input>::new();
     let link = move || {
         let text = typed(text);
-        work.start(take_text(app, text));
+        work.start(take_text(work, text));
     };
     let take = move |pasted: JsValue| async move {
         match pasted.dyn_ref::<Blob>() {
-            Some(picture) => take_picture(app, picture).await,
-            None => take_text(app, pasted.as_string().unwrap_or_default()).await,
+            Some(picture) => take_picture(work, picture).await,
+            None => take_text(work, pasted.as_string().unwrap_or_default()).await,
         }
     };
     let paste = move || work.start(async move { take(glue::pasted().await?).await });
@@ -42,7 +42,7 @@ pub(super) fn show(app: App) -> AnyView {
         {page(app, words.add, view! {
             {row(words.add_scan, words.add_scan_hint, move || app.go(Screen::Scan))}
             {file_row(app, words.add_picture, words.add_picture_hint, "picture", "image/*", move |file| {
-                work.start(async move { take_picture(app, &file).await });
+                work.start(async move { take_picture(work, &file).await });
             })}
             {row(words.add_paste, words.add_paste_hint, paste)}
             {row(words.add_type, words.add_type_hint, move || app.go(Screen::Type))}
@@ -115,13 +115,13 @@ pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<String>
     Ok(items(&answer).iter().filter_map(JsValue::as_string).collect())
 }
 
-async fn take_picture(app: App, file: &Blob) -> Result<(), Trouble> {
+async fn take_picture(work: Work, file: &Blob) -> Result<(), Trouble> {
     let pixels: ImageData = glue::picture(file).await?.dyn_into().map_err(|_| Trouble::new("image"))?;
     let texts = decode(&pixels, 1).await?;
     if texts.is_empty() {
         return Err(Trouble::new("no_code"));
     }
-    take_text(app, texts.join("\n")).await
+    take_text(work, texts.join("\n")).await
 }
 
 /// What a text is, if it is not what it should be.
@@ -141,8 +141,8 @@ fn not_an_account(text: &str) -> Trouble {
 }
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
-pub(super) async fn take_text(app: App, text: String) -> Result<(), Trouble> {
-    take_import(app, read_text(text).await?).await
+pub(super) async fn take_text(work: Work, text: String) -> Result<(), Trouble> {
+    take_import(work, read_text(text).await?).await
 }
 
 /// The accounts of a text with a link a line.
@@ -179,8 +179,13 @@ fn just(entry: Entry) -> Import {
     Import { found: vec![Found { place: Place::Item(1), entry }], unread: Vec::new(), without_code: 0 }
 }
 
-/// Adds a single new account at once; everything else is shown first.
-pub(super) async fn take_import(app: App, read: Import) -> Result<(), Trouble> {
+/// Adds a single new account at once; everything else is shown first. Whoever has left the screen meanwhile has changed their mind: nothing
+/// is added then, and nobody is led anywhere.
+pub(super) async fn take_import(work: Work, read: Import) -> Result<(), Trouble> {
+    let app = work.app;
+    if work.is_left() {
+        return Err(Trouble::new("cancelled"));
+    }
     let preview = app.peek(|content| Some(read.clone().preview(content)));
     let preview = preview.ok_or_else(|| Trouble::new("cancelled"))?;
     match preview.items.as_slice() {
@@ -196,6 +201,8 @@ pub(super) async fn take_import(app: App, read: Import) -> Result<(), Trouble> {
                     let _ = crate::server::check_enrolments(app).await;
                 });
                 match added.first() {
+                    // While it was being stored.
+                    _ if work.is_left() => {}
                     Some(id) => app.turn(Screen::Entry(*id)),
                     None => app.leave_all(),
                 }
@@ -251,7 +258,7 @@ pub(super) fn by_hand(app: App) -> AnyView {
         Key::new(issuer, typed(account).trim().to_owned(), secret, generator).map_err(key_trouble)
     };
     let add = move || match key() {
-        Ok(key) => work.start(take_import(app, just(Entry::new(EntryId::new([0; 16]), key, 0)))),
+        Ok(key) => work.start(take_import(work, just(Entry::new(EntryId::new([0; 16]), key, 0)))),
         Err(trouble) => work.refuse(trouble),
     };
     view! {

@@ -188,9 +188,12 @@ fn choose(app: App, words: &'static Words, preview: Preview) -> AnyView {
                     leptos::task::spawn_local(async move {
                         let _ = crate::server::check_enrolments(app).await;
                     });
+                    let is_left = work.is_left();
                     app.incoming.set(None);
                     app.say(app.words().imported.replace("{count}", &added.len().to_string()));
-                    app.leave_all();
+                    if !is_left {
+                        app.leave_all();
+                    }
                     Ok(())
                 }
                 Err(trouble) => {

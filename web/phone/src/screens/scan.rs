@@ -8,7 +8,7 @@ use mobile_core::transfer::Reason;
 use wasm_bindgen::JsValue;
 
 use super::add::{decode, take_import, take_text};
-use super::{import, page};
+use super::{Work, import, page};
 use crate::app::App;
 use crate::glue::{self, items};
 use crate::trouble::Trouble;
@@ -38,7 +38,8 @@ pub(super) fn show(app: App) -> AnyView {
     let wanted = RwSignal::new(String::new());
     // Parts of an export that were seen, one a line.
     let parts = RwSignal::new(String::new());
-    let is_here = StoredValue::new(true);
+    // Nothing is begun with it; but what is found counts only as long as it is there.
+    let work = Work::new(app);
     on_cleanup(glue::stop_camera);
 
     let found = move |texts: Vec<String>| async move {
@@ -58,18 +59,18 @@ pub(super) fn show(app: App) -> AnyView {
                 hint.set(Some(words.scan_parts.replace("{count}", &missing.to_string())));
                 return Ok(false);
             }
-            return take_import(app, read).await.map(|()| true);
+            return take_import(work, read).await.map(|()| true);
         }
-        take_text(app, text).await.map(|()| true)
+        take_text(work, text).await.map(|()| true)
     };
     let look = move || {
         leptos::task::spawn_local(async move {
-            while is_here.try_get_value() == Some(true) {
+            while !work.is_left() {
                 if let Some(video) = video.try_get_untracked().flatten()
                     && let Some(pixels) = glue::camera_frame(&video)
                 {
                     let texts = decode(&pixels, 0).await;
-                    if is_here.try_get_value() != Some(true) {
+                    if work.is_left() {
                         return;
                     }
                     match texts {
