@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::transfer::Import;
 use mobile_core::vault::{Entry, EntryId};
 use wasm_bindgen::prelude::*;
@@ -87,7 +88,7 @@ pub(crate) struct App {
     /// How the entries stand at the server, as far as it was asked.
     pub(crate) standing: RwSignal<Standing>,
     /// What came with the address: a link to ask about once the vault is open, or nothing but the wish to add something.
-    pub(crate) handed: RwSignal<Option<String>>,
+    pub(crate) handed: RwSignal<Option<Zeroizing<String>>>,
     /// What was read and waits for the person's choice.
     pub(crate) incoming: RwSignal<Option<Import>>,
     /// Codes by counter that were made since the vault was opened, each with its time.
@@ -372,7 +373,7 @@ fn start(app: App) {
     glue::watch_files(&saved);
     saved.forget();
 
-    let hear = move || app.handed.update(|handed| *handed = glue::handed_over().or(handed.take()));
+    let hear = move || app.handed.update(|handed| *handed = glue::handed_over().map(Zeroizing::new).or(handed.take()));
     hear();
     listen(&window, "hashchange", hear);
     leptos::task::spawn_local(async move {
@@ -413,7 +414,7 @@ pub(crate) fn view() -> impl IntoView {
     // What was handed over by the address is shown as soon as there is a vault to add it to.
     Effect::new(move |_| {
         let is_open = app.phase.get() == Phase::Open;
-        match app.handed.with(|handed| handed.as_ref().map(String::is_empty)) {
+        match app.handed.with(|handed| handed.as_ref().map(|text| text.is_empty())) {
             Some(true) if is_open => {
                 app.handed.set(None);
                 app.go(Screen::Add);

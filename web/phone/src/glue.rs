@@ -33,6 +33,8 @@ extern "C" {
 extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) async fn job(kind: &str, arguments: Array, transfer: Array) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = end)]
+    pub(crate) fn end_jobs();
 }
 
 /// `device.js`: the device's own lock.

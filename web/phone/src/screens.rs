@@ -19,6 +19,7 @@ use std::pin::Pin;
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::vault::{Entry, EntryId};
 
 use crate::app::{App, Phase, Screen};
@@ -158,6 +159,11 @@ fn passphrase_field(label: &'static str, id: &'static str, fresh: bool, field: N
 /// What password managers file a passphrase under.
 fn filed_as(name: &'static str) -> AnyView {
     view! { <input type="text" autocomplete="username" value=name hidden=true /> }.into_any()
+}
+
+/// A secret that stands in a field. Ours is wiped; the field's own copy is the browser's.
+fn secret_in(field: NodeRef<Input>) -> Zeroizing<String> {
+    Zeroizing::new(typed(field))
 }
 
 /// What stands in a field.

@@ -5,7 +5,7 @@
 //!    leaves this thread.
 //! 3. [`App::change`] is the only way to change anything: edit, write the new file, and only then show the change. What could
 //!    not be written did not happen.
-//! 4. [`App::lock`] drops the vault, which wipes its keys and secrets.
+//! 4. [`App::lock`] drops the vault, which wipes its keys and secrets, and ends the worker.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -198,7 +198,11 @@ impl App {
     }
 
     fn forget_session(self) {
-        self.session.update_value(|session| *session = None);
+        let closed = self.session.try_update_value(Option::take).flatten();
+        if closed.is_some_and(|closed| matches!(closed.holder, Holder::Locked(_))) {
+            // It may have seen a QR code or another app's file.
+            glue::end_jobs();
+        }
         self.counter_codes.update(BTreeMap::clear);
         self.incoming.set(None);
         self.changed.update(|count| *count += 1);

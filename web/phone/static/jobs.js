@@ -38,3 +38,8 @@ export function job(kind, args, transfer) {
     worker.postMessage([id, kind, ...args], transfer);
   });
 }
+
+// Ends the worker, and with it the only memory of what it has read. Whoever waits for it hears that it was cancelled.
+export function end() {
+  stop("cancelled");
+}

@@ -37,6 +37,7 @@ tests![
     the_codes_of_rfc_6238_appear_at_their_times,
     a_passphrase_opens_the_vault_and_a_wrong_one_does_not,
     a_passphrase_that_is_set_later_leaves_nothing_in_the_open,
+    nothing_of_a_passphrase_or_secret_is_left_in_memory_at_the_lock,
     the_devices_own_lock_opens_the_vault,
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
@@ -746,6 +747,47 @@ fn a_passphrase_that_is_set_later_leaves_nothing_in_the_open(on: Backend) {
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.must_show_codes_of(&[URI]);
+}
+
+fn nothing_of_a_passphrase_or_secret_is_left_in_memory_at_the_lock(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let count = "window.workers = 0; const Real = Worker; \
+         window.Worker = class extends Real { constructor(...all) { super(...all); window.workers++ } \
+         terminate() { super.terminate(); window.workers-- } }";
+    let phone = Handset::new(&app);
+    phone.browser.script(count, Vec::new());
+    let phone = phone.start_with_passphrase();
+    // As bytes of the app's memory: it is loaded already, and hands out what it is made of.
+    let is_in_memory = |text: &str| {
+        let look = "const [text] = arguments; return import('./app.js').then(app => app.default()) \
+             .then(app => new TextDecoder('latin1').decode(app.memory.buffer).includes(text))";
+        phone.browser.script(look, vec![Value::from(text)]) == true
+    };
+    // The secret is these bytes, and so written in the link.
+    let (bytes, written) = ("12345678901234567890", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    let other = "otpauth://totp/Other:bob?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other";
+    phone.add(URI);
+    phone.home();
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), other));
+    phone.browser.must_say("Added.");
+    phone.home();
+    assert!(is_in_memory(bytes), "this is how it is looked for");
+    assert_eq!(phone.browser.script("return window.workers", Vec::new()), 1);
+    for _ in 0..2 {
+        phone.browser.unfold("Lock");
+        phone.browser.must_say("Locked");
+        for text in [PASSPHRASE, bytes, written, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"] {
+            assert!(!is_in_memory(text), "{text}");
+        }
+        assert_eq!(phone.browser.script("return window.workers", Vec::new()), 0);
+        phone.unlock("something else entirely");
+        phone.browser.must_say("That did not open the vault.");
+        assert!(!is_in_memory("something else entirely"));
+        phone.unlock(PASSPHRASE);
+        phone.must_show_codes_of(&[URI, other]);
+    }
 }
 
 fn the_devices_own_lock_opens_the_vault(on: Backend) {

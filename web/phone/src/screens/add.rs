@@ -9,7 +9,7 @@ use mobile_core::{Algorithm, Counter, Digits, Hotp, KeyUriError, Period, Secret,
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, HtmlInputElement, ImageData};
 
-use super::{Work, on_submit, page, row, typed};
+use super::{Work, on_submit, page, row, secret_in, typed};
 use crate::app::{App, Screen};
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
@@ -20,13 +20,13 @@ pub(super) fn show(app: App) -> AnyView {
     let work = Work::new(app);
     let text = NodeRef::<Input>::new();
     let link = move || {
-        let text = typed(text);
+        let text = secret_in(text);
         work.start(take_text(work, text));
     };
     let take = move |pasted: JsValue| async move {
         match pasted.dyn_ref::<Blob>() {
             Some(picture) => take_picture(work, picture).await,
-            None => take_text(work, pasted.as_string().unwrap_or_default()).await,
+            None => take_text(work, Zeroizing::new(pasted.as_string().unwrap_or_default())).await,
         }
     };
     let paste = move || work.start(async move { take(glue::pasted().await?).await });
@@ -104,7 +104,7 @@ fn boxed_file_row(
 }
 
 /// The texts of all QR codes in some pixels. `effort`: 0 for one frame of many, 1 for a picture of its own.
-pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<String>, Trouble> {
+pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<Zeroizing<String>>, Trouble> {
     let data = Uint8Array::new(&js_sys::Reflect::get(pixels, &"data".into()).unwrap_or_default());
     let buffer = data.buffer();
     let arguments = Array::of4(&data, &pixels.width().into(), &pixels.height().into(), &effort.into());
@@ -112,7 +112,18 @@ pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<String>
     if answer.is_null() || answer.is_undefined() {
         return Ok(Vec::new());
     }
-    Ok(items(&answer).iter().filter_map(JsValue::as_string).collect())
+    Ok(items(&answer).iter().filter_map(JsValue::as_string).map(Zeroizing::new).collect())
+}
+
+/// The texts, one a line.
+pub(super) fn lines_of(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
+    // Room for all of them, so that growing leaves no copies behind.
+    let mut lines = Zeroizing::new(String::with_capacity(texts.iter().map(|text| text.len() + 1).sum()));
+    for text in texts {
+        lines.push_str(text);
+        lines.push('\n');
+    }
+    lines
 }
 
 async fn take_picture(work: Work, file: &Blob) -> Result<(), Trouble> {
@@ -121,7 +132,7 @@ async fn take_picture(work: Work, file: &Blob) -> Result<(), Trouble> {
     if texts.is_empty() {
         return Err(Trouble::new("no_code"));
     }
-    take_text(work, texts.join("\n")).await
+    take_text(work, lines_of(&texts)).await
 }
 
 /// What a text is, if it is not what it should be.
@@ -141,13 +152,12 @@ fn not_an_account(text: &str) -> Trouble {
 }
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
-pub(super) async fn take_text(work: Work, text: String) -> Result<(), Trouble> {
+pub(super) async fn take_text(work: Work, text: Zeroizing<String>) -> Result<(), Trouble> {
     take_import(work, read_text(text).await?).await
 }
 
 /// The accounts of a text with a link a line.
-pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
-    let text = Zeroizing::new(text);
+pub(super) async fn read_text(text: Zeroizing<String>) -> Result<Import, Trouble> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let is_uri = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("otpauth"));
     if !lines.iter().any(is_uri) {
@@ -234,7 +244,7 @@ pub(super) fn by_hand(app: App) -> AnyView {
     let chosen =
         |field: NodeRef<Select>| field.get_untracked().map(|field| field.value()).unwrap_or_default();
     let key = move || -> Result<Key, Trouble> {
-        let secret = Zeroizing::new(typed(secret));
+        let secret = secret_in(secret);
         let secret = Secret::parse(&secret).map_err(|_| Trouble::new("key_secret"))?;
         let algorithm = chosen(algorithm).parse::<Algorithm>().unwrap_or_default();
         let digits =

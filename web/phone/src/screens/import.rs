@@ -3,11 +3,12 @@
 use js_sys::{Array, Uint8Array};
 use leptos::html::{Input, Select};
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::transfer::{Choice, Format, Import, Item, MAX_BYTES, Place, Preview, Reason, Status};
 use wasm_bindgen::JsValue;
 
 use super::add::{bytes_of, file_row};
-use super::{Work, anew, filed_as, on_submit, page, passphrase_field, subtitle_of, title_of, typed};
+use super::{Work, anew, filed_as, on_submit, page, passphrase_field, secret_in, subtitle_of, title_of};
 use crate::app::App;
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
@@ -25,12 +26,12 @@ pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>)
         _ => format == Format::Vault.code(),
     };
     let password = password.map_or(JsValue::UNDEFINED, |password| {
-        if is_vault { glue::composed(password).into() } else { password.into() }
+        if is_vault { Zeroizing::new(glue::composed(password)).as_str().into() } else { password.into() }
     });
     let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await;
     let answer = answer.map_err(|error| of_file(error.into()))?;
     // Whose file it was, and what is in it.
-    let json = items(&answer).get(1).map(to_bytes).unwrap_or_default();
+    let json = Zeroizing::new(items(&answer).get(1).map(to_bytes).unwrap_or_default());
     Import::from_json(&json).map_err(|_| Trouble::new("crashed"))
 }
 
@@ -64,14 +65,14 @@ fn pick(app: App, words: &'static Words) -> AnyView {
     let format = NodeRef::<Select>::new();
     let password = NodeRef::<Input>::new();
     let locked = RwSignal::new(None::<web_sys::File>);
-    let take = move |file: web_sys::File, password: Option<String>| {
+    let take = move |file: web_sys::File, password: Option<Zeroizing<String>>| {
         let format = format.get_untracked().map(|field| field.value()).unwrap_or_default();
         work.start(async move {
             // What cannot be read is not even loaded.
             if file.size() > MOST_BYTES {
                 return Err(Trouble::new("file_too_large"));
             }
-            match read(bytes_of(&file).await?, &format, password.as_deref()).await {
+            match read(bytes_of(&file).await?, &format, password.as_ref().map(|text| text.as_str())).await {
                 Ok(read) => {
                     app.incoming.set(Some(read));
                     Ok(())
@@ -87,7 +88,7 @@ fn pick(app: App, words: &'static Words) -> AnyView {
     };
     let open = move || {
         if let Some(file) = locked.get_untracked() {
-            take(file, Some(typed(password)));
+            take(file, Some(secret_in(password)));
         }
     };
     let formats =

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use leptos::html::Video;
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::transfer::Reason;
 use wasm_bindgen::JsValue;
 
-use super::add::{decode, take_import, take_text};
+use super::add::{decode, lines_of, take_import, take_text};
 use super::{Work, import, page};
 use crate::app::App;
 use crate::glue::{self, items};
@@ -37,22 +38,21 @@ pub(super) fn show(app: App) -> AnyView {
     let eye = RwSignal::new(None::<Eye>);
     let wanted = RwSignal::new(String::new());
     // Parts of an export that were seen, one a line.
-    let parts = RwSignal::new(String::new());
+    let parts = RwSignal::new(Vec::<Zeroizing<String>>::new());
     // Nothing is begun with it; but what is found counts only as long as it is there.
     let work = Work::new(app);
     on_cleanup(glue::stop_camera);
 
-    let found = move |texts: Vec<String>| async move {
-        let text = texts.join("\n");
+    let found = move |texts: Vec<Zeroizing<String>>| async move {
+        let text = lines_of(&texts);
         if text.trim_start().to_ascii_lowercase().starts_with("otpauth-migration:") {
             parts.update(|parts| {
-                if !parts.contains(text.as_str()) {
-                    parts.push_str(&text);
-                    parts.push('\n');
+                if !parts.contains(&text) {
+                    parts.push(text);
                     glue::buzz();
                 }
             });
-            let file = js_sys::Uint8Array::from(parts.get_untracked().as_bytes());
+            let file = js_sys::Uint8Array::from(parts.with_untracked(|parts| lines_of(parts)).as_bytes());
             let read = import::read(file, "uris", None).await?;
             let missing = read.unread.iter().filter(|unread| unread.reason == Reason::PartMissing).count();
             if missing > 0 {
