@@ -93,6 +93,8 @@ pub(crate) struct App {
     pub(crate) incoming: RwSignal<Option<Import>>,
     /// Codes by counter that were made since the vault was opened, each with its time.
     pub(crate) counter_codes: RwSignal<BTreeMap<EntryId, (String, u64)>>,
+    /// Whether the open vault is older than one that was opened here before, and the person has not said that they know.
+    pub(crate) is_older: RwSignal<bool>,
     /// Whether the browser has promised to keep the vault when room gets short.
     pub(crate) is_kept: RwSignal<bool>,
     /// Whether a newer release waits for the person's word.
@@ -127,6 +129,7 @@ impl App {
             handed: RwSignal::new(None),
             incoming: RwSignal::new(None),
             counter_codes: RwSignal::default(),
+            is_older: RwSignal::new(false),
             is_kept: RwSignal::new(false),
             update: RwSignal::new(None),
             last_touch: StoredValue::new((0, 0)),

@@ -205,6 +205,7 @@ impl App {
         }
         self.counter_codes.update(BTreeMap::clear);
         self.incoming.set(None);
+        self.is_older.set(false);
         self.changed.update(|count| *count += 1);
     }
 
@@ -258,9 +259,7 @@ impl App {
 
     fn unlocked(self, vault: Vault, revision: f64) {
         let (id, opened) = mark_of(&vault);
-        if settings::seen(&id).is_some_and(|seen| opened < seen) {
-            self.say(self.words().rollback);
-        }
+        self.is_older.set(settings::seen(&id).is_some_and(|seen| opened < seen));
         let holder = Holder::Locked(Box::new(vault));
         remember(&holder);
         self.opened(holder, revision);

@@ -105,6 +105,7 @@ words! {
     erase: "Erase everything" / "Alles löschen";
     erase_question: "All accounts on this device will be gone. Without another copy you may be locked out of them." / "Alle Konten auf diesem Gerät sind dann weg. Ohne eine Kopie kommen Sie vielleicht nicht mehr hinein.";
     rollback: "This vault is older than the one last opened here. Somebody may have put an old file back." / "Dieser Tresor ist älter als der zuletzt hier geöffnete. Vielleicht hat jemand eine alte Datei zurückgelegt.";
+    rollback_known: "I know" / "Das weiß ich";
 
     // The codes
     codes: "Codes" / "Codes";

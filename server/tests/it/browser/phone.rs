@@ -876,7 +876,17 @@ fn a_vault_that_was_changed_or_cut_off_is_told_and_kept(on: Backend) {
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("This vault is older than the one last opened here.");
-    // And so it is the next time: what was seen once stays seen.
+    // It stands there until the person has answered, whatever else is said and wherever they have been meanwhile.
+    phone.browser.click(".code-button");
+    phone.browser.soon("a notice", || phone.browser.is_there(".notice p").then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(4500));
+    phone.settings();
+    phone.home();
+    phone.browser.must_say("This vault is older than the one last opened here.");
+    phone.browser.must_look_right("phone-older");
+    phone.browser.unfold("I know");
+    phone.browser.soon("no warning", || (!phone.browser.text().contains("older than")).then_some(()));
+    // It is asked the next time, too: what was seen once stays seen.
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("This vault is older than the one last opened here.");

@@ -111,6 +111,12 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     let gone =
         app.read(|content| content.entries().iter().filter(|entry| is_gone(standing.of(entry))).count());
     view! {
+        {app.is_older.get().then(|| view! {
+            <div class="warning">
+                <p role="alert">{words.rollback}</p>
+                <button class="button" on:click=move |_| app.is_older.set(false)>{words.rollback_known}</button>
+            </div>
+        })}
         {app.update.get().map(|_| view! {
             <button class="banner" on:click=move |_| app.go(Screen::About)>{words.update_there}</button>
         })}
