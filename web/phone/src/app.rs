@@ -10,7 +10,7 @@ use mobile_core::vault::{Entry, EntryId};
 use wasm_bindgen::prelude::*;
 
 use crate::glue;
-use crate::screens;
+use crate::screens::{self, Look};
 use crate::server::{self, Standing};
 use crate::session::{Behind, Session, Ways};
 use crate::settings::Settings;
@@ -85,6 +85,7 @@ pub(crate) struct App {
     /// The settings as this window last read or wrote them.
     stored: StoredValue<Settings>,
     notice: RwSignal<Option<String>>,
+    pub(crate) look: Look,
     /// How the entries stand at the server, as far as it was asked.
     pub(crate) standing: RwSignal<Standing>,
     /// What came with the address: a link to ask about once the vault is open, or nothing but the wish to add something.
@@ -125,6 +126,7 @@ impl App {
             settings: RwSignal::new(settings.clone()),
             stored: StoredValue::new(settings),
             notice: RwSignal::new(None),
+            look: Look::default(),
             standing: RwSignal::new(standing),
             handed: RwSignal::new(None),
             incoming: RwSignal::new(None),

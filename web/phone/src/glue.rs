@@ -76,6 +76,7 @@ extern "C" {
     pub(crate) fn buzz();
     fn steady() -> f64;
     pub(crate) fn reveal(id: &str);
+    pub(crate) fn focus(id: &str);
     // Rust's own would bring Unicode's tables along.
     pub(crate) fn lower(text: &str) -> String;
     #[wasm_bindgen(catch)]

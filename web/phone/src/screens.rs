@@ -14,6 +14,8 @@ mod scan;
 mod settings;
 mod start;
 
+pub(crate) use list::Look;
+
 use std::pin::Pin;
 
 use leptos::ev::SubmitEvent;

@@ -175,6 +175,9 @@ impl App {
             // That says nothing of the vault.
             Err(_) => Phase::Unread,
         };
+        if phase != Phase::Open {
+            self.look.forget();
+        }
         self.phase.set(phase);
     }
 

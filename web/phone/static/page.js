@@ -76,6 +76,13 @@ export function reveal(id) {
   requestAnimationFrame(() => document.getElementById(id)?.scrollIntoView({ block: "center" }));
 }
 
+// Gives a part of the next screen the focus, once that is drawn, or else its title. Where it is scrolled to, is another matter.
+export function focus(id) {
+  requestAnimationFrame(() =>
+    (document.getElementById(id) ?? document.querySelector("h1"))?.focus({ preventScroll: true }),
+  );
+}
+
 export function buzz() {
   navigator.vibrate?.(15);
 }

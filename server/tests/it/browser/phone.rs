@@ -61,6 +61,7 @@ tests![
     who_goes_back_is_led_nowhere_by_what_comes_later,
     the_way_forward_leads_to_nothing_that_is_gone,
     accounts_are_found_named_and_put_in_order,
+    who_comes_back_to_the_list_finds_it_as_it_was,
     a_screen_begins_at_its_top_and_the_list_is_where_it_was_left,
     an_import_that_could_not_be_saved_shows_what_it_will_do,
     the_screens_look_right_in_english,
@@ -1593,6 +1594,55 @@ fn accounts_are_found_named_and_put_in_order(on: Backend) {
     phone.browser.must_say("turn the second factor off at the service");
     phone.browser.unfold("Delete");
     phone.browser.soon("two are left", || (titles(&phone) == ["My berries", "Cherry"]).then_some(()));
+}
+
+fn who_comes_back_to_the_list_finds_it_as_it_was(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    for name in ["Apple", "Berry", "Cherry"] {
+        phone.add(&format!("otpauth://totp/{name}:alice?secret=JBSWY3DPEHPK3PX{}&issuer={name}", &name[..1]));
+        phone.home();
+    }
+    let titles = || phone.browser.texts(".card .title");
+    let must_show = |expected: &[&str]| phone.browser.soon(expected, || (titles() == expected).then_some(()));
+    let must_focus = |expected: &str| {
+        let look = "return document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()";
+        let focused = || phone.browser.script(look, Vec::new());
+        phone.browser.soon(expected, || (focused() == expected).then_some(()));
+    };
+    phone.browser.unfold("More about Berry");
+    phone.browser.fill("#group", "Garden");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    must_focus("More about Berry");
+    phone.browser.fill(".search", "err");
+    phone.browser.unfold("Garden");
+    must_show(&["Berry"]);
+    phone.settings();
+    phone.browser.back();
+    must_show(&["Berry"]);
+    must_focus("Settings");
+    assert_eq!(phone.value(".search"), "err");
+    assert_eq!(phone.browser.attribute(".chip:nth-child(2)", "aria-pressed"), "true");
+    // With the last of a group the choice of it goes; what was sought stands.
+    phone.browser.unfold("More about Berry");
+    phone.browser.fill("#group", "");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    must_show(&["Berry", "Cherry"]);
+    // What was deleted cannot have the focus; the title of the list has it then.
+    phone.browser.unfold("More about Cherry");
+    phone.browser.unfold("Delete");
+    phone.browser.unfold("Delete");
+    must_show(&["Berry"]);
+    must_focus("Countersign");
+    // The lock forgets what was sought.
+    phone.browser.unfold("Lock");
+    phone.unlock(PASSPHRASE);
+    must_show(&["Apple", "Berry"]);
+    assert_eq!(phone.value(".search"), "");
 }
 
 fn a_screen_begins_at_its_top_and_the_list_is_where_it_was_left(on: Backend) {

@@ -17,11 +17,35 @@ const NEXT_CODE_SECONDS: u32 = 6;
 const FRESH_SECONDS: u64 = 60;
 
 /// Which entries are shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Filter {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Filter {
+    #[default]
     All,
     Favourites,
     Group(String),
+}
+
+/// What was sought and chosen in the list, and by which button it was left. It is there again for whoever comes back, and gone with the lock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    sought: RwSignal<String>,
+    filter: RwSignal<Filter>,
+    /// The button's id.
+    left_by: StoredValue<String>,
+}
+
+impl Look {
+    pub(crate) fn forget(self) {
+        self.sought.update(String::clear);
+        self.filter.set(Filter::All);
+        self.left_by.set_value(String::new());
+    }
+}
+
+/// Goes to another screen by a button with this id, which has the focus again when one comes back.
+fn leave(app: App, button: &str, screen: Screen) {
+    app.look.left_by.set_value(button.to_owned());
+    app.go(screen);
 }
 
 impl Filter {
@@ -54,11 +78,20 @@ fn is_sought(entry: &Entry, sought: &str) -> bool {
 /// The list of codes: what one sees after unlocking.
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
-    let sought = RwSignal::new(String::new());
-    let filter = RwSignal::new(Filter::All);
+    let Look { sought, filter, left_by } = app.look;
+    let button = left_by.try_update_value(core::mem::take).unwrap_or_default();
+    if !button.is_empty() {
+        glue::focus(&button);
+    }
+    // The last of a group or of the favourites may be gone, and then so is the button that chose them.
+    let filter_now = Memo::new(move |_| {
+        let filter = filter.get();
+        let fits = app.read(|content| content.entries().iter().any(|entry| filter.takes(entry)));
+        if fits { filter } else { Filter::All }
+    });
     let ids = Memo::new(move |_| {
         let sought = glue::lower(&sought.get());
-        let filter = filter.get();
+        let filter = filter_now.get();
         app.read(|content| {
             let fits = |entry: &&Entry| filter.takes(entry) && is_sought(entry, &sought);
             let mut found: Vec<&Entry> = content.entries().iter().filter(fits).collect();
@@ -70,11 +103,11 @@ pub(super) fn show(app: App) -> AnyView {
     let count = Memo::new(move |_| app.read(|content| content.entries().len()));
     view! {
         <header class="bar">
-            <h1>"Countersign"</h1>
+            <h1 tabindex="-1">"Countersign"</h1>
             {move || app.ways().map(|_| view! {
                 <button class="icon-button" aria-label=words.lock_now on:click=move |_| app.lock()>{icon(PADLOCK)}</button>
             })}
-            <button class="icon-button" aria-label=words.settings on:click=move |_| app.go(Screen::Settings)>
+            <button id="to-settings" class="icon-button" aria-label=words.settings on:click=move |_| leave(app, "to-settings", Screen::Settings)>
                 {icon(GEAR)}
             </button>
         </header>
@@ -86,10 +119,11 @@ pub(super) fn show(app: App) -> AnyView {
                     type="search"
                     aria-label=words.search
                     placeholder=words.search
+                    prop:value=move || sought.get()
                     on:input=move |event| sought.set(event_target_value(&event))
                 />
             })}
-            {move || chips(app, words, filter)}
+            {move || chips(app, words, filter, filter_now)}
             <ul class="cards" aria-label=words.codes>
                 <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id) />
             </ul>
@@ -99,7 +133,7 @@ pub(super) fn show(app: App) -> AnyView {
                 _ => ().into_any(),
             }}
         </main>
-        <button class="fab" on:click=move |_| app.go(Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
+        <button id="to-add" class="fab" on:click=move |_| leave(app, "to-add", Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
     }
     .into_any()
 }
@@ -142,7 +176,12 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     .into_any()
 }
 
-fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<AnyView> {
+fn chips(
+    app: App,
+    words: &'static Words,
+    filter: RwSignal<Filter>,
+    filter_now: Memo<Filter>,
+) -> Option<AnyView> {
     let groups = groups(app);
     let has_favourites = app.read(|content| content.entries().iter().any(|entry| entry.favourite));
     if groups.is_empty() && !has_favourites {
@@ -159,7 +198,7 @@ fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<An
             <button
                 class="chip"
                 dir="auto"
-                aria-pressed=move || (filter.get() == choice).to_string()
+                aria-pressed=move || (filter_now.get() == choice).to_string()
                 on:click=move |_| filter.set(chosen.clone())
             >
                 {name}
@@ -234,8 +273,11 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> (AnyView, AnyView) {
             {flag}
         </span>
     };
+    let to_more = ["to-", &id.to_string()].concat();
     let button = view! {
-        <button class="icon-button" aria-label=more on:click=move |_| app.go(Screen::Entry(id))>{icon(MORE)}</button>
+        <button id=to_more.clone() class="icon-button" aria-label=more on:click=move |_| leave(app, &to_more, Screen::Entry(id))>
+            {icon(MORE)}
+        </button>
     };
     (text.into_any(), button.into_any())
 }
