@@ -51,6 +51,7 @@ tests![
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
     a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most,
     who_leaves_while_the_vault_opens_finds_it_locked,
+    the_clipboard_is_cleared_of_codes_alone,
     a_counters_code_is_stored_before_it_is_seen,
     two_taps_in_a_row_make_one_code,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
@@ -1260,6 +1261,47 @@ fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
         hide(&phone, false);
         phone.unlock(PASSPHRASE);
         phone.browser.must_say("No accounts yet");
+    }
+}
+
+fn the_clipboard_is_cleared_of_codes_alone(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let stubs = "window.held = ''; window.may_look = false; window.focused = true; \
+         document.hasFocus = () => focused; \
+         Object.defineProperty(navigator, 'clipboard', { value: { \
+         writeText: async text => { held = text }, readText: async () => held } }); \
+         navigator.permissions.query = async () => ({ state: may_look ? 'granted' : 'prompt' }); \
+         window.copy = (text, seconds) => import('./page.js').then(page => page.copy(text, seconds)); \
+         window.pass = seconds => new Promise(done => setTimeout(done, seconds * 1000)); \
+         window.come_back = async () => { focused = true; dispatchEvent(new Event('focus')); await pass(0.1) }";
+    phone.browser.script(stubs, Vec::new());
+    for (what, script, left) in [
+        ("in the foreground", "await copy('123', 1); await pass(1.5)", ""),
+        ("soon after the background", "await copy('123', 1); focused = false; await pass(1.5); await come_back()", ""),
+        (
+            "long after it",
+            "await copy('123', 1); focused = false; await pass(3.5); held = 'a letter'; await come_back()",
+            "a letter",
+        ),
+        (
+            "long after it, where the app may look",
+            "may_look = true; await copy('123', 1); focused = false; await pass(3.5); await come_back()",
+            "",
+        ),
+        (
+            "where the app sees another text",
+            "may_look = true; await copy('123', 1); held = 'a letter'; await pass(1.5)",
+            "a letter",
+        ),
+        (
+            "while another code is there that is not due",
+            "await copy('123', 1); focused = false; await pass(1.5); await copy('456', 60); await come_back()",
+            "456",
+        ),
+    ] {
+        let script = format!("return (async () => {{ may_look = false; focused = true; {script}; return held }})()");
+        assert_eq!(phone.browser.script(&script, Vec::new()), left, "{what}");
     }
 }
 
