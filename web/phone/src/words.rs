@@ -119,7 +119,7 @@ words! {
     settings: "Settings" / "Einstellungen";
     lock_now: "Lock" / "Sperren";
     more_about: "More about {name}" / "Mehr zu {name}";
-    code_spoken: "{code}, {seconds} seconds left" / "{code}, noch {seconds} Sekunden";
+    seconds_left: "{seconds} seconds left" / "noch {seconds} Sekunden";
     code_hidden: "hidden, tap to show" / "verborgen, zum Zeigen tippen";
     next_code: "next {code}" / "gleich {code}";
     next_counter: "New code" / "Neuer Code";

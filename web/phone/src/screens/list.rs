@@ -101,6 +101,7 @@ pub(super) fn show(app: App) -> AnyView {
         })
     });
     let count = Memo::new(move |_| app.read(|content| content.entries().len()));
+    let announced = RwSignal::new(String::new());
     view! {
         <header class="bar">
             <h1 tabindex="-1">"Countersign"</h1>
@@ -125,13 +126,14 @@ pub(super) fn show(app: App) -> AnyView {
             })}
             {move || chips(app, words, filter, filter_now)}
             <ul class="cards" aria-label=words.codes>
-                <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id) />
+                <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id, announced) />
             </ul>
             {move || match (count.get(), ids.with(Vec::is_empty)) {
                 (0, _) => view! { <p class="empty">{words.no_codes}</p> }.into_any(),
                 (_, true) => view! { <p class="empty">{words.nothing_found}</p> }.into_any(),
                 _ => ().into_any(),
             }}
+            <p class="unseen" role="status">{announced}</p>
         </main>
         <button id="to-add" class="fab" on:click=move |_| leave(app, "to-add", Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
     }
@@ -238,14 +240,14 @@ fn spoken(code: &str) -> String {
         .join(", ")
 }
 
-fn card(app: App, words: &'static Words, id: EntryId) -> AnyView {
+fn card(app: App, words: &'static Words, id: EntryId, announced: RwSignal<String>) -> AnyView {
     let entry = Memo::new(move |_| entry_of(app, id));
     // Whether a code by counter is being made; the card is drawn anew when it is.
     let busy = RwSignal::new(false);
     view! {
         <li class="card">
             {move || entry.get().map(|entry| match entry.key.generator() {
-                Generator::Hotp(..) => by_counter(app, words, &entry, busy),
+                Generator::Hotp(..) => by_counter(app, words, &entry, busy, announced),
                 Generator::Totp(_) | Generator::Steam => by_time(app, words, &entry),
             })}
         </li>
@@ -320,12 +322,8 @@ fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
     let title = title_of(entry);
     let account = subtitle_of(entry);
     let label = move || {
-        let said = if shown.get() {
-            let left = left.get().to_string();
-            words.code_spoken.replace("{code}", &spoken(&code.get())).replace("{seconds}", &left)
-        } else {
-            words.code_hidden.to_owned()
-        };
+        // Not with the seconds that are left: a name that changes each second is read out each second, or never to its end.
+        let said = if shown.get() { spoken(&code.get()) } else { words.code_hidden.to_owned() };
         [title.as_str(), account.as_str(), said.as_str()].join(", ")
     };
     let tap = move || {
@@ -347,16 +345,17 @@ fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
                 })}
             </span>
         </button>
-        {ring(left, period)}
+        {ring(words, left, period)}
         {more}
     }
     .into_any()
 }
 
-/// How much of the step is left, as a ring that closes.
-fn ring(left: Memo<u32>, period: u32) -> AnyView {
+/// How much of the step is left, as a ring that closes. Whoever listens finds it beside the code; a timer says nothing by itself.
+fn ring(words: &'static Words, left: Memo<u32>, period: u32) -> AnyView {
+    let name = move || words.seconds_left.replace("{seconds}", &left.get().to_string());
     view! {
-        <svg class="ring" class:ending=move || left.get() <= 5 viewBox="0 0 36 36" aria-hidden="true" focusable="false">
+        <svg class="ring" class:ending=move || left.get() <= 5 viewBox="0 0 36 36" role="timer" aria-label=name focusable="false">
             <circle class="ring-back" cx="18" cy="18" r="15" />
             <circle
                 class="ring-left"
@@ -365,14 +364,21 @@ fn ring(left: Memo<u32>, period: u32) -> AnyView {
                 stroke-dasharray="100"
                 stroke-dashoffset=move || (100 - 100 * left.get() / period).to_string()
             />
-            <text x="18" y="22.5" text-anchor="middle">{move || left.get()}</text>
+            <text x="18" y="22.5" text-anchor="middle" aria-hidden="true">{move || left.get()}</text>
         </svg>
     }
     .into_any()
 }
 
-/// A counter's code is made by a tap, and the counter is stored before the code is seen.
-fn by_counter(app: App, words: &'static Words, entry: &Entry, busy: RwSignal<bool>) -> AnyView {
+/// A counter's code is made by a tap, and the counter is stored before the code is seen. It is announced to whoever listens: the focus is on
+/// the button that made it.
+fn by_counter(
+    app: App,
+    words: &'static Words,
+    entry: &Entry,
+    busy: RwSignal<bool>,
+    announced: RwSignal<String>,
+) -> AnyView {
     let id = entry.id();
     let (text, more) = names(app, words, entry);
     let name = [title_of(entry), subtitle_of(entry)].join(", ");
@@ -409,6 +415,7 @@ fn by_counter(app: App, words: &'static Words, entry: &Entry, busy: RwSignal<boo
             busy.try_set(false);
             let code = made?;
             glue::buzz();
+            announced.try_set(spoken(&code));
             let now = app.now.get_untracked();
             app.counter_codes.update(|codes| {
                 codes.insert(id, (code, now));
