@@ -31,20 +31,20 @@ pub(crate) struct Look {
     sought: RwSignal<String>,
     filter: RwSignal<Filter>,
     /// The button's id.
-    left_by: StoredValue<String>,
+    left_by: StoredValue<Option<String>>,
 }
 
 impl Look {
     pub(crate) fn forget(self) {
         self.sought.update(String::clear);
         self.filter.set(Filter::All);
-        self.left_by.set_value(String::new());
+        self.left_by.set_value(None);
     }
 }
 
 /// Goes to another screen by a button with this id, which has the focus again when one comes back.
 fn leave(app: App, button: &str, screen: Screen) {
-    app.look.left_by.set_value(button.to_owned());
+    app.look.left_by.set_value(Some(button.to_owned()));
     app.go(screen);
 }
 
@@ -79,19 +79,12 @@ fn is_sought(entry: &Entry, sought: &str) -> bool {
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
     let Look { sought, filter, left_by } = app.look;
-    let button = left_by.try_update_value(core::mem::take).unwrap_or_default();
-    if !button.is_empty() {
+    if let Some(button) = left_by.try_update_value(Option::take).flatten() {
         glue::focus(&button);
     }
-    // The last of a group or of the favourites may be gone, and then so is the button that chose them.
-    let filter_now = Memo::new(move |_| {
-        let filter = filter.get();
-        let fits = app.read(|content| content.entries().iter().any(|entry| filter.takes(entry)));
-        if fits { filter } else { Filter::All }
-    });
     let ids = Memo::new(move |_| {
         let sought = glue::lower(&sought.get());
-        let filter = filter_now.get();
+        let filter = in_force(app, filter);
         app.read(|content| {
             let fits = |entry: &&Entry| filter.takes(entry) && is_sought(entry, &sought);
             let mut found: Vec<&Entry> = content.entries().iter().filter(fits).collect();
@@ -124,7 +117,7 @@ pub(super) fn show(app: App) -> AnyView {
                     on:input=move |event| sought.set(event_target_value(&event))
                 />
             })}
-            {move || chips(app, words, filter, filter_now)}
+            {move || chips(app, words, filter)}
             <ul class="cards" aria-label=words.codes>
                 <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id, announced) />
             </ul>
@@ -178,12 +171,14 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     .into_any()
 }
 
-fn chips(
-    app: App,
-    words: &'static Words,
-    filter: RwSignal<Filter>,
-    filter_now: Memo<Filter>,
-) -> Option<AnyView> {
+/// What was chosen, unless the last of that group or of the favourites is gone, and with it the button that chose them.
+fn in_force(app: App, filter: RwSignal<Filter>) -> Filter {
+    let filter = filter.get();
+    let fits = app.read(|content| content.entries().iter().any(|entry| filter.takes(entry)));
+    if fits { filter } else { Filter::All }
+}
+
+fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<AnyView> {
     let groups = groups(app);
     let has_favourites = app.read(|content| content.entries().iter().any(|entry| entry.favourite));
     if groups.is_empty() && !has_favourites {
@@ -200,7 +195,7 @@ fn chips(
             <button
                 class="chip"
                 dir="auto"
-                aria-pressed=move || (filter_now.get() == choice).to_string()
+                aria-pressed=move || (in_force(app, filter) == choice).to_string()
                 on:click=move |_| filter.set(chosen.clone())
             >
                 {name}

@@ -38,7 +38,7 @@ pub(super) fn show(app: App) -> AnyView {
     let eye = RwSignal::new(None::<Eye>);
     let wanted = RwSignal::new(String::new());
     // Parts of an export that were seen, one a line.
-    let parts = RwSignal::new(Vec::<Zeroizing<String>>::new());
+    let parts = StoredValue::new(Vec::<Zeroizing<String>>::new());
     // Nothing is begun with it; but what is found counts only as long as it is there.
     let work = Work::new(app);
     on_cleanup(glue::stop_camera);
@@ -46,13 +46,13 @@ pub(super) fn show(app: App) -> AnyView {
     let found = move |texts: Vec<Zeroizing<String>>| async move {
         let text = lines_of(&texts);
         if text.trim_start().to_ascii_lowercase().starts_with("otpauth-migration:") {
-            parts.update(|parts| {
+            parts.update_value(|parts| {
                 if !parts.contains(&text) {
                     parts.push(text);
                     glue::buzz();
                 }
             });
-            let file = js_sys::Uint8Array::from(parts.with_untracked(|parts| lines_of(parts)).as_bytes());
+            let file = js_sys::Uint8Array::from(parts.with_value(|parts| lines_of(parts)).as_bytes());
             let read = import::read(file, "uris", None).await?;
             let missing = read.unread.iter().filter(|unread| unread.reason == Reason::PartMissing).count();
             if missing > 0 {
