@@ -15,7 +15,7 @@ use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use mobile_core::Zeroizing;
 use mobile_core::vault::{
-    Content, ContentError, Cost, DeviceKey, Locked, NewSlot, Passphrase, Random, Slot, SlotId, SlotKind,
+    Content, ContentError, Cost, DeviceKey, Locked, NewSlot, Opens, Passphrase, Random, Slot, SlotId, SlotKind,
     Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
 };
 use wasm_bindgen::JsValue;
@@ -277,24 +277,27 @@ impl App {
         let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
         let locked = Locked::read(&file.bytes)?;
         for wanted in locked.slots().iter().filter_map(Slot::stretch) {
-            let opened = locked.open(&stretch(&passphrase, &wanted).await?);
-            if !matches!(opened, Err(VaultError::NotOpened)) {
-                return self.came_of(opened, &file);
+            let key = stretch(&passphrase, &wanted).await?;
+            if self.open_by(&key).await? {
+                return Ok(());
             }
         }
         Err(VaultError::NotOpened.into())
     }
 
-    /// What a try to unlock leads to. A slot that opened a body that cannot be read shows what can be done about it.
-    fn came_of(self, opened: Result<Vault, VaultError>, file: &File) -> Result<(), Trouble> {
-        match opened {
+    /// Opens the file as it is now: while a key was made, another window may have stored another one. Whether it was opened, or is shown as
+    /// one that cannot be read, though the key fits.
+    async fn open_by(self, key: &impl Opens) -> Result<bool, Trouble> {
+        let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
+        match Locked::read(&file.bytes)?.open(key) {
             Ok(vault) => self.unlocked(vault, file.revision),
+            Err(VaultError::NotOpened) => return Ok(false),
             Err(error @ (VaultError::Damaged | VaultError::Content(_))) => {
                 self.phase.set(Phase::Broken { trouble: error.into(), has_previous: file.has_previous });
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Asks the device for the key of one of its slots.
@@ -312,7 +315,7 @@ impl App {
         // Its lock may still be over the page.
         self.end_absence();
         let key = device_key(answer.get(1))?;
-        self.came_of(locked.open(&key), &file)
+        if self.open_by(&key).await? { Ok(()) } else { Err(VaultError::NotOpened.into()) }
     }
 
     /// Edits a copy of the content, writes the file, and only then lets the change be seen. An error has changed nothing.
@@ -352,7 +355,18 @@ impl App {
                 *session.content_mut() = before;
             }
         });
-        saved?;
+        if let Err(error) = saved {
+            let trouble = Trouble::from(error);
+            if trouble.code() == "conflict" {
+                // Another window has stored something, and this one has not heard of it: what is tried again begins with what is stored.
+                self.leave_all();
+                self.begin().await;
+                // The screen that would have told it is gone.
+                self.complain(&trouble);
+                return Err(Trouble::new("cancelled"));
+            }
+            return Err(trouble);
+        }
         self.session.with_value(|slot| {
             if let Some(session) = slot {
                 remember(&session.holder);

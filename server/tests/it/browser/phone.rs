@@ -47,6 +47,7 @@ tests![
     two_taps_delete_one_account_and_lead_one_screen_back,
     the_browser_is_asked_to_keep_the_vault_until_it_does,
     two_windows_do_not_undo_each_other,
+    what_another_window_has_stored_is_gone_on_from,
     two_windows_have_the_same_settings,
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
     a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most,
@@ -1116,6 +1117,43 @@ fn two_windows_do_not_undo_each_other(on: Backend) {
     assert_eq!(phone.browser.script(save, Vec::new()), "conflict");
     phone.browser.show_window(&second);
     phone.must_show_codes_of(&[URI]);
+}
+
+fn what_another_window_has_stored_is_gone_on_from(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    // The same file under the next revision, of which this window does not hear.
+    let store = "return import('./store.js').then(async store => { \
+         const [file, revision] = await store.load(); await store.save(file, revision + 1, revision) })";
+    let add = |name: &str| {
+        phone.browser.unfold("Add");
+        phone.browser.fill("#link", &format!("otpauth://totp/{name}:alice?secret=JBSWY3DPEHPK3PXP&issuer={name}"));
+        phone.browser.unfold("Add the link");
+    };
+    // While the vault is open: the first try is refused, and what comes after it is not.
+    phone.browser.script(store, Vec::new());
+    add("Apple");
+    phone.browser.must_say("Another window has changed the vault.");
+    phone.browser.must_say("Locked");
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    add("Apple");
+    phone.browser.must_say("Added.");
+    phone.home();
+    phone.browser.unfold("Lock");
+    phone.browser.must_say("Locked");
+    // While the passphrase is stretched: what is opened is what is there then.
+    let hold = "window.real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.unlock(PASSPHRASE);
+    let is_held = "return !!window.release";
+    phone.browser.soon("the question", || (phone.browser.script(is_held, Vec::new()) == true).then_some(()));
+    phone.browser.script(store, Vec::new());
+    phone.browser.script("Worker.prototype.postMessage = real; release()", Vec::new());
+    phone.browser.must_say("Apple");
+    add("Berry");
+    phone.browser.must_say("Added.");
 }
 
 fn two_windows_have_the_same_settings(on: Backend) {
