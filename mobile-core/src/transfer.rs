@@ -45,7 +45,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use migration::write_migration;
+pub use migration::{migration_id, write_migration};
 pub use preview::{Choice, Item, Preview, Status};
 pub use uris::write_uris;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mobile_core::transfer::{
-    self, Choice, Format, Import, Place, Reason, Status, TransferError, write_migration, write_uris,
+    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, write_migration, write_uris,
 };
 use mobile_core::vault::{
     Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Stretch, Vault, write_plain,
@@ -426,6 +426,13 @@ fn large_exports_take_several_codes_and_a_missing_one_is_noticed() {
     let lines: Vec<&str> = uris.iter().map(|uri| uri.as_str()).collect();
     let all = transfer::read(lines.join("\n").as_bytes(), Format::Uris, None).unwrap();
     assert_eq!((all.found.len(), all.unread.len()), (25, 0));
+    // All say whose they are, so that the parts of another export are told apart.
+    let other = write_migration(&content, 6).0;
+    assert_eq!(lines.iter().map(|line| migration_id(line)).collect::<BTreeSet<_>>(), [Some(2)].into());
+    assert_eq!(migration_id(&other[0]), Some(3));
+    for none in ["", "otpauth://totp/a?secret=GEZDGNBV&data=CAE=", "otpauth-migration://offline?data=%%"] {
+        assert_eq!(migration_id(none), None, "{none}");
+    }
     let some = transfer::read([lines[2], lines[0]].join("\n").as_bytes(), Format::Uris, None).unwrap();
     assert_eq!(some.found.len(), 15);
     assert_eq!(some.unread.iter().map(|unread| unread.place).collect::<Vec<_>>(), [Place::Part(2)]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::html::Video;
 use leptos::prelude::*;
 use mobile_core::Zeroizing;
-use mobile_core::transfer::Reason;
+use mobile_core::transfer::{Reason, migration_id};
 use wasm_bindgen::JsValue;
 
 use super::add::{decode, lines_of, take_import, take_text};
@@ -47,6 +47,10 @@ pub(super) fn show(app: App) -> AnyView {
         let text = lines_of(&texts);
         if text.trim_start().to_ascii_lowercase().starts_with("otpauth-migration:") {
             parts.update_value(|parts| {
+                // One export at a time: the rest of one that was given up never comes.
+                if parts.first().is_some_and(|part| export_of(part) != export_of(&text)) {
+                    parts.clear();
+                }
                 if !parts.contains(&text) {
                     parts.push(text);
                     glue::buzz();
@@ -132,6 +136,11 @@ pub(super) fn show(app: App) -> AnyView {
         })}
     }
     .into_any()
+}
+
+/// Which of Google Authenticator's exports a QR code belongs to.
+fn export_of(text: &str) -> Option<u64> {
+    text.lines().next().map(str::trim).and_then(migration_id)
 }
 
 /// The light and the choice of the camera, where there are such.
