@@ -439,6 +439,32 @@ fn large_exports_take_several_codes_and_a_missing_one_is_noticed() {
 }
 
 #[test]
+fn names_that_could_not_be_shown_safely_are_taken_over_without_what_makes_them_so() {
+    let item = |name: &str, folder: &str| {
+        let totp = "otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQ";
+        format!(
+            r#"{{"encrypted":false,"folders":[{{"id":"f","name":"{folder}"}}],"#
+        ) + &format!(r#""items":[{{"name":"{name}","folderId":"f","login":{{"totp":"{totp}"}}}}]}}"#)
+    };
+    for (name, folder, label, group) in [
+        ("Bank\u{202e}knaB", "Ho\\nme", Some("BankknaB"), Some("Home")),
+        ("\u{2066}\u{2069}", " \u{2028} ", None, None),
+        ("Zo\u{eb}", "\u{5e2}\u{5d1}\u{5e8}", Some("Zo\u{eb}"), Some("\u{5e2}\u{5d1}\u{5e8}")),
+    ] {
+        let read = transfer::read(item(name, folder).as_bytes(), Format::BitwardenJson, None).unwrap();
+        let entry = &read.found[0].entry;
+        assert_eq!((entry.label.as_deref(), entry.group.as_deref()), (label, group), "{name:?} {folder:?}");
+    }
+    // In our own file as well, which anybody may have written.
+    let mut content = content(&[key("A", "a", 1, totp())]);
+    let mut entry = content.entries()[0].clone();
+    entry.label = Some("a\u{202e}b".into());
+    content.replace(entry).unwrap();
+    let read = transfer::read(&write_plain(&content).unwrap(), Format::PlainVault, None).unwrap();
+    assert_eq!(read.found[0].entry.label.as_deref(), Some("ab"));
+}
+
+#[test]
 fn our_own_files_come_back_whole() {
     let mut content = content(&[key("A", "a", 1, totp()), key("S", "s", 2, Generator::Steam)]);
     let mut full = content.entries()[0].clone();
