@@ -293,21 +293,27 @@ pub(crate) async fn confirm(app: App, id: EntryId) -> Result<(), Trouble> {
     let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("gone"))?;
     let factor = factor_of(&entry, &issuer).ok_or_else(|| Trouble::new("unknown_factor"))?;
     // By counter, the code stays the same whenever it is sent.
+    let counted = match entry.key.period() {
+        None => Some(app.counter_code(id).await?),
+        Some(_) => None,
+    };
     let body = |seconds| {
-        let code = entry.key.code_at(seconds);
-        let proof = proof(&entry, Purpose::Confirm, seconds, code.as_str())?;
+        let code = counted.clone().unwrap_or_else(|| entry.key.code_at(seconds).as_str().to_owned());
+        let proof = proof(&entry, Purpose::Confirm, seconds, &code)?;
         Some(format!(
-            r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{}","proof":"{proof}"}}"#,
-            code.as_str()
+            r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{code}","proof":"{proof}"}}"#
         ))
     };
-    send(app, &format!("{api}confirm"), &body).await?;
+    let sent = send(app, &format!("{api}confirm"), &body).await;
+    if sent.as_ref().map_or_else(|trouble| trouble.code() == "code_not_accepted", |_| true) {
+        // It is used up, or good for nothing. Where nobody knows, the next try shows the same one.
+        app.counter_codes.update(|codes| {
+            codes.remove(&id);
+        });
+    }
+    sent?;
     app.standing.update(|standing| {
         standing.set(id, factor.clone(), State::Active);
     });
-    if entry.key.period().is_none() {
-        // The server has used this counter up.
-        app.change(|content| content.advance(id)).await?;
-    }
     Ok(())
 }

@@ -15,7 +15,7 @@ use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use mobile_core::Zeroizing;
 use mobile_core::vault::{
-    Content, ContentError, Cost, DeviceKey, Locked, NewSlot, Opens, Passphrase, Random, Slot, SlotId, SlotKind,
+    Content, ContentError, Cost, DeviceKey, EntryId, Locked, NewSlot, Opens, Passphrase, Random, Slot, SlotId, SlotKind,
     Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
 };
 use wasm_bindgen::JsValue;
@@ -324,6 +324,30 @@ impl App {
         edit: impl FnOnce(&mut Content) -> Result<T, ContentError>,
     ) -> Result<T, Trouble> {
         self.alter(false, |session| Ok(edit(session.content_mut())?)).await
+    }
+
+    /// The code by counter that was made last, or where there is none a new one: the counter behind it is stored before anybody sees it.
+    pub(crate) async fn counter_code(self, id: EntryId) -> Result<String, Trouble> {
+        if let Some((code, _)) = self.counter_codes.with_untracked(|codes| codes.get(&id).cloned()) {
+            return Ok(code);
+        }
+        self.new_counter_code(id).await
+    }
+
+    /// A new code by counter.
+    pub(crate) async fn new_counter_code(self, id: EntryId) -> Result<String, Trouble> {
+        let code = self
+            .change(|content| {
+                let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
+                content.advance(id)?;
+                Ok(code.unwrap_or_default())
+            })
+            .await?;
+        let now = self.now.get_untracked();
+        self.counter_codes.update(|codes| {
+            codes.insert(id, (code.clone(), now));
+        });
+        Ok(code)
     }
 
     /// `forget`: the file before is not kept, since it opens in a way that this change ends.

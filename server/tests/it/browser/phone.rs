@@ -56,6 +56,7 @@ tests![
     a_counters_code_is_stored_before_it_is_seen,
     two_taps_in_a_row_make_one_code,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
+    a_counters_code_is_stored_before_it_is_sent,
     every_format_is_imported_once,
     an_encrypted_copy_comes_back,
     a_picture_of_another_thing_is_told_apart,
@@ -1427,6 +1428,44 @@ fn a_counter_that_was_used_up_is_not_put_back_with_a_name(on: Backend) {
     phone.browser.fill("#entry-counter", "7");
     save();
     counter(7);
+}
+
+fn a_counters_code_is_stored_before_it_is_sent(on: Backend) {
+    let app = server(on);
+    app.user("carol");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let mechanism = Mechanism::Hotp(Hotp::default());
+    phone.add(&app.enrol("carol", NewFactor { mechanism, ..NewFactor::default() }).uri.to_uri());
+    phone.browser.must_say("Not confirmed yet");
+    let counter = |expected: u64| {
+        let kept = format!("\"counter\":{expected},");
+        String::from_utf8(phone.file()).unwrap().contains(&kept)
+    };
+    let stub = "window.sent = []; window.real = fetch; window.fetch = async (url, how) => { \
+         if (!String(url).includes('confirm')) return real(url, how); \
+         sent.push(JSON.parse(how.body).code); if (!window.is_back) throw new TypeError('no network'); return real(url, how) }";
+    phone.browser.script(stub, Vec::new());
+    let sent = || phone.browser.script("return sent", Vec::new());
+    // What cannot be stored is not sent.
+    phone.break_storage(true);
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The browser could not store this.");
+    assert_eq!(sent(), json!([]));
+    phone.break_storage(false);
+    assert!(counter(0));
+    // What was sent and not answered may be used up. It is sent once more, and no other one is wasted.
+    for tries in 1..=2 {
+        phone.browser.unfold("Confirm with one tap");
+        phone.browser.soon(tries, || (sent().as_array().unwrap().len() == tries).then_some(()));
+        phone.browser.must_say("The server could not be reached.");
+        assert!(counter(1));
+    }
+    phone.browser.script("window.is_back = true", Vec::new());
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    let sent: Vec<String> = serde_json::from_value(sent()).unwrap();
+    assert_eq!((sent.len(), sent.iter().collect::<std::collections::BTreeSet<_>>().len()), (3, 1), "{sent:?}");
+    assert!(counter(1));
 }
 
 /// The samples that `mobile-core` reads in its own tests, with what must be found in them.

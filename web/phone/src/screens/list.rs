@@ -400,21 +400,10 @@ fn by_counter(
         asked.set(false);
         busy.set(true);
         app.spawn(async move {
-            let made = app
-                .change(|content| {
-                    let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
-                    content.advance(id)?;
-                    Ok(code.unwrap_or_default())
-                })
-                .await;
+            let made = app.new_counter_code(id).await;
             busy.try_set(false);
-            let code = made?;
+            announced.try_set(spoken(&made?));
             glue::buzz();
-            announced.try_set(spoken(&code));
-            let now = app.now.get_untracked();
-            app.counter_codes.update(|codes| {
-                codes.insert(id, (code, now));
-            });
             Ok(())
         });
     };
