@@ -61,6 +61,7 @@ tests![
     an_encrypted_copy_comes_back,
     a_picture_of_another_thing_is_told_apart,
     a_picture_with_a_code_adds_its_account,
+    a_secret_is_typed_with_blanks_of_all_kinds,
     who_goes_back_is_led_nowhere_by_what_comes_later,
     the_way_forward_leads_to_nothing_that_is_gone,
     accounts_are_found_named_and_put_in_order,
@@ -1596,6 +1597,21 @@ fn a_picture_with_a_code_adds_its_account(on: Backend) {
     phone.browser.must_say("This account is already here.");
     phone.home();
     assert_eq!(phone.codes().len(), 1);
+}
+
+fn a_secret_is_typed_with_blanks_of_all_kinds(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.browser.unfold("Add");
+    phone.choose("Type it in");
+    phone.browser.fill("#issuer", "Example");
+    phone.browser.fill("#account", "alice@example.com");
+    let paste = "document.querySelector('#secret').value = arguments[0]";
+    let secret = "GEZD\u{a0}GNBV GY3T\u{202f}QOJQ\u{2009}GEZD\u{200b}GNBV\u{2003}GY3T\tQOJQ\u{feff}";
+    phone.browser.script(paste, vec![Value::from(secret)]);
+    phone.browser.click(".page .primary");
+    phone.browser.must_say("Added.");
+    phone.must_show_codes_of(&[URI]);
 }
 
 fn who_goes_back_is_led_nowhere_by_what_comes_later(on: Backend) {
