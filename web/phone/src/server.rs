@@ -180,7 +180,9 @@ pub(crate) fn clock_words(app: App, offset_ms: i64) -> String {
         return (if is_compared { words.clock_good } else { words.clock_unknown }).to_owned();
     }
     let text = if offset_ms > 0 { words.clock_slow } else { words.clock_fast };
-    let mut text = text.replace("{time}", &roughly(offset_ms.abs()));
+    let corrects_all = app.settings.with(|settings| settings.correct_all);
+    let corrects = if corrects_all { words.clock_corrects } else { words.clock_corrects_own };
+    let mut text = [&text.replace("{time}", &roughly(offset_ms.abs())), " ", corrects].concat();
     if !is_compared {
         text.push(' ');
         text.push_str(words.clock_kept);

@@ -251,7 +251,7 @@ words! {
     // Export
     export: "Export" / "Exportieren";
     export_hint: "A copy to keep, or for another app" / "Eine Kopie, oder für eine andere App";
-    exported: "The file is in your downloads." / "Die Datei liegt bei Ihren Downloads.";
+    exported: "The browser has the file now, and saves it or asks where to." / "Der Browser hat die Datei jetzt und speichert sie oder fragt, wohin.";
     export_sealed: "Encrypted copy" / "Verschlüsselte Kopie";
     export_sealed_text: "Opens in this app with the passphrase that you choose here. Keep it away from this device." / "Öffnet sich in dieser App mit der Passphrase, die Sie hier wählen. Bewahren Sie sie woanders auf.";
     passphrase_export: "Passphrase of the copy" / "Passphrase der Kopie";
@@ -286,8 +286,10 @@ words! {
     clock_corrected: "Clock corrected by {time}" / "Uhr um {time} berichtigt";
     clock_corrected_kept: "Clock corrected by {time}, not compared lately" / "Uhr um {time} berichtigt, zuletzt nicht verglichen";
     clock_unknown: "This device's clock has not been compared with the server's lately." / "Die Uhr dieses Geräts wurde zuletzt nicht mit der des Servers verglichen.";
-    clock_slow: "This device's clock is {time} slow. Codes are corrected." / "Die Uhr dieses Geräts geht {time} nach. Codes werden berichtigt.";
-    clock_fast: "This device's clock is {time} fast. Codes are corrected." / "Die Uhr dieses Geräts geht {time} vor. Codes werden berichtigt.";
+    clock_slow: "This device's clock is {time} slow." / "Die Uhr dieses Geräts geht {time} nach.";
+    clock_fast: "This device's clock is {time} fast." / "Die Uhr dieses Geräts geht {time} vor.";
+    clock_corrects: "Codes are corrected." / "Codes werden berichtigt.";
+    clock_corrects_own: "Codes of this server's accounts are corrected, no others." / "Codes der Konten dieses Servers werden berichtigt, andere nicht.";
     storage: "Storage" / "Speicher";
     storage_kept: "The browser has promised to keep the vault." / "Der Browser hat zugesagt, den Tresor zu behalten.";
     storage_may_go: "The browser may delete the vault when room gets short. Install the app and keep an encrypted copy." / "Der Browser darf den Tresor löschen, wenn der Platz knapp wird. Installieren Sie die App und sichern Sie eine verschlüsselte Kopie.";
@@ -310,7 +312,7 @@ words! {
     about: "About this app" / "Über diese App";
     about_hint: "Version, updates" / "Version, Aktualisierungen";
     about_text: "Countersign shows one-time codes (TOTP, HOTP, Steam) and works without a network." / "Countersign zeigt Einmalcodes (TOTP, HOTP, Steam) und arbeitet ohne Netz.";
-    about_trust: "The build is a fingerprint of all the app's files. Phones that show the same build run the same files. The app is replaced only when you say so." / "Der Stand ist ein Fingerabdruck aller Dateien der App. Telefone mit demselben Stand führen dieselben Dateien aus. Die App wird nur ersetzt, wenn Sie es sagen.";
+    about_trust: "The build is a fingerprint of all the app's files. Phones that show the same build run the same files. Another version is taken only when you say so; but whoever runs the server could get past that." / "Der Stand ist ein Fingerabdruck aller Dateien der App. Telefone mit demselben Stand führen dieselben Dateien aus. Eine andere Version wird nur genommen, wenn Sie es sagen; wer den Server betreibt, könnte das aber umgehen.";
     version: "Version" / "Version";
     build: "Build" / "Stand";
     not_installed: "This browser keeps no copy of the app, so it needs the network to start." / "Dieser Browser behält keine Kopie der App; sie braucht zum Start das Netz.";

@@ -605,7 +605,9 @@ fn a_wrong_server_corrects_its_own_accounts_alone_where_the_person_says_so(on: B
     must_show(&|| START.unix_seconds());
     phone.browser.must_say("Clock corrected by −");
     phone.settings();
+    phone.browser.must_say("Codes are corrected.");
     phone.browser.click("#correct-all");
+    phone.browser.must_say("Codes of this server's accounts are corrected, no others.");
     phone.home();
     must_show(&unix_seconds);
     // The line concerns the server's own account now. Without that, it would be about nothing.
@@ -1539,7 +1541,7 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     phone.browser.fill("#export-new", written);
     phone.browser.fill("#export-again", written);
     phone.browser.unfold("Save the copy");
-    phone.browser.must_say("The file is in your downloads.");
+    phone.browser.must_say("The browser has the file now");
     let copy = phone.browser.download("csvault");
     assert!(std::fs::read(&copy).unwrap().starts_with(b"csvault\n"));
     phone.browser.unfold("Save unencrypted");
