@@ -400,7 +400,8 @@ fn safe(mut entry: Entry) -> Entry {
         if text.as_ref().is_some_and(is_safe) {
             continue;
         }
-        let left = text.take().map(|text| text.chars().filter(|c| !is_unsafe_to_show(*c)).collect::<String>());
+        let left =
+            text.take().map(|text| text.chars().filter(|c| !is_unsafe_to_show(*c)).collect::<String>());
         *text = some(left.as_deref());
     }
     entry

@@ -87,7 +87,9 @@ impl<T> Cache<T> {
             (Ok(guard), _) => Some(guard),
             (Err(TryLockError::Poisoned(poisoned)), _) => Some(poisoned.into_inner()),
             (Err(TryLockError::WouldBlock), Some(old)) => return Found::Held(old),
-            (Err(TryLockError::WouldBlock), None) if self.usable(clock.now()).is_some() => return Found::Nothing,
+            (Err(TryLockError::WouldBlock), None) if self.usable(clock.now()).is_some() => {
+                return Found::Nothing;
+            }
             (Err(TryLockError::WouldBlock), None) => None,
         };
         let Some(fetch) = fetch else { return Found::FetchDue };

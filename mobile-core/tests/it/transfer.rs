@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mobile_core::transfer::{
-    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, write_migration, write_uris,
+    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, write_migration,
+    write_uris,
 };
 use mobile_core::vault::{
     Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Stretch, Vault, write_plain,
@@ -442,9 +443,8 @@ fn large_exports_take_several_codes_and_a_missing_one_is_noticed() {
 fn names_that_could_not_be_shown_safely_are_taken_over_without_what_makes_them_so() {
     let item = |name: &str, folder: &str| {
         let totp = "otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQ";
-        format!(
-            r#"{{"encrypted":false,"folders":[{{"id":"f","name":"{folder}"}}],"#
-        ) + &format!(r#""items":[{{"name":"{name}","folderId":"f","login":{{"totp":"{totp}"}}}}]}}"#)
+        format!(r#"{{"encrypted":false,"folders":[{{"id":"f","name":"{folder}"}}],"#)
+            + &format!(r#""items":[{{"name":"{name}","folderId":"f","login":{{"totp":"{totp}"}}}}]}}"#)
     };
     for (name, folder, label, group) in [
         ("Bank\u{202e}knaB", "Ho\\nme", Some("BankknaB"), Some("Home")),

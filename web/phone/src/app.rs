@@ -305,7 +305,10 @@ impl App {
     pub(crate) fn lock_if_away(self) {
         let is_over = |(wall, steady): (i64, i64)| wall <= glue::now_ms() || steady <= glue::steady_ms();
         let is_wanted = self.settings.with_untracked(|settings| settings.lock_when_hidden);
-        if is_wanted && (self.is_away.get_value() || is_hidden()) && self.excused.get_value().is_none_or(is_over) {
+        if is_wanted
+            && (self.is_away.get_value() || is_hidden())
+            && self.excused.get_value().is_none_or(is_over)
+        {
             self.lock();
         }
     }
@@ -378,7 +381,9 @@ fn start(app: App) {
     glue::watch_files(&saved);
     saved.forget();
 
-    let hear = move || app.handed.update(|handed| *handed = glue::handed_over().map(Zeroizing::new).or(handed.take()));
+    let hear = move || {
+        app.handed.update(|handed| *handed = glue::handed_over().map(Zeroizing::new).or(handed.take()));
+    };
     hear();
     listen(&window, "hashchange", hear);
     leptos::task::spawn_local(async move {

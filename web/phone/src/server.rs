@@ -302,9 +302,7 @@ pub(crate) async fn confirm(app: App, id: EntryId) -> Result<(), Trouble> {
     let body = |seconds| {
         let code = counted.clone().unwrap_or_else(|| entry.key.code_at(seconds).as_str().to_owned());
         let proof = proof(&entry, Purpose::Confirm, seconds, &code)?;
-        Some(format!(
-            r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{code}","proof":"{proof}"}}"#
-        ))
+        Some(format!(r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{code}","proof":"{proof}"}}"#))
     };
     let sent = send(app, &format!("{api}confirm"), &body).await;
     if sent.as_ref().map_or_else(|trouble| trouble.code() == "code_not_accepted", |_| true) {

@@ -15,8 +15,8 @@ use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use mobile_core::Zeroizing;
 use mobile_core::vault::{
-    Content, ContentError, Cost, DeviceKey, EntryId, Locked, NewSlot, Opens, Passphrase, Random, Slot, SlotId, SlotKind,
-    Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
+    Content, ContentError, Cost, DeviceKey, EntryId, Locked, NewSlot, Opens, Passphrase, Random, Slot,
+    SlotId, SlotKind, Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
 };
 use wasm_bindgen::JsValue;
 
@@ -205,6 +205,7 @@ impl App {
         if closed.is_some_and(|closed| matches!(closed.holder, Holder::Locked(_))) {
             // It may have seen a QR code or another app's file.
             glue::end_jobs();
+            wipe_stack();
         }
         self.counter_codes.update(BTreeMap::clear);
         self.incoming.set(None);
@@ -546,6 +547,14 @@ impl App {
     pub(crate) async fn raw_file(self) -> Result<Vec<u8>, Trouble> {
         Ok(load().await?.map(|file| file.bytes).unwrap_or_default())
     }
+}
+
+/// Overwrites what calls have left behind: whoever computes a code has the secret in a block on the stack, which nobody wipes.
+#[inline(never)]
+#[expect(clippy::large_stack_arrays, reason = "it is the stack that is meant; WebAssembly's has a megabyte")]
+fn wipe_stack() {
+    let mut zeros = [0_u8; 256 * 1024];
+    core::hint::black_box(&mut zeros);
 }
 
 /// A vault's id and revision.

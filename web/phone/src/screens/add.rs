@@ -247,7 +247,9 @@ pub(super) fn by_hand(app: App) -> AnyView {
         // Pages that show a secret part it by blanks of all kinds, which come along when it is copied.
         let typed_secret = secret_in(secret);
         let mut secret = Zeroizing::new(String::with_capacity(typed_secret.len()));
-        secret.extend(typed_secret.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{feff}')));
+        secret.extend(
+            typed_secret.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{feff}')),
+        );
         let secret = Secret::parse(&secret).map_err(|_| Trouble::new("key_secret"))?;
         let algorithm = chosen(algorithm).parse::<Algorithm>().unwrap_or_default();
         let digits =

@@ -16,10 +16,7 @@ use crate::trouble::Trouble;
 pub(super) const MIN_PASSPHRASE: usize = 8;
 
 /// The new passphrase of two fields, or why it is none.
-pub(super) fn chosen(
-    first: NodeRef<Input>,
-    second: NodeRef<Input>,
-) -> Result<Zeroizing<String>, Trouble> {
+pub(super) fn chosen(first: NodeRef<Input>, second: NodeRef<Input>) -> Result<Zeroizing<String>, Trouble> {
     let (first, second) = (secret_in(first), secret_in(second));
     if first.chars().count() < MIN_PASSPHRASE {
         Err(Trouble::new("passphrase_short"))
