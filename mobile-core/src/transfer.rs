@@ -47,7 +47,7 @@ use core::fmt;
 
 pub use migration::{migration_id, write_migration};
 pub use preview::{Choice, Item, Preview, Status};
-pub use uris::write_uris;
+pub use uris::{read_uri, write_uris};
 
 use crate::json::Json;
 use crate::uri::is_unsafe_to_show;

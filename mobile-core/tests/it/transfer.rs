@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mobile_core::transfer::{
-    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, write_migration,
-    write_uris,
+    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, read_uri,
+    write_migration, write_uris,
 };
 use mobile_core::vault::{
     Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Stretch, Vault, write_plain,
@@ -437,6 +437,23 @@ fn large_exports_take_several_codes_and_a_missing_one_is_noticed() {
     let some = transfer::read([lines[2], lines[0]].join("\n").as_bytes(), Format::Uris, None).unwrap();
     assert_eq!(some.found.len(), 15);
     assert_eq!(some.unread.iter().map(|unread| unread.place).collect::<Vec<_>>(), [Place::Part(2)]);
+}
+
+#[test]
+fn a_uri_without_any_name_gets_one_that_is_given() {
+    let secret = "secret=GEZDGNBVGY3TQOJQ";
+    for (uri, issuer, account) in [
+        (format!("otpauth://totp/?{secret}"), None, "Ohne Namen"),
+        (format!("otpauth://totp?{secret}&period=60"), None, "Ohne Namen"),
+        (format!("otpauth://steam/?{secret}"), None, "Ohne Namen"),
+        (format!("otpauth://totp/?{secret}&issuer=Example"), Some("Example"), "Example"),
+        (format!("otpauth://totp/alice?{secret}"), None, "alice"),
+    ] {
+        let (key, _) = read_uri(&uri, "Ohne Namen").unwrap();
+        assert_eq!((key.issuer(), key.account()), (issuer, account), "{uri}");
+    }
+    assert!(read_uri("otpauth://totp/?secret=018", "Ohne Namen").is_err());
+    assert!(read_uri("https://example.org/", "Ohne Namen").is_err());
 }
 
 #[test]

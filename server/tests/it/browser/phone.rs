@@ -62,6 +62,7 @@ tests![
     a_picture_of_another_thing_is_told_apart,
     a_picture_with_a_code_adds_its_account,
     a_secret_is_typed_with_blanks_of_all_kinds,
+    an_account_without_any_name_can_be_named,
     who_goes_back_is_led_nowhere_by_what_comes_later,
     the_way_forward_leads_to_nothing_that_is_gone,
     accounts_are_found_named_and_put_in_order,
@@ -1613,6 +1614,20 @@ fn a_picture_with_a_code_adds_its_account(on: Backend) {
     phone.browser.must_say("This account is already here.");
     phone.home();
     assert_eq!(phone.codes().len(), 1);
+}
+
+fn an_account_without_any_name_can_be_named(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    phone.add(&format!("otpauth://totp/?secret={secret}"));
+    phone.browser.must_say("Without a name");
+    phone.browser.fill("#label", "My bank");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    phone.browser.must_say("My bank");
+    phone.must_show_codes_of(&[URI]);
 }
 
 fn a_secret_is_typed_with_blanks_of_all_kinds(on: Backend) {

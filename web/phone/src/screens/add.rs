@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use leptos::html::{Input, Select};
 use leptos::prelude::*;
-use mobile_core::transfer::{Found, Import, Place, Status};
+use mobile_core::transfer::{Found, Import, Place, Status, read_uri};
 use mobile_core::vault::{Entry, EntryId, Generator, Key};
 use mobile_core::{Algorithm, Counter, Digits, Hotp, KeyUriError, Period, Secret, Totp, Zeroizing};
 use wasm_bindgen::prelude::*;
@@ -13,6 +13,7 @@ use super::{Work, on_submit, page, row, secret_in, typed};
 use crate::app::{App, Screen};
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
+use crate::words::Words;
 
 /// The ways to add something.
 pub(super) fn show(app: App) -> AnyView {
@@ -153,11 +154,11 @@ fn not_an_account(text: &str) -> Trouble {
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
 pub(super) async fn take_text(work: Work, text: Zeroizing<String>) -> Result<(), Trouble> {
-    take_import(work, read_text(text).await?).await
+    take_import(work, read_text(work.app.words(), text).await?).await
 }
 
 /// The accounts of a text with a link a line.
-pub(super) async fn read_text(text: Zeroizing<String>) -> Result<Import, Trouble> {
+pub(super) async fn read_text(words: &Words, text: Zeroizing<String>) -> Result<Import, Trouble> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let is_uri = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("otpauth"));
     if !lines.iter().any(is_uri) {
@@ -168,7 +169,8 @@ pub(super) async fn read_text(text: Zeroizing<String>) -> Result<Import, Trouble
     if let [line] = lines.as_slice()
         && !is_migration(line)
     {
-        let (key, origin) = Key::parse_with_origin(line).map_err(key_trouble)?;
+        // One without any name can be named by its owner, where it leads to.
+        let (key, origin) = read_uri(line, words.unnamed).map_err(key_trouble)?;
         let mut entry = Entry::new(EntryId::new([0; 16]), key, 0);
         entry.origin = origin;
         return Ok(just(entry));
