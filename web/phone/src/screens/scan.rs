@@ -45,7 +45,9 @@ pub(super) fn show(app: App) -> AnyView {
 
     let found = move |texts: Vec<Zeroizing<String>>| async move {
         let text = lines_of(&texts);
-        if text.trim_start().to_ascii_lowercase().starts_with("otpauth-migration:") {
+        // Without a copy of the text, which nobody would wipe.
+        let start = text.trim_start().get(..18);
+        if start.is_some_and(|start| start.eq_ignore_ascii_case("otpauth-migration:")) {
             parts.update_value(|parts| {
                 // One export at a time: the rest of one that was given up never comes.
                 if parts.first().is_some_and(|part| export_of(part) != export_of(&text)) {
@@ -60,7 +62,7 @@ pub(super) fn show(app: App) -> AnyView {
             let read = import::read(file, "uris", None).await?;
             let missing = read.unread.iter().filter(|unread| unread.reason == Reason::PartMissing).count();
             if missing > 0 {
-                hint.set(Some(words.scan_parts.replace("{count}", &missing.to_string())));
+                hint.try_set(Some(words.scan_parts.replace("{count}", &missing.to_string())));
                 return Ok(false);
             }
             return take_import(work, read).await.map(|()| true);
