@@ -45,11 +45,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-pub use migration::write_migration;
+pub use migration::{migration_id, write_migration};
 pub use preview::{Choice, Item, Preview, Status};
-pub use uris::write_uris;
+pub use uris::{read_uri, write_uris};
 
 use crate::json::Json;
+use crate::uri::is_unsafe_to_show;
+use draft::some;
+
 use crate::vault::{Content, Entry, EntryId, Passphrase, Vault, VaultError, is_plain, read_plain};
 use crate::{Field, KeyUriError, SecretError};
 
@@ -371,7 +374,7 @@ impl Reading {
             return Err(TransferError::TooMany);
         }
         match result.and_then(|entry| if entry.check().is_ok() { Ok(entry) } else { Err(Reason::TooLong) }) {
-            Ok(entry) => self.found.push(Found { place, entry }),
+            Ok(entry) => self.found.push(Found { place, entry: safe(entry) }),
             Err(reason) => {
                 let name = name.chars().filter(|c| !c.is_control()).take(100).collect();
                 self.unread.push(Unread { place, name, reason });
@@ -384,9 +387,24 @@ impl Reading {
     fn take(&mut self, content: &Content) {
         let found = content.entries().iter().enumerate();
         self.found = found
-            .map(|(index, entry)| Found { place: Place::Item(index + 1), entry: entry.clone() })
+            .map(|(index, entry)| Found { place: Place::Item(index + 1), entry: safe(entry.clone()) })
             .collect();
     }
+}
+
+/// An entry whose own names have no character that could not be shown safely: with such, one account can be made to look like another. Those
+/// of its key are refused for them.
+fn safe(mut entry: Entry) -> Entry {
+    for text in [&mut entry.label, &mut entry.group] {
+        let is_safe = |text: &String| !text.chars().any(is_unsafe_to_show);
+        if text.as_ref().is_some_and(is_safe) {
+            continue;
+        }
+        let left =
+            text.take().map(|text| text.chars().filter(|c| !is_unsafe_to_show(*c)).collect::<String>());
+        *text = some(left.as_deref());
+    }
+    entry
 }
 
 /// The id of what has none yet.

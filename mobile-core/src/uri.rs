@@ -429,7 +429,7 @@ fn check_name(field: Field, name: &str, max_bytes: usize) -> Result<(), KeyUriEr
 
 /// Control characters, line and paragraph separators, and the marks that turn the direction of writing for
 /// what follows: with them one account can be made to look like another.
-fn is_unsafe_to_show(character: char) -> bool {
+pub(crate) fn is_unsafe_to_show(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

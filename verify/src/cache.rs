@@ -3,7 +3,8 @@
 //! - Young enough: it is used as it is.
 //! - Older than `max_age`: one caller fetches it again; the others go on with the old one.
 //! - Older than `max_stale`: nobody goes on with it. Callers wait for the one that fetches.
-//! - Without what is wanted (a key of an unknown name): as if there were none, but what is held stays.
+//! - Without what is wanted (a key of an unknown name): one caller fetches; the others are told to come again, and do not wait. Names are
+//!   invented for nothing, and whoever invents many would have a thread wait for each while the issuer hangs.
 //! - After any try, good or bad, there is no other for `pause`. So no number of tokens can make it fetch more often.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
@@ -33,7 +34,7 @@ pub(crate) struct Fetched<T> {
 pub(crate) enum Found<T> {
     /// The document. It may still lack what was wanted.
     Held(Arc<T>),
-    /// None that is young enough.
+    /// None that is young enough, or none with what was wanted, and somebody is fetching it.
     Nothing,
     /// A fetch is due, but was not allowed.
     FetchDue,
@@ -86,6 +87,9 @@ impl<T> Cache<T> {
             (Ok(guard), _) => Some(guard),
             (Err(TryLockError::Poisoned(poisoned)), _) => Some(poisoned.into_inner()),
             (Err(TryLockError::WouldBlock), Some(old)) => return Found::Held(old),
+            (Err(TryLockError::WouldBlock), None) if self.usable(clock.now()).is_some() => {
+                return Found::Nothing;
+            }
             (Err(TryLockError::WouldBlock), None) => None,
         };
         let Some(fetch) = fetch else { return Found::FetchDue };

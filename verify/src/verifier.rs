@@ -211,7 +211,8 @@ impl Verifier {
     }
 
     /// Checks a token. May fetch, and then blocks for some seconds at most: in an async handler, use
-    /// [`Verifier::verify_without_fetch`] first.
+    /// [`Verifier::verify_without_fetch`] first. One caller fetches at a time. The others go on with what is held; a token by a key that is
+    /// not in it is [`Error::KeysUnavailable`] meanwhile, without waiting.
     pub fn verify(&self, token: &str, check: &Check) -> Result<Claims, Error> {
         self.judge(token, check, Fetching::Allowed).map_err(|stop| match stop {
             Stop::Refused(error) => error,

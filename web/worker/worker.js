@@ -2,12 +2,19 @@
 
 import init, { decode, pick_cost, read_import, stretch, trial } from "./worker_wasm.js";
 
-const calibrate = () => {
-  trial(); // Once to fetch memory and let the browser compile, once to measure.
-  const before = performance.now();
-  trial();
-  return pick_cost(performance.now() - before);
+// The milliseconds that it takes; undefined where there is not the memory for it.
+const timed = () => {
+  try {
+    trial(); // Once to fetch memory and let the browser compile, once to measure.
+    const before = performance.now();
+    trial();
+    return performance.now() - before;
+  } catch (error) {
+    if (error !== "memory") throw error;
+  }
 };
+
+const calibrate = () => pick_cost(timed());
 
 const kinds = { calibrate, decode, read_import, stretch };
 

@@ -2,12 +2,9 @@
 
 use alloc::string::String;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use zeroize::Zeroizing;
-
 use super::csv::Records;
 use super::draft::{Draft, groups, names, some};
-use super::uris::is_uri;
+use super::uris::{is_uri, named};
 use super::{NO_ID, Place, Reading, Reason, TransferError};
 use crate::json::Json;
 use crate::vault::{Entry, Key};
@@ -81,7 +78,10 @@ impl Login<'_> {
         let totp = self.totp.trim();
         let mut entry = if is_uri(totp) {
             let (key, origin) = match Key::parse_with_origin(totp) {
-                Err(KeyUriError::AccountMissing) => Key::parse_with_origin(&self.named(totp))?,
+                Err(KeyUriError::AccountMissing) => {
+                    let (issuer, account) = names(self.name, self.username);
+                    Key::parse_with_origin(&named(totp, issuer.as_deref(), &account))?
+                }
                 key => key?,
             };
             let mut entry = Entry::new(NO_ID, key, 0);
@@ -98,26 +98,5 @@ impl Login<'_> {
         entry.group = some(self.folder);
         entry.favourite = self.is_favourite;
         Ok(entry)
-    }
-
-    /// A URI without names, with those of the login in it.
-    fn named(&self, uri: &str) -> Zeroizing<String> {
-        let (issuer, account) = names(self.name, self.username);
-        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-        let kind = path.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let mut named = Zeroizing::new(String::with_capacity(
-            uri.len() + 3 * (self.name.len() + self.username.len()) + 64,
-        ));
-        named.push_str("otpauth://");
-        named.push_str(kind);
-        named.push('/');
-        if let Some(issuer) = &issuer {
-            named.extend(utf8_percent_encode(issuer, NON_ALPHANUMERIC));
-            named.push(':');
-        }
-        named.extend(utf8_percent_encode(&account, NON_ALPHANUMERIC));
-        named.push('?');
-        named.push_str(query);
-        named
     }
 }

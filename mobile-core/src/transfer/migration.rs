@@ -52,13 +52,7 @@ pub(super) fn read(
     batches: &mut Batches,
     reading: &mut Reading,
 ) -> Result<(), TransferError> {
-    let query = line.split_once('?').map_or("", |(_, query)| query);
-    let data = query.split('&').find_map(|parameter| parameter.strip_prefix("data="));
-    // A form's reader makes a blank of the plus; nothing else does, so it is turned back.
-    let data = Zeroizing::new(percent_decode_str(data.unwrap_or_default()).collect::<Vec<u8>>());
-    let text = core::str::from_utf8(&data).ok().map(|text| Zeroizing::new(text.replace(' ', "+")));
-    let message = text.filter(|text| !text.is_empty()).and_then(|text| base64::decode(&text));
-    let Some(message) = message else {
+    let Some(message) = message_of(line) else {
         return reading.add(Place::Line(number), "", Err(Reason::Damaged));
     };
 
@@ -84,6 +78,26 @@ pub(super) fn read(
         batches.0.entry((id, size)).or_default().insert(part);
     }
     Ok(())
+}
+
+fn message_of(line: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let query = line.split_once('?').map_or("", |(_, query)| query);
+    let data = query.split('&').find_map(|parameter| parameter.strip_prefix("data="));
+    // A form's reader makes a blank of the plus; nothing else does, so it is turned back.
+    let data = Zeroizing::new(percent_decode_str(data.unwrap_or_default()).collect::<Vec<u8>>());
+    let text = core::str::from_utf8(&data).ok().map(|text| Zeroizing::new(text.replace(' ', "+")));
+    text.filter(|text| !text.is_empty()).and_then(|text| base64::decode(&text))
+}
+
+/// Which export the QR code of this URI belongs to: the number that its parts share. 0 where it says none, as one that stands alone may;
+/// `None` where it is no such URI.
+pub fn migration_id(uri: &str) -> Option<u64> {
+    let message = message_of(uri).filter(|_| is_migration(uri))?;
+    let ids = Fields(&message).filter_map(|field| match field {
+        Ok((5, Value::Number(id))) => Some(id),
+        _ => None,
+    });
+    Some(ids.last().unwrap_or_default())
 }
 
 fn account_of(message: &[u8]) -> (String, Result<Entry, Reason>) {

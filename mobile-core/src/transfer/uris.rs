@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::draft::some;
@@ -11,6 +11,7 @@ use super::migration::{self, Batches};
 use super::{NO_ID, Place, Reading, Reason, TransferError};
 use crate::json::Json;
 use crate::vault::{Content, Entry, Key};
+use crate::{KeyUriError, Origin};
 
 /// The parameter of ente Auth.
 pub(super) const DISPLAY: &str = "codeDisplay";
@@ -83,6 +84,34 @@ fn entry(line: &str) -> Result<Entry, Reason> {
         .and_then(|tags| some(tags.first().and_then(Json::as_str)));
     entry.note = Zeroizing::new(value.member("note").and_then(Json::as_str).unwrap_or_default().into());
     Ok(entry)
+}
+
+/// A URI that says neither issuer nor account, with these in it.
+pub(super) fn named(uri: &str, issuer: Option<&str>, account: &str) -> Zeroizing<String> {
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let kind = path.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let names = issuer.map_or(0, str::len) + account.len();
+    let mut named = Zeroizing::new(String::with_capacity(uri.len() + 3 * names + 64));
+    named.push_str("otpauth://");
+    named.push_str(kind);
+    named.push('/');
+    if let Some(issuer) = issuer {
+        named.extend(utf8_percent_encode(issuer, NON_ALPHANUMERIC));
+        named.push(':');
+    }
+    named.extend(utf8_percent_encode(account, NON_ALPHANUMERIC));
+    named.push('?');
+    named.push_str(query);
+    named
+}
+
+/// [`Key::parse_with_origin`] for a URI alone: one that says neither issuer nor account gets this account, so that its owner has something to
+/// name.
+pub fn read_uri(uri: &str, stand_in: &str) -> Result<(Key, Option<Origin>), KeyUriError> {
+    match Key::parse_with_origin(uri) {
+        Err(KeyUriError::AccountMissing) => Key::parse_with_origin(&named(uri, None, stand_in)),
+        read => read,
+    }
 }
 
 /// The entry of a URI alone.

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mobile_core::transfer::{
-    self, Choice, Format, Import, Place, Reason, Status, TransferError, write_migration, write_uris,
+    self, Choice, Format, Import, Place, Reason, Status, TransferError, migration_id, read_uri,
+    write_migration, write_uris,
 };
 use mobile_core::vault::{
     Content, Cost, Entry, EntryId, Generator, Key, NewSlot, Passphrase, Random, Stretch, Vault, write_plain,
@@ -426,9 +427,58 @@ fn large_exports_take_several_codes_and_a_missing_one_is_noticed() {
     let lines: Vec<&str> = uris.iter().map(|uri| uri.as_str()).collect();
     let all = transfer::read(lines.join("\n").as_bytes(), Format::Uris, None).unwrap();
     assert_eq!((all.found.len(), all.unread.len()), (25, 0));
+    // All say whose they are, so that the parts of another export are told apart.
+    let other = write_migration(&content, 6).0;
+    assert_eq!(lines.iter().map(|line| migration_id(line)).collect::<BTreeSet<_>>(), [Some(2)].into());
+    assert_eq!(migration_id(&other[0]), Some(3));
+    for none in ["", "otpauth://totp/a?secret=GEZDGNBV&data=CAE=", "otpauth-migration://offline?data=%%"] {
+        assert_eq!(migration_id(none), None, "{none}");
+    }
     let some = transfer::read([lines[2], lines[0]].join("\n").as_bytes(), Format::Uris, None).unwrap();
     assert_eq!(some.found.len(), 15);
     assert_eq!(some.unread.iter().map(|unread| unread.place).collect::<Vec<_>>(), [Place::Part(2)]);
+}
+
+#[test]
+fn a_uri_without_any_name_gets_one_that_is_given() {
+    let secret = "secret=GEZDGNBVGY3TQOJQ";
+    for (uri, issuer, account) in [
+        (format!("otpauth://totp/?{secret}"), None, "Ohne Namen"),
+        (format!("otpauth://totp?{secret}&period=60"), None, "Ohne Namen"),
+        (format!("otpauth://steam/?{secret}"), None, "Ohne Namen"),
+        (format!("otpauth://totp/?{secret}&issuer=Example"), Some("Example"), "Example"),
+        (format!("otpauth://totp/alice?{secret}"), None, "alice"),
+    ] {
+        let (key, _) = read_uri(&uri, "Ohne Namen").unwrap();
+        assert_eq!((key.issuer(), key.account()), (issuer, account), "{uri}");
+    }
+    assert!(read_uri("otpauth://totp/?secret=018", "Ohne Namen").is_err());
+    assert!(read_uri("https://example.org/", "Ohne Namen").is_err());
+}
+
+#[test]
+fn names_that_could_not_be_shown_safely_are_taken_over_without_what_makes_them_so() {
+    let item = |name: &str, folder: &str| {
+        let totp = "otpauth://totp/Example:alice?secret=GEZDGNBVGY3TQOJQ";
+        format!(r#"{{"encrypted":false,"folders":[{{"id":"f","name":"{folder}"}}],"#)
+            + &format!(r#""items":[{{"name":"{name}","folderId":"f","login":{{"totp":"{totp}"}}}}]}}"#)
+    };
+    for (name, folder, label, group) in [
+        ("Bank\u{202e}knaB", "Ho\\nme", Some("BankknaB"), Some("Home")),
+        ("\u{2066}\u{2069}", " \u{2028} ", None, None),
+        ("Zo\u{eb}", "\u{5e2}\u{5d1}\u{5e8}", Some("Zo\u{eb}"), Some("\u{5e2}\u{5d1}\u{5e8}")),
+    ] {
+        let read = transfer::read(item(name, folder).as_bytes(), Format::BitwardenJson, None).unwrap();
+        let entry = &read.found[0].entry;
+        assert_eq!((entry.label.as_deref(), entry.group.as_deref()), (label, group), "{name:?} {folder:?}");
+    }
+    // In our own file as well, which anybody may have written.
+    let mut content = content(&[key("A", "a", 1, totp())]);
+    let mut entry = content.entries()[0].clone();
+    entry.label = Some("a\u{202e}b".into());
+    content.replace(entry).unwrap();
+    let read = transfer::read(&write_plain(&content).unwrap(), Format::PlainVault, None).unwrap();
+    assert_eq!(read.found[0].entry.label.as_deref(), Some("ab"));
 }
 
 #[test]

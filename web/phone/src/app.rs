@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::transfer::Import;
 use mobile_core::vault::{Entry, EntryId};
 use wasm_bindgen::prelude::*;
 
 use crate::glue;
-use crate::screens;
+use crate::screens::{self, Look};
 use crate::server::{self, Standing};
 use crate::session::{Behind, Session, Ways};
 use crate::settings::Settings;
@@ -53,6 +54,10 @@ pub(crate) enum Screen {
 
 /// A device's clock that moves by this much more or less than time has passed was set, or the device was asleep. In milliseconds.
 pub(crate) const JUMP_MS: i64 = 2_000;
+/// As long as a picker of files may take until the vault is locked all the same, in milliseconds.
+const PICKER_MS: i64 = 120_000;
+/// As long as the page may take to come into sight again, once that is gone which the device has laid over it.
+const RETURN_MS: i64 = 5_000;
 /// The shortest time between two comparisons that nobody asked for, in milliseconds.
 const COMPARE_EVERY_MS: i64 = 5_000;
 
@@ -80,20 +85,27 @@ pub(crate) struct App {
     /// The settings as this window last read or wrote them.
     stored: StoredValue<Settings>,
     notice: RwSignal<Option<String>>,
+    pub(crate) look: Look,
     /// How the entries stand at the server, as far as it was asked.
     pub(crate) standing: RwSignal<Standing>,
     /// What came with the address: a link to ask about once the vault is open, or nothing but the wish to add something.
-    pub(crate) handed: RwSignal<Option<String>>,
+    pub(crate) handed: RwSignal<Option<Zeroizing<String>>>,
     /// What was read and waits for the person's choice.
     pub(crate) incoming: RwSignal<Option<Import>>,
     /// Codes by counter that were made since the vault was opened, each with its time.
     pub(crate) counter_codes: RwSignal<BTreeMap<EntryId, (String, u64)>>,
+    /// Whether the open vault is older than one that was opened here before, and the person has not said that they know.
+    pub(crate) is_older: RwSignal<bool>,
+    /// Whether the browser has promised to keep the vault when room gets short.
+    pub(crate) is_kept: RwSignal<bool>,
     /// Whether a newer release waits for the person's word.
     pub(crate) update: RwSignal<Option<(String, String)>>,
     /// By both clocks: one can be set, and the other may stand still while the device sleeps.
     last_touch: StoredValue<(i64, i64)>,
-    /// Until when being out of sight is the app's own doing.
-    excused: StoredValue<i64>,
+    /// Until when being out of sight is the app's own doing, by both clocks. `None` where it is not.
+    excused: StoredValue<Option<(i64, i64)>>,
+    /// Whether the app has been out of sight since it was last seen.
+    is_away: StoredValue<bool>,
 }
 
 impl App {
@@ -114,13 +126,17 @@ impl App {
             settings: RwSignal::new(settings.clone()),
             stored: StoredValue::new(settings),
             notice: RwSignal::new(None),
+            look: Look::default(),
             standing: RwSignal::new(standing),
             handed: RwSignal::new(None),
             incoming: RwSignal::new(None),
             counter_codes: RwSignal::default(),
+            is_older: RwSignal::new(false),
+            is_kept: RwSignal::new(false),
             update: RwSignal::new(None),
             last_touch: StoredValue::new((0, 0)),
-            excused: StoredValue::new(0),
+            excused: StoredValue::new(None),
+            is_away: StoredValue::new(false),
         }
     }
 
@@ -139,8 +155,11 @@ impl App {
         self.trail.with_untracked(|trail| trail.last() == Some(&screen))
     }
 
-    /// Shows another screen in the place of this one.
+    /// Shows another screen in the place of this one. On the list, there is none to take the place of.
     pub(crate) fn turn(self, screen: Screen) {
+        if self.trail.with_untracked(Vec::is_empty) {
+            return self.go(screen);
+        }
         self.trail.update(|trail| {
             trail.pop();
             trail.push(screen);
@@ -238,6 +257,7 @@ impl App {
     }
 
     fn tick(self) {
+        self.lock_if_away();
         self.notice_jump();
         self.compare_if_due();
         let wall = glue::now_ms();
@@ -258,17 +278,37 @@ impl App {
 
     /// The device's own picker of files comes over the page; that is no reason to lock.
     pub(crate) fn expect_absence(self) {
-        self.excused.set_value(glue::steady_ms() + 120_000);
+        self.excuse_for(PICKER_MS);
     }
 
-    /// The picker is gone, or never covered the page.
+    /// What the device has laid over the page is gone, or never covered it.
     pub(crate) fn end_absence(self) {
-        self.excused.set_value(0);
+        self.lock_if_away();
+        if is_hidden() {
+            self.excuse_for(RETURN_MS);
+        } else {
+            self.is_away.set_value(false);
+            self.excused.set_value(None);
+        }
+    }
+
+    fn excuse_for(self, ms: i64) {
+        self.excused.set_value(Some((glue::now_ms() + ms, glue::steady_ms() + ms)));
     }
 
     fn hidden(self) {
-        let is_excused = glue::steady_ms() < self.excused.get_value();
-        if !is_excused && self.settings.with_untracked(|settings| settings.lock_when_hidden) {
+        self.is_away.set_value(true);
+        self.lock_if_away();
+    }
+
+    /// Locks where the person wants that as soon as the app is out of sight, and it is, or was until now, for longer than its excuse.
+    pub(crate) fn lock_if_away(self) {
+        let is_over = |(wall, steady): (i64, i64)| wall <= glue::now_ms() || steady <= glue::steady_ms();
+        let is_wanted = self.settings.with_untracked(|settings| settings.lock_when_hidden);
+        if is_wanted
+            && (self.is_away.get_value() || is_hidden())
+            && self.excused.get_value().is_none_or(is_over)
+        {
             self.lock();
         }
     }
@@ -285,6 +325,11 @@ impl App {
     fn touched(self) {
         self.last_touch.set_value((glue::now_ms(), glue::steady_ms()));
     }
+}
+
+/// Whether the page is out of sight.
+fn is_hidden() -> bool {
+    web_sys::window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
 }
 
 /// Calls back for ever: what is made once for the page's whole life.
@@ -304,9 +349,8 @@ fn start(app: App) {
     for event in ["pointerdown", "keydown"] {
         listen(&document, event, move || app.touched());
     }
-    let seen = document.clone();
     listen(&document, "visibilitychange", move || {
-        if seen.hidden() {
+        if is_hidden() {
             app.hidden();
         } else {
             app.end_absence();
@@ -318,10 +362,15 @@ fn start(app: App) {
     listen(&window, "focus", move || app.end_absence());
     listen(&window, "storage", move || app.read_settings());
     listen(&window, "countersign-install", move || app.changed.update(|count| *count += 1));
+    listen(&window, "appinstalled", move || app.ask_to_keep());
     listen(&window, "online", move || leptos::task::spawn_local(server::look(app)));
 
     let popped = Closure::<dyn FnMut(u32)>::new(move |depth: u32| {
         app.trail.update(|trail| trail.truncate(depth as usize));
+        // Forward, or behind a page that was loaded anew: of what was there, nothing is known. Without this, as many ways back would
+        // lead nowhere.
+        let known = u32::try_from(app.trail.with_untracked(Vec::len)).unwrap_or_default();
+        glue::shallower(depth.saturating_sub(known));
     });
     glue::watch_history(&popped);
     popped.forget();
@@ -332,7 +381,9 @@ fn start(app: App) {
     glue::watch_files(&saved);
     saved.forget();
 
-    let hear = move || app.handed.update(|handed| *handed = glue::handed_over().or(handed.take()));
+    let hear = move || {
+        app.handed.update(|handed| *handed = glue::handed_over().map(Zeroizing::new).or(handed.take()));
+    };
     hear();
     listen(&window, "hashchange", hear);
     leptos::task::spawn_local(async move {
@@ -373,7 +424,7 @@ pub(crate) fn view() -> impl IntoView {
     // What was handed over by the address is shown as soon as there is a vault to add it to.
     Effect::new(move |_| {
         let is_open = app.phase.get() == Phase::Open;
-        match app.handed.with(|handed| handed.as_ref().map(String::is_empty)) {
+        match app.handed.with(|handed| handed.as_ref().map(|text| text.is_empty())) {
             Some(true) if is_open => {
                 app.handed.set(None);
                 app.go(Screen::Add);

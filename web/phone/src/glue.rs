@@ -33,6 +33,8 @@ extern "C" {
 extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) async fn job(kind: &str, arguments: Array, transfer: Array) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = end)]
+    pub(crate) fn end_jobs();
 }
 
 /// `device.js`: the device's own lock.
@@ -74,6 +76,7 @@ extern "C" {
     pub(crate) fn buzz();
     fn steady() -> f64;
     pub(crate) fn reveal(id: &str);
+    pub(crate) fn focus(id: &str);
     // Rust's own would bring Unicode's tables along.
     pub(crate) fn lower(text: &str) -> String;
     #[wasm_bindgen(catch)]

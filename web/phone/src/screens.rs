@@ -14,11 +14,14 @@ mod scan;
 mod settings;
 mod start;
 
+pub(crate) use list::Look;
+
 use std::pin::Pin;
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 use mobile_core::vault::{Entry, EntryId};
 
 use crate::app::{App, Phase, Screen};
@@ -160,6 +163,11 @@ fn filed_as(name: &'static str) -> AnyView {
     view! { <input type="text" autocomplete="username" value=name hidden=true /> }.into_any()
 }
 
+/// A secret that stands in a field. Ours is wiped; the field's own copy is the browser's.
+fn secret_in(field: NodeRef<Input>) -> Zeroizing<String> {
+    Zeroizing::new(typed(field))
+}
+
 /// What stands in a field.
 fn typed(field: NodeRef<Input>) -> String {
     field.get_untracked().map(|field| field.value()).unwrap_or_default()
@@ -208,6 +216,11 @@ impl Work {
                 self.trouble.try_set(Some(trouble));
             }
         });
+    }
+
+    /// Whether the person has left the screen that it was begun on, whose signals went with it.
+    fn is_left(self) -> bool {
+        self.busy.try_get_untracked().is_none()
     }
 
     fn refuse(self, trouble: Trouble) {

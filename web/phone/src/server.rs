@@ -180,7 +180,9 @@ pub(crate) fn clock_words(app: App, offset_ms: i64) -> String {
         return (if is_compared { words.clock_good } else { words.clock_unknown }).to_owned();
     }
     let text = if offset_ms > 0 { words.clock_slow } else { words.clock_fast };
-    let mut text = text.replace("{time}", &roughly(offset_ms.abs()));
+    let corrects_all = app.settings.with(|settings| settings.correct_all);
+    let corrects = if corrects_all { words.clock_corrects } else { words.clock_corrects_own };
+    let mut text = [&text.replace("{time}", &roughly(offset_ms.abs())), " ", corrects].concat();
     if !is_compared {
         text.push(' ');
         text.push_str(words.clock_kept);
@@ -290,24 +292,28 @@ fn refusal(answer: &JsValue) -> Trouble {
 /// Shows the server the present code, so that it starts to accept this phone: what typing it there would do.
 pub(crate) async fn confirm(app: App, id: EntryId) -> Result<(), Trouble> {
     let (issuer, api) = config().await?;
-    let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("content"))?;
+    let entry = app.peek(|content| content.entry(id).cloned()).ok_or_else(|| Trouble::new("gone"))?;
     let factor = factor_of(&entry, &issuer).ok_or_else(|| Trouble::new("unknown_factor"))?;
     // By counter, the code stays the same whenever it is sent.
-    let body = |seconds| {
-        let code = entry.key.code_at(seconds);
-        let proof = proof(&entry, Purpose::Confirm, seconds, code.as_str())?;
-        Some(format!(
-            r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{}","proof":"{proof}"}}"#,
-            code.as_str()
-        ))
+    let counted = match entry.key.period() {
+        None => Some(app.counter_code(id).await?),
+        Some(_) => None,
     };
-    send(app, &format!("{api}confirm"), &body).await?;
+    let body = |seconds| {
+        let code = counted.clone().unwrap_or_else(|| entry.key.code_at(seconds).as_str().to_owned());
+        let proof = proof(&entry, Purpose::Confirm, seconds, &code)?;
+        Some(format!(r#"{{"factor":"{factor}","unix_seconds":{seconds},"code":"{code}","proof":"{proof}"}}"#))
+    };
+    let sent = send(app, &format!("{api}confirm"), &body).await;
+    if sent.as_ref().map_or_else(|trouble| trouble.code() == "code_not_accepted", |_| true) {
+        // It is used up, or good for nothing. Where nobody knows, the next try shows the same one.
+        app.counter_codes.update(|codes| {
+            codes.remove(&id);
+        });
+    }
+    sent?;
     app.standing.update(|standing| {
         standing.set(id, factor.clone(), State::Active);
     });
-    if entry.key.period().is_none() {
-        // The server has used this counter up.
-        app.change(|content| content.advance(id)).await?;
-    }
     Ok(())
 }

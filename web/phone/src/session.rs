@@ -5,7 +5,7 @@
 //!    leaves this thread.
 //! 3. [`App::change`] is the only way to change anything: edit, write the new file, and only then show the change. What could
 //!    not be written did not happen.
-//! 4. [`App::lock`] drops the vault, which wipes its keys and secrets.
+//! 4. [`App::lock`] drops the vault, which wipes its keys and secrets, and ends the worker.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use mobile_core::Zeroizing;
 use mobile_core::vault::{
-    Content, ContentError, Cost, DeviceKey, Locked, NewSlot, Passphrase, Random, Slot, SlotId, SlotKind,
-    Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
+    Content, ContentError, Cost, DeviceKey, EntryId, Locked, NewSlot, Opens, Passphrase, Random, Slot,
+    SlotId, SlotKind, Stretch, StretchedKey, Vault, VaultError, is_plain, read_plain, write_plain,
 };
 use wasm_bindgen::JsValue;
 
@@ -54,11 +54,20 @@ impl Session {
     }
 
     /// The bytes to keep.
-    fn file(&mut self) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        match &mut self.holder {
+    fn file(&mut self) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let file = match &mut self.holder {
             Holder::Locked(vault) => vault.save(Random::new(random())).map(Zeroizing::new),
             Holder::Plain(content) => write_plain(content),
-        }
+        };
+        file.map_err(unwritten)
+    }
+}
+
+/// Why a content could not be written. Each of its parts has been checked, so it can only be too much of it all.
+fn unwritten(error: VaultError) -> Trouble {
+    match error {
+        VaultError::TooLarge | VaultError::Content(_) => Trouble::new("vault_full"),
+        other => other.into(),
     }
 }
 
@@ -166,6 +175,9 @@ impl App {
             // That says nothing of the vault.
             Err(_) => Phase::Unread,
         };
+        if phase != Phase::Open {
+            self.look.forget();
+        }
         self.phase.set(phase);
     }
 
@@ -175,12 +187,29 @@ impl App {
         });
         debug_assert!(content.is_some(), "the session lives as long as the page");
         self.changed.update(|count| *count += 1);
+        self.ask_to_keep();
+    }
+
+    /// Asks the browser not to throw the vault away when room gets short, unless it has promised that. Each time that the vault opens: many
+    /// browsers refuse it to a page that is new to them and grant it to one that is used, or installed. Nothing waits for the answer,
+    /// which the settings show.
+    pub(crate) fn ask_to_keep(self) {
+        leptos::task::spawn_local(async move {
+            let answer = glue::persist().await;
+            self.is_kept.set(answer.is_ok_and(|answer| answer.is_truthy()));
+        });
     }
 
     fn forget_session(self) {
-        self.session.update_value(|session| *session = None);
+        let closed = self.session.try_update_value(Option::take).flatten();
+        if closed.is_some_and(|closed| matches!(closed.holder, Holder::Locked(_))) {
+            // It may have seen a QR code or another app's file.
+            glue::end_jobs();
+            wipe_stack();
+        }
         self.counter_codes.update(BTreeMap::clear);
         self.incoming.set(None);
+        self.is_older.set(false);
         self.changed.update(|count| *count += 1);
     }
 
@@ -217,8 +246,6 @@ impl App {
             None => Holder::Plain(Content::default()),
             Some(text) => Holder::Locked(Box::new(sealed(Content::default(), text).await?)),
         };
-        // Refused or granted: the vault is written either way, and the settings say which it was.
-        let _ = glue::persist().await;
         self.store(Session { holder, stored: 0.0 }).await?;
         self.phase.set(Phase::Open);
         Ok(())
@@ -236,13 +263,13 @@ impl App {
 
     fn unlocked(self, vault: Vault, revision: f64) {
         let (id, opened) = mark_of(&vault);
-        if settings::seen(&id).is_some_and(|seen| opened < seen) {
-            self.say(self.words().rollback);
-        }
+        self.is_older.set(settings::seen(&id).is_some_and(|seen| opened < seen));
         let holder = Holder::Locked(Box::new(vault));
         remember(&holder);
         self.opened(holder, revision);
         self.phase.set(Phase::Open);
+        // Stretching a passphrase takes a while, in which the person may have gone elsewhere.
+        self.lock_if_away();
     }
 
     /// Tries the passphrase on each slot that wants one.
@@ -251,24 +278,27 @@ impl App {
         let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
         let locked = Locked::read(&file.bytes)?;
         for wanted in locked.slots().iter().filter_map(Slot::stretch) {
-            let opened = locked.open(&stretch(&passphrase, &wanted).await?);
-            if !matches!(opened, Err(VaultError::NotOpened)) {
-                return self.came_of(opened, &file);
+            let key = stretch(&passphrase, &wanted).await?;
+            if self.open_by(&key).await? {
+                return Ok(());
             }
         }
         Err(VaultError::NotOpened.into())
     }
 
-    /// What a try to unlock leads to. A slot that opened a body that cannot be read shows what can be done about it.
-    fn came_of(self, opened: Result<Vault, VaultError>, file: &File) -> Result<(), Trouble> {
-        match opened {
+    /// Opens the file as it is now: while a key was made, another window may have stored another one. Whether it was opened, or is shown as
+    /// one that cannot be read, though the key fits.
+    async fn open_by(self, key: &impl Opens) -> Result<bool, Trouble> {
+        let file = load().await?.ok_or_else(|| Trouble::new("storage"))?;
+        match Locked::read(&file.bytes)?.open(key) {
             Ok(vault) => self.unlocked(vault, file.revision),
+            Err(VaultError::NotOpened) => return Ok(false),
             Err(error @ (VaultError::Damaged | VaultError::Content(_))) => {
                 self.phase.set(Phase::Broken { trouble: error.into(), has_previous: file.has_previous });
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Asks the device for the key of one of its slots.
@@ -283,8 +313,10 @@ impl App {
             }
         }
         let answer = items(&glue::ask_device(slots).await?);
+        // Its lock may still be over the page.
+        self.end_absence();
         let key = device_key(answer.get(1))?;
-        self.came_of(locked.open(&key), &file)
+        if self.open_by(&key).await? { Ok(()) } else { Err(VaultError::NotOpened.into()) }
     }
 
     /// Edits a copy of the content, writes the file, and only then lets the change be seen. An error has changed nothing.
@@ -295,11 +327,35 @@ impl App {
         self.alter(false, |session| Ok(edit(session.content_mut())?)).await
     }
 
+    /// The code by counter that was made last, or where there is none a new one: the counter behind it is stored before anybody sees it.
+    pub(crate) async fn counter_code(self, id: EntryId) -> Result<String, Trouble> {
+        if let Some((code, _)) = self.counter_codes.with_untracked(|codes| codes.get(&id).cloned()) {
+            return Ok(code);
+        }
+        self.new_counter_code(id).await
+    }
+
+    /// A new code by counter.
+    pub(crate) async fn new_counter_code(self, id: EntryId) -> Result<String, Trouble> {
+        let code = self
+            .change(|content| {
+                let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
+                content.advance(id)?;
+                Ok(code.unwrap_or_default())
+            })
+            .await?;
+        let now = self.now.get_untracked();
+        self.counter_codes.update(|codes| {
+            codes.insert(id, (code.clone(), now));
+        });
+        Ok(code)
+    }
+
     /// `forget`: the file before is not kept, since it opens in a way that this change ends.
     async fn alter<T>(
         self,
         forget: bool,
-        edit: impl FnOnce(&mut Session) -> Result<T, VaultError>,
+        edit: impl FnOnce(&mut Session) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let behind = self.behind.get_value();
         let _turn = behind.turn.lock().await;
@@ -324,7 +380,18 @@ impl App {
                 *session.content_mut() = before;
             }
         });
-        saved?;
+        if let Err(error) = saved {
+            let trouble = Trouble::from(error);
+            if trouble.code() == "conflict" {
+                // Another window has stored something, and this one has not heard of it: what is tried again begins with what is stored.
+                self.leave_all();
+                self.begin().await;
+                // The screen that would have told it is gone.
+                self.complain(&trouble);
+                return Err(Trouble::new("cancelled"));
+            }
+            return Err(trouble);
+        }
         self.session.with_value(|slot| {
             if let Some(session) = slot {
                 remember(&session.holder);
@@ -337,7 +404,7 @@ impl App {
     /// Changes what opens the vault, and leaves no file that opens as before. If that could not be written, the vault is read again as it is stored.
     async fn change_lock(
         self,
-        edit: impl FnOnce(&mut Session) -> Result<(), VaultError>,
+        edit: impl FnOnce(&mut Session) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         let done = self.alter(true, edit).await;
         if done.is_err() {
@@ -453,7 +520,7 @@ impl App {
     /// The content as a file of its own under its own passphrase.
     pub(crate) async fn export_sealed(self, text: &str) -> Result<Vec<u8>, Trouble> {
         let mut vault = sealed(self.peek(Clone::clone), text).await?;
-        Ok(vault.save(Random::new(random()))?)
+        vault.save(Random::new(random())).map_err(unwritten)
     }
 
     /// Erases vault and settings for good.
@@ -482,6 +549,14 @@ impl App {
     }
 }
 
+/// Overwrites what calls have left behind: whoever computes a code has the secret in a block on the stack, which nobody wipes.
+#[inline(never)]
+#[expect(clippy::large_stack_arrays, reason = "it is the stack that is meant; WebAssembly's has a megabyte")]
+fn wipe_stack() {
+    let mut zeros = [0_u8; 256 * 1024];
+    core::hint::black_box(&mut zeros);
+}
+
 /// A vault's id and revision.
 fn mark_of(vault: &Vault) -> (String, u64) {
     let mark = vault.mark();
@@ -508,13 +583,6 @@ async fn sealed(content: Content, text: &str) -> Result<Vault, Trouble> {
 
 fn sealed_by(content: Content, key: &StretchedKey) -> Result<Vault, VaultError> {
     Vault::create(content, &NewSlot::Stretched(key), Random::new(random()), Random::new(random()))
-}
-
-/// The permission that the browser gave: whether it keeps the vault when room gets short.
-pub(crate) async fn is_persistent() -> bool {
-    let storage = web_sys::window().map(|window| window.navigator().storage());
-    let Some(Ok(asked)) = storage.map(|storage| storage.persisted()) else { return false };
-    wasm_bindgen_futures::JsFuture::from(asked).await.is_ok_and(|answer| answer.is_truthy())
 }
 
 /// The name of an error that the service worker or server reported in `error`.

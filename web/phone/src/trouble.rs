@@ -29,7 +29,11 @@ impl Trouble {
             "not_opened" => words.trouble_not_opened,
             "damaged" | "content" | "slots" | "too_large" => words.trouble_damaged,
             "not_a_vault" | "version_unknown" => words.trouble_unknown_vault,
+            "gone" => words.gone,
+            "text_too_long" => words.trouble_text_too_long,
+            "vault_full" => words.trouble_vault_full,
             "memory" | "crashed" => words.trouble_memory,
+            "unloaded" => words.trouble_unloaded,
             "full" => words.trouble_full,
             "storage" => words.trouble_storage,
             "conflict" => words.trouble_conflict,
@@ -43,6 +47,9 @@ impl Trouble {
             "image" => words.trouble_image,
             "no_code" => words.trouble_no_code,
             "unknown_format" => words.trouble_unknown_format,
+            "file_too_large" => words.trouble_file_too_large,
+            "file_version" => words.trouble_file_version,
+            "file_not_opened" => words.trouble_file_not_opened,
             "password_needed" => words.trouble_password_needed,
             "encryption_unknown" => words.trouble_encryption,
             "malformed" | "unexpected" => words.trouble_malformed,
@@ -58,6 +65,7 @@ impl Trouble {
             "text_other" => words.trouble_text_other,
             "key_secret" => words.trouble_key_secret,
             "key_account" => words.trouble_key_account,
+            "key_account_colon" => words.trouble_key_account_colon,
             "key_issuer" => words.trouble_key_issuer,
             "key_counter" => words.trouble_key_counter,
             "key_period" => words.trouble_key_period,
@@ -91,7 +99,13 @@ impl From<VaultError> for Trouble {
 }
 
 impl From<ContentError> for Trouble {
+    /// Of a change: the content of a file that cannot be read is a [`VaultError`].
     fn from(error: ContentError) -> Self {
-        VaultError::from(error).into()
+        match error {
+            ContentError::Unknown => Self::new("gone"),
+            ContentError::TooLong(_) => Self::new("text_too_long"),
+            ContentError::Entries => Self::new("vault_full"),
+            other => VaultError::from(other).into(),
+        }
     }
 }

@@ -105,6 +105,7 @@ words! {
     erase: "Erase everything" / "Alles löschen";
     erase_question: "All accounts on this device will be gone. Without another copy you may be locked out of them." / "Alle Konten auf diesem Gerät sind dann weg. Ohne eine Kopie kommen Sie vielleicht nicht mehr hinein.";
     rollback: "This vault is older than the one last opened here. Somebody may have put an old file back." / "Dieser Tresor ist älter als der zuletzt hier geöffnete. Vielleicht hat jemand eine alte Datei zurückgelegt.";
+    rollback_known: "I know" / "Das weiß ich";
 
     // The codes
     codes: "Codes" / "Codes";
@@ -118,7 +119,7 @@ words! {
     settings: "Settings" / "Einstellungen";
     lock_now: "Lock" / "Sperren";
     more_about: "More about {name}" / "Mehr zu {name}";
-    code_spoken: "{code}, {seconds} seconds left" / "{code}, noch {seconds} Sekunden";
+    seconds_left: "{seconds} seconds left" / "noch {seconds} Sekunden";
     code_hidden: "hidden, tap to show" / "verborgen, zum Zeigen tippen";
     next_code: "next {code}" / "gleich {code}";
     next_counter: "New code" / "Neuer Code";
@@ -250,7 +251,7 @@ words! {
     // Export
     export: "Export" / "Exportieren";
     export_hint: "A copy to keep, or for another app" / "Eine Kopie, oder für eine andere App";
-    exported: "The file is in your downloads." / "Die Datei liegt bei Ihren Downloads.";
+    exported: "The browser has the file now, and saves it or asks where to." / "Der Browser hat die Datei jetzt und speichert sie oder fragt, wohin.";
     export_sealed: "Encrypted copy" / "Verschlüsselte Kopie";
     export_sealed_text: "Opens in this app with the passphrase that you choose here. Keep it away from this device." / "Öffnet sich in dieser App mit der Passphrase, die Sie hier wählen. Bewahren Sie sie woanders auf.";
     passphrase_export: "Passphrase of the copy" / "Passphrase der Kopie";
@@ -285,8 +286,10 @@ words! {
     clock_corrected: "Clock corrected by {time}" / "Uhr um {time} berichtigt";
     clock_corrected_kept: "Clock corrected by {time}, not compared lately" / "Uhr um {time} berichtigt, zuletzt nicht verglichen";
     clock_unknown: "This device's clock has not been compared with the server's lately." / "Die Uhr dieses Geräts wurde zuletzt nicht mit der des Servers verglichen.";
-    clock_slow: "This device's clock is {time} slow. Codes are corrected." / "Die Uhr dieses Geräts geht {time} nach. Codes werden berichtigt.";
-    clock_fast: "This device's clock is {time} fast. Codes are corrected." / "Die Uhr dieses Geräts geht {time} vor. Codes werden berichtigt.";
+    clock_slow: "This device's clock is {time} slow." / "Die Uhr dieses Geräts geht {time} nach.";
+    clock_fast: "This device's clock is {time} fast." / "Die Uhr dieses Geräts geht {time} vor.";
+    clock_corrects: "Codes are corrected." / "Codes werden berichtigt.";
+    clock_corrects_own: "Codes of this server's accounts are corrected, no others." / "Codes der Konten dieses Servers werden berichtigt, andere nicht.";
     storage: "Storage" / "Speicher";
     storage_kept: "The browser has promised to keep the vault." / "Der Browser hat zugesagt, den Tresor zu behalten.";
     storage_may_go: "The browser may delete the vault when room gets short. Install the app and keep an encrypted copy." / "Der Browser darf den Tresor löschen, wenn der Platz knapp wird. Installieren Sie die App und sichern Sie eine verschlüsselte Kopie.";
@@ -309,7 +312,7 @@ words! {
     about: "About this app" / "Über diese App";
     about_hint: "Version, updates" / "Version, Aktualisierungen";
     about_text: "Countersign shows one-time codes (TOTP, HOTP, Steam) and works without a network." / "Countersign zeigt Einmalcodes (TOTP, HOTP, Steam) und arbeitet ohne Netz.";
-    about_trust: "The build is a fingerprint of all the app's files. Phones that show the same build run the same files. The app is replaced only when you say so." / "Der Stand ist ein Fingerabdruck aller Dateien der App. Telefone mit demselben Stand führen dieselben Dateien aus. Die App wird nur ersetzt, wenn Sie es sagen.";
+    about_trust: "The build is a fingerprint of all the app's files. Phones that show the same build run the same files. Another version is taken only when you say so; but whoever runs the server could get past that." / "Der Stand ist ein Fingerabdruck aller Dateien der App. Telefone mit demselben Stand führen dieselben Dateien aus. Eine andere Version wird nur genommen, wenn Sie es sagen; wer den Server betreibt, könnte das aber umgehen.";
     version: "Version" / "Version";
     build: "Build" / "Stand";
     not_installed: "This browser keeps no copy of the app, so it needs the network to start." / "Dieser Browser behält keine Kopie der App; sie braucht zum Start das Netz.";
@@ -320,9 +323,12 @@ words! {
     update_accept: "Take the new version" / "Neue Version nehmen";
 
     // What goes wrong
-    trouble_not_opened: "That did not open the vault. The passphrase or device is wrong, or this part of the file was changed." / "Das hat nicht geöffnet. Passphrase oder Gerät sind falsch, oder dieser Teil der Datei wurde verändert.";
+    trouble_not_opened: "That did not open the vault. The passphrase or device is wrong, or this part of the file was changed." / "Das hat den Tresor nicht geöffnet. Passphrase oder Gerät sind falsch, oder dieser Teil der Datei wurde verändert.";
     trouble_damaged: "The file is damaged or was changed." / "Die Datei ist beschädigt oder wurde verändert.";
     trouble_unknown_vault: "This is no vault that this version knows." / "Das ist kein Tresor, den diese Version kennt.";
+    trouble_text_too_long: "The text is too long. Nothing was changed." / "Der Text ist zu lang. Es wurde nichts geändert.";
+    trouble_vault_full: "The vault is full: it holds 10,000 accounts and 8 MiB at most. Nothing was changed." / "Der Tresor ist voll: Er fasst höchstens 10.000 Konten und 8 MiB. Es wurde nichts geändert.";
+    trouble_unloaded: "A part of the app could not be loaded. Check the connection, and start the app again." / "Ein Teil der App ließ sich nicht laden. Prüfen Sie die Verbindung und starten Sie die App neu.";
     trouble_memory: "There was not enough memory. Close other apps and try again." / "Der Speicher reichte nicht. Schließen Sie andere Apps und versuchen Sie es erneut.";
     trouble_full: "There is no room left on this device. Nothing was changed." / "Auf diesem Gerät ist kein Platz mehr. Es wurde nichts geändert.";
     trouble_storage: "The browser could not store this. Nothing was changed." / "Der Browser konnte das nicht speichern. Es wurde nichts geändert.";
@@ -337,6 +343,9 @@ words! {
     trouble_image: "This picture could not be read." / "Dieses Bild ließ sich nicht lesen.";
     trouble_no_code: "No QR code was found in the picture." / "Im Bild wurde kein QR-Code gefunden.";
     trouble_unknown_format: "This file is none that is known. Choose its format if you know it." / "Diese Datei ist unbekannt. Wählen Sie ihr Format, wenn Sie es kennen.";
+    trouble_file_too_large: "This file is too large: more than 8 MiB are not read." / "Diese Datei ist zu groß: Mehr als 8 MiB werden nicht gelesen.";
+    trouble_file_version: "This file is of a version that is not known here." / "Diese Datei hat eine Version, die hier unbekannt ist.";
+    trouble_file_not_opened: "That did not open the file. The password is wrong, or the file was changed." / "Das hat die Datei nicht geöffnet. Das Passwort ist falsch, oder die Datei wurde verändert.";
     trouble_password_needed: "The file is encrypted. Type its password." / "Die Datei ist verschlüsselt. Tippen Sie ihr Passwort ein.";
     trouble_encryption: "The file is encrypted in a way that cannot be read here. Export it with a password of its own, or unencrypted." / "Die Datei ist auf eine Art verschlüsselt, die hier nicht lesbar ist. Exportieren Sie mit eigenem Passwort oder unverschlüsselt.";
     trouble_malformed: "The file is broken, or of another format." / "Die Datei ist kaputt oder hat ein anderes Format.";
@@ -351,7 +360,8 @@ words! {
     trouble_text_contact: "This is a contact, not an account for codes." / "Das ist eine Visitenkarte, kein Konto für Codes.";
     trouble_text_other: "This is some text, not an account. An account begins with otpauth://" / "Das ist irgendein Text, kein Konto. Ein Konto beginnt mit otpauth://";
     trouble_key_secret: "The secret key is wrong: it consists of the letters A to Z and the digits 2 to 7." / "Der geheime Schlüssel ist falsch: Er besteht aus den Buchstaben A bis Z und den Ziffern 2 bis 7.";
-    trouble_key_account: "The account's name is missing or has characters that cannot be shown." / "Der Name des Kontos fehlt oder hat Zeichen, die sich nicht zeigen lassen.";
+    trouble_key_account: "The account's name is missing, too long, or has characters that cannot be shown." / "Der Name des Kontos fehlt, ist zu lang oder hat Zeichen, die sich nicht zeigen lassen.";
+    trouble_key_account_colon: "The account's name has a colon. Type what stands before it under “Service”." / "Im Namen des Kontos steht ein Doppelpunkt. Tippen Sie, was davor steht, unter „Dienst“ ein.";
     trouble_key_issuer: "The service's name has characters that cannot be shown, or is too long." / "Der Name des Dienstes hat Zeichen, die sich nicht zeigen lassen, oder ist zu lang.";
     trouble_key_counter: "The counter is not a number." / "Der Zähler ist keine Zahl.";
     trouble_key_period: "The seconds per code are not a number that is possible." / "Die Sekunden je Code sind keine mögliche Zahl.";

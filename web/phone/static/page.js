@@ -12,25 +12,33 @@ export function normalized(text) {
 
 let cleaner;
 
-// Copies; `seconds` later takes it away again, where the browser lets a page do that. 0: never.
+// Copies; `seconds` later takes it away again, where the browser lets a page do that. 0: never. A page without the focus may not, and waits
+// for it.
 export async function copy(text, seconds) {
   await navigator.clipboard.writeText(text);
-  clearTimeout(cleaner);
+  cleaner?.abort();
   if (!seconds) return;
+  const { signal } = (cleaner = new AbortController());
   const due = Date.now() + seconds * 1000;
   const clean = async () => {
-    if (Date.now() < due) return;
-    if (!document.hasFocus()) return addEventListener("focus", clean, { once: true });
-    try {
-      // What somebody copied in between is theirs; without leave to look, ours is assumed.
-      const asked = await navigator.permissions.query({ name: "clipboard-read" });
-      if (asked.state === "granted" && (await navigator.clipboard.readText()) !== text) return;
-    } catch {
-      // This browser has no such permission to ask about.
-    }
+    if (signal.aborted) return;
+    if (!document.hasFocus()) return addEventListener("focus", clean, { once: true, signal });
+    const isOurs = await holds(text);
+    // Where it cannot be seen, it is taken for ours, but not for long: what lies there much later is rather somebody's next text.
+    if (signal.aborted || !(isOurs ?? Date.now() < due + 2 * seconds * 1000)) return;
     navigator.clipboard.writeText("").catch(() => {});
   };
-  cleaner = setTimeout(clean, seconds * 1000);
+  setTimeout(clean, seconds * 1000);
+}
+
+// Whether this is still what was copied last; undefined where the browser does not let the page look, at least not without asking.
+async function holds(text) {
+  try {
+    const { state } = await navigator.permissions.query({ name: "clipboard-read" });
+    if (state === "granted") return (await navigator.clipboard.readText()) === text;
+  } catch {
+    // This browser has no such permission to ask about.
+  }
 }
 
 // The clipboard's text or picture; undefined where it has neither. Throws "clipboard" if it may not be read.
@@ -74,6 +82,13 @@ export function steady() {
 // Brings a part of the next screen into view, once that is drawn.
 export function reveal(id) {
   requestAnimationFrame(() => document.getElementById(id)?.scrollIntoView({ block: "center" }));
+}
+
+// Gives a part of the next screen the focus, once that is drawn, or else its title. Where it is scrolled to, is another matter.
+export function focus(id) {
+  requestAnimationFrame(() =>
+    (document.getElementById(id) ?? document.querySelector("h1"))?.focus({ preventScroll: true }),
+  );
 }
 
 export function buzz() {

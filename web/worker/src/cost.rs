@@ -11,8 +11,12 @@ const TARGET_MILLIS: f64 = 1000.0;
 
 /// The cost that takes half a second to a second, where one pass over [`TRIAL_KIB`] took so many milliseconds. A device so
 /// slow that the floor takes longer gets the floor, one so fast that 16 passes take less gets those; a time that is none gets
-/// the usual cost.
-pub fn pick(trial_millis: f64) -> Cost {
+/// the usual cost. `None` where there was not the memory for the trial: the floor takes less of it.
+pub fn pick(trial_millis: Option<f64>) -> Cost {
+    let Some(trial_millis) = trial_millis else {
+        let (memory, passes) = FLOOR;
+        return Cost::new(memory, passes, 1).unwrap_or_default();
+    };
     if !trial_millis.is_finite() || trial_millis < 0.0 {
         return Cost::default();
     }
@@ -40,7 +44,7 @@ mod tests {
     fn a_new_passphrase_takes_half_a_second_to_a_second() {
         for trial in 63..=1600 {
             let trial = f64::from(trial);
-            let (memory, passes, lanes) = pick(trial).get();
+            let (memory, passes, lanes) = pick(Some(trial)).get();
             let millis = trial * f64::from(passes) * f64::from(memory) / f64::from(TRIAL_KIB);
             assert!((500.0..=1000.0).contains(&millis), "{trial}: {memory} KiB, {passes} passes: {millis}");
             assert_eq!(lanes, 1);
@@ -64,7 +68,8 @@ mod tests {
             (f64::INFINITY, 64, 3),
             (-1.0, 64, 3),
         ] {
-            assert_eq!(pick(trial).get(), (memory * 1024, passes, 1), "{trial}");
+            assert_eq!(pick(Some(trial)).get(), (memory * 1024, passes, 1), "{trial}");
         }
+        assert_eq!(pick(None).get(), (19 * 1024, 2, 1), "without the memory for a trial");
     }
 }

@@ -48,9 +48,9 @@ pub fn read_import(file: Vec<u8>, format: &str, password: Option<String>) -> Res
     Ok(Array::of2(&format.into(), &Uint8Array::from(json.as_slice())))
 }
 
-/// Memory in KiB, passes and lanes for a new passphrase, where [`trial`] took so many milliseconds.
+/// Memory in KiB, passes and lanes for a new passphrase, where [`trial`] took so many milliseconds, or had not the memory.
 #[wasm_bindgen]
-pub fn pick_cost(trial_millis: f64) -> Vec<u32> {
+pub fn pick_cost(trial_millis: Option<f64>) -> Vec<u32> {
     let (memory, passes, lanes) = cost::pick(trial_millis).get();
     vec![memory, passes, lanes]
 }

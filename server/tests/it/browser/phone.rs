@@ -37,21 +37,36 @@ tests![
     the_codes_of_rfc_6238_appear_at_their_times,
     a_passphrase_opens_the_vault_and_a_wrong_one_does_not,
     a_passphrase_that_is_set_later_leaves_nothing_in_the_open,
+    nothing_of_a_passphrase_or_secret_is_left_in_memory_at_the_lock,
     the_devices_own_lock_opens_the_vault,
     a_vault_that_was_changed_or_cut_off_is_told_and_kept,
     a_full_store_changes_nothing,
     a_storage_that_fails_is_no_broken_vault,
+    what_is_refused_is_not_called_damaged,
+    a_vault_that_is_full_says_so,
+    two_taps_delete_one_account_and_lead_one_screen_back,
+    the_browser_is_asked_to_keep_the_vault_until_it_does,
     two_windows_do_not_undo_each_other,
+    what_another_window_has_stored_is_gone_on_from,
     two_windows_have_the_same_settings,
     a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there,
+    a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most,
+    who_leaves_while_the_vault_opens_finds_it_locked,
+    the_clipboard_is_cleared_of_codes_alone,
     a_counters_code_is_stored_before_it_is_seen,
     two_taps_in_a_row_make_one_code,
     a_counter_that_was_used_up_is_not_put_back_with_a_name,
+    a_counters_code_is_stored_before_it_is_sent,
     every_format_is_imported_once,
     an_encrypted_copy_comes_back,
     a_picture_of_another_thing_is_told_apart,
     a_picture_with_a_code_adds_its_account,
+    a_secret_is_typed_with_blanks_of_all_kinds,
+    an_account_without_any_name_can_be_named,
+    who_goes_back_is_led_nowhere_by_what_comes_later,
+    the_way_forward_leads_to_nothing_that_is_gone,
     accounts_are_found_named_and_put_in_order,
+    who_comes_back_to_the_list_finds_it_as_it_was,
     a_screen_begins_at_its_top_and_the_list_is_where_it_was_left,
     an_import_that_could_not_be_saved_shows_what_it_will_do,
     the_screens_look_right_in_english,
@@ -591,7 +606,9 @@ fn a_wrong_server_corrects_its_own_accounts_alone_where_the_person_says_so(on: B
     must_show(&|| START.unix_seconds());
     phone.browser.must_say("Clock corrected by −");
     phone.settings();
+    phone.browser.must_say("Codes are corrected.");
     phone.browser.click("#correct-all");
+    phone.browser.must_say("Codes of this server's accounts are corrected, no others.");
     phone.home();
     must_show(&unix_seconds);
     // The line concerns the server's own account now. Without that, it would be about nothing.
@@ -629,9 +646,20 @@ fn codes_stay_right_without_the_server(on: Backend) {
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.must_show_codes_of(&[URI]);
-    let label = phone.browser.attribute(".code-button", "aria-label");
-    assert!(label.starts_with("Example, alice@example.com, "), "{label}");
-    assert!(label.ends_with(" seconds left"), "{label}");
+    // A name that changes each second would be read out each second.
+    let look = "return new Promise(done => { const button = document.querySelector('.code-button'), timer = document.querySelector('.ring'); \
+         const say = () => [button.getAttribute('aria-label'), timer.getAttribute('aria-label')]; \
+         const first = say(); setTimeout(() => done([first, say()]), 1500) })";
+    let code = phone.browser.soon("two looks within one step", || {
+        let looks: [[String; 2]; 2] = serde_json::from_value(phone.browser.script(look, Vec::new())).unwrap();
+        let [[name, left], [later, left_later]] = looks;
+        let seconds = |text: &str| text.strip_suffix(" seconds left").unwrap().parse::<u32>().unwrap();
+        (seconds(&left) > seconds(&left_later)).then(|| {
+            assert_eq!(name, later);
+            name.strip_prefix("Example, alice@example.com, ").unwrap().replace([' ', ','], "")
+        })
+    });
+    assert_eq!((code.len(), code.parse::<u32>().is_ok()), (6, true), "{code}");
 }
 
 /// RFC 6238 appendix B, in the WebAssembly that is shipped: the page is told these times.
@@ -740,6 +768,52 @@ fn a_passphrase_that_is_set_later_leaves_nothing_in_the_open(on: Backend) {
     phone.must_show_codes_of(&[URI]);
 }
 
+fn nothing_of_a_passphrase_or_secret_is_left_in_memory_at_the_lock(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let count = "window.workers = 0; const Real = Worker; \
+         window.Worker = class extends Real { constructor(...all) { super(...all); window.workers++ } \
+         terminate() { super.terminate(); window.workers-- } }";
+    let phone = Handset::new(&app);
+    phone.browser.script(count, Vec::new());
+    let phone = phone.start_with_passphrase();
+    // As bytes of the app's memory: it is loaded already, and hands out what it is made of. The end of a text is looked for, since whatever
+    // gives memory back writes into its beginning.
+    let is_in_memory = |text: &str| {
+        let look = "const [text] = arguments; return import('./app.js').then(app => app.default()) \
+             .then(app => new TextDecoder('latin1').decode(app.memory.buffer).includes(text.slice(-12)))";
+        phone.browser.script(look, vec![Value::from(text)]) == true
+    };
+    // The secret is these bytes, and so written in the link.
+    let (bytes, written) = ("12345678901234567890", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    let other = "otpauth://totp/Other:bob?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other";
+    phone.add(URI);
+    phone.home();
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), other));
+    phone.browser.soon("the new account", || phone.browser.is_there(".who").then_some(()));
+    phone.home();
+    assert!(is_in_memory(bytes), "this is how it is looked for");
+    assert_eq!(phone.browser.script("return window.workers", Vec::new()), 1);
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        phone.browser.unfold("Lock");
+        phone.browser.must_say("Locked");
+        for text in [PASSPHRASE, bytes, written, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"] {
+            assert!(!is_in_memory(text), "{text}");
+        }
+        workers.push(phone.browser.script("return window.workers", Vec::new()));
+        // A long one, since the room of a short one is soon taken for something else.
+        let wrong = "something else entirely ".repeat(10);
+        phone.unlock(&wrong);
+        phone.browser.must_say("That did not open the vault.");
+        assert!(!is_in_memory(&wrong));
+        phone.unlock(PASSPHRASE);
+        phone.must_show_codes_of(&[URI, other]);
+    }
+    assert_eq!(workers, [0, 0]);
+}
+
 fn the_devices_own_lock_opens_the_vault(on: Backend) {
     let app = server(on);
     // WebAuthn wants a name, not a number.
@@ -826,7 +900,17 @@ fn a_vault_that_was_changed_or_cut_off_is_told_and_kept(on: Backend) {
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("This vault is older than the one last opened here.");
-    // And so it is the next time: what was seen once stays seen.
+    // It stands there until the person has answered, whatever else is said and wherever they have been meanwhile.
+    phone.browser.click(".code-button");
+    phone.browser.soon("a notice", || phone.browser.is_there(".notice p").then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(4500));
+    phone.settings();
+    phone.home();
+    phone.browser.must_say("This vault is older than the one last opened here.");
+    phone.browser.must_look_right("phone-older");
+    phone.browser.unfold("I know");
+    phone.browser.soon("no warning", || (!phone.browser.text().contains("older than")).then_some(()));
+    // It is asked the next time, too: what was seen once stays seen.
     phone.reload();
     phone.unlock(PASSPHRASE);
     phone.browser.must_say("This vault is older than the one last opened here.");
@@ -899,6 +983,133 @@ fn a_storage_that_fails_is_no_broken_vault(on: Backend) {
     assert_eq!(phone.file(), before);
 }
 
+fn what_is_refused_is_not_called_damaged(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app);
+    // A worker that cannot be loaded is no lack of memory.
+    let missing = "window.Real = Worker; window.Worker = class extends Real { constructor(_, how) { super('missing.js', how) } }";
+    phone.browser.script(missing, Vec::new());
+    phone.browser.fill("#passphrase-new", PASSPHRASE);
+    phone.browser.fill("#passphrase-again", PASSPHRASE);
+    phone.browser.unfold("Start");
+    phone.browser.must_say("A part of the app could not be loaded.");
+    phone.browser.complaints();
+    phone.browser.script("window.Worker = Real", Vec::new());
+    let phone = phone.start_without_passphrase();
+
+    phone.add(URI);
+    let before = phone.file();
+    // Fewer characters than the field takes, and more bytes than the vault does.
+    let write = "document.querySelector('#note').value = '\u{5b57}'.repeat(6000)";
+    phone.browser.script(write, Vec::new());
+    phone.browser.unfold("Save");
+    phone.browser.must_say("The text is too long. Nothing was changed.");
+    assert_eq!(phone.file(), before);
+    phone.home();
+
+    phone.browser.unfold("Add");
+    phone.choose("Type it in");
+    phone.browser.fill("#account", "Example:alice");
+    phone.browser.fill("#secret", "GEZDGNBVGY3TQOJQ");
+    phone.browser.click(".page .primary");
+    phone.browser.must_say("The account's name has a colon.");
+    phone.browser.unfold("Back");
+    phone.home();
+
+    phone.settings();
+    phone.choose("Import");
+    let aegis = folder.path().join("aegis.json");
+    let large = folder.path().join("large.json");
+    std::fs::write(&aegis, br#"{"version":9,"header":{},"db":{}}"#).unwrap();
+    std::fs::write(&large, vec![b' '; (8 << 20) + 1]).unwrap();
+    for (file, words) in [
+        (&aegis, "This file is of a version that is not known here."),
+        (&large, "This file is too large: more than 8 MiB are not read."),
+    ] {
+        phone.browser.attach("#import", file);
+        phone.browser.must_say(words);
+    }
+    phone.browser.must_not_say("damaged");
+}
+
+fn a_vault_that_is_full_says_so(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let entry = |number: usize, note: usize| {
+        format!(
+            r#"{{"id":"{number:032}","kind":"totp","issuer":"Issuer {number}","account":"alice","secret":"GEZDGNBVGY3TQOJQ","#
+        ) + r#""algorithm":"SHA1","digits":6,"period":30,"favourite":false,"created":1795568400000,"note":""#
+            + &"n".repeat(note)
+            + r#""}"#
+    };
+    let before = "countersign vault 1, NOT ENCRYPTED\n{\"version\":1,\"entries\":[";
+    let mut vault = before.to_owned() + &entry(0, 0);
+    let room = |vault: &str| (8 << 20) - vault.len() - 1_000;
+    for number in 1.. {
+        let bare = entry(number, 0).len() + 1;
+        let Some(note) = room(&vault).checked_sub(bare).map(|note| note.min(16_000)) else { break };
+        vault = vault + "," + &entry(number, note);
+    }
+    vault.push_str("]}");
+    let write = "const bytes = new TextEncoder().encode(arguments[0]); \
+         return import('./store.js').then(store => store.save(bytes, 1, 0))";
+    phone.browser.script(write, vec![Value::from(vault)]);
+    phone.reload();
+    phone.browser.unfold("More about Issuer 0");
+    phone.browser.fill("#note", &"a note. ".repeat(200));
+    phone.browser.unfold("Save");
+    phone.browser.must_say("The vault is full");
+    phone.browser.must_not_say("damaged");
+}
+
+fn two_taps_delete_one_account_and_lead_one_screen_back(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.add(URI);
+    phone.home();
+    phone.browser.unfold("More about Example");
+    phone.browser.unfold("Delete");
+    phone.browser.must_say("turn the second factor off at the service");
+    // The second one comes while the first is being written, a third when it has been.
+    let taps = "const button = document.querySelector('.danger:not(.quiet)'); button.click(); button.click(); \
+         return new Promise(done => { const look = setInterval(() => { \
+         if (!document.querySelector('.notice p')) return; button.click(); clearInterval(look); done(true) }, 0) })";
+    phone.browser.script(taps, Vec::new());
+    phone.browser.must_say("No accounts yet");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_say("No accounts yet");
+    phone.browser.must_say("Deleted.");
+}
+
+fn the_browser_is_asked_to_keep_the_vault_until_it_does(on: Backend) {
+    let app = server(on);
+    let browser = Browser::phone(None);
+    let refuse = "localStorage.asked ??= 0; localStorage.kept ??= ''; \
+         StorageManager.prototype.persisted = async () => localStorage.kept === 'yes'; \
+         StorageManager.prototype.persist = async () => { localStorage.asked++; return localStorage.kept === 'yes' }";
+    browser.chromium("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": refuse }));
+    let phone = Handset::with(browser, &app.url).start_with_passphrase();
+    let must_have_asked = |times: &str| {
+        let asked = || phone.browser.script("return localStorage.asked", Vec::new());
+        phone.browser.soon(times, || (asked() == times).then_some(()));
+    };
+    must_have_asked("1");
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    must_have_asked("2");
+    phone.settings();
+    phone.browser.must_say("The browser may delete the vault when room gets short.");
+    // Installed, it is another matter for many browsers, and the settings say so at once.
+    phone.browser.script("localStorage.kept = 'yes'; dispatchEvent(new Event('appinstalled'))", Vec::new());
+    phone.browser.must_say("The browser has promised to keep the vault.");
+    must_have_asked("2");
+    phone.reload();
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    must_have_asked("2");
+}
+
 fn two_windows_do_not_undo_each_other(on: Backend) {
     let app = server(on);
     let phone = Handset::new(&app).start_without_passphrase();
@@ -917,6 +1128,45 @@ fn two_windows_do_not_undo_each_other(on: Backend) {
     assert_eq!(phone.browser.script(save, Vec::new()), "conflict");
     phone.browser.show_window(&second);
     phone.must_show_codes_of(&[URI]);
+}
+
+fn what_another_window_has_stored_is_gone_on_from(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    // The same file under the next revision, of which this window does not hear.
+    let store = "return import('./store.js').then(async store => { \
+         const [file, revision] = await store.load(); await store.save(file, revision + 1, revision) })";
+    let add = |name: &str| {
+        let uri = format!("otpauth://totp/{name}:alice?secret=JBSWY3DPEHPK3PX{}&issuer={name}", &name[..1]);
+        phone.browser.unfold("Add");
+        phone.browser.fill("#link", &uri);
+        phone.browser.unfold("Add the link");
+    };
+    // While the vault is open: the first try is refused, and what comes after it is not.
+    phone.browser.script(store, Vec::new());
+    add("Apple");
+    phone.browser.must_say("Another window has changed the vault.");
+    phone.browser.must_say("Locked");
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    add("Apple");
+    phone.browser.soon("the new account", || phone.browser.is_there(".who").then_some(()));
+    phone.home();
+    phone.browser.unfold("Lock");
+    phone.browser.must_say("Locked");
+    // While the passphrase is stretched: what is opened is what is there then.
+    let hold = "window.real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.unlock(PASSPHRASE);
+    let is_held = "return !!window.release";
+    phone.browser.soon("the question", || (phone.browser.script(is_held, Vec::new()) == true).then_some(()));
+    phone.browser.script(store, Vec::new());
+    phone.browser.script("Worker.prototype.postMessage = real; release()", Vec::new());
+    phone.browser.must_say("Apple");
+    add("Berry");
+    phone.browser.soon("the new account", || phone.browser.is_there(".who").then_some(()));
+    phone.browser.must_say("Berry");
 }
 
 fn two_windows_have_the_same_settings(on: Backend) {
@@ -959,17 +1209,94 @@ fn two_windows_have_the_same_settings(on: Backend) {
         .soon("all of them", || (kept() == ["true", "true", "60", "dark"].map(Value::from)).then_some(()));
 }
 
-fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
-    let app = server(on);
-    let phone = Handset::new(&app).start_with_passphrase();
+/// Takes the page out of sight, or brings it back.
+fn hide(phone: &Handset, is_hidden: bool) {
+    let hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] }); \
+         document.dispatchEvent(new Event('visibilitychange'))";
+    phone.browser.script(hide, vec![Value::from(is_hidden)]);
+}
+
+/// A phone that locks as soon as it is out of sight.
+fn shy(app: &App) -> Handset {
+    let phone = Handset::new(app).start_with_passphrase();
     phone.settings();
     phone.browser.click("#lock-hidden");
     phone.home();
-    let hide = |is_hidden: bool| {
-        let hide = "Object.defineProperty(document, 'hidden', { configurable: true, value: arguments[0] }); \
-             document.dispatchEvent(new Event('visibilitychange'))";
-        phone.browser.script(hide, vec![Value::from(is_hidden)]);
+    phone
+}
+
+/// Has both of the browser's clocks stand further on, and then something happen, with no chance for the page in between.
+fn let_pass_and(phone: &Handset, seconds: u32, then: &str) {
+    let later = "const [seconds] = arguments; for (const clock of [Date, performance]) { const now = clock.now.bind(clock); \
+         clock.now = () => now() + seconds * 1000 };";
+    phone.browser.script(&format!("{later} {then}"), vec![json!(seconds)]);
+}
+
+fn a_picker_of_files_puts_the_lock_off_for_two_minutes_at_most(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
+    let lock_after = "localStorage.setItem('countersign.lock_seconds', '0')";
+    phone.browser.script(lock_after, Vec::new());
+    phone.browser.script("window.dispatchEvent(new Event('storage'))", Vec::new());
+    let pick = || {
+        phone.browser.unfold("Add");
+        phone.browser.soon("add", || phone.browser.is_there("#picture").then_some(()));
+        let tap = "document.querySelector('#picture').dispatchEvent(new Event('click', { bubbles: true }))";
+        phone.browser.script(tap, Vec::new());
+        hide(&phone, true);
     };
+    // In the background already, where the browser lets the page do something.
+    pick();
+    let_pass_and(&phone, 119, "");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_not_say("Locked");
+    let_pass_and(&phone, 2, "");
+    phone.browser.must_say("Locked");
+    hide(&phone, false);
+    phone.unlock(PASSPHRASE);
+    phone.browser.must_say("No accounts yet");
+    // And where it lets it do nothing, as soon as it comes back, by whichever event it hears of that.
+    let seen = "Object.defineProperty(document, 'hidden', { configurable: true, value: false }); \
+         document.dispatchEvent(new Event('visibilitychange'))";
+    for back in [seen, "dispatchEvent(new Event('focus'))"] {
+        pick();
+        // In one script: the page gets no chance in between.
+        let_pass_and(&phone, 121, back);
+        phone.browser.must_say("Locked");
+        hide(&phone, false);
+        phone.unlock(PASSPHRASE);
+        phone.browser.must_say("No accounts yet");
+    }
+}
+
+fn who_leaves_while_the_vault_opens_finds_it_locked(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
+    phone.browser.unfold("Lock");
+    phone.browser.must_say("Locked");
+    // The answer of the worker is held back.
+    let hold = "const real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.unlock(PASSPHRASE);
+    phone.browser.soon("the question", || {
+        (phone.browser.script("return !!window.release", Vec::new()) == true).then_some(())
+    });
+    hide(&phone, true);
+    let watch = "window.shown = false; new MutationObserver(() => window.shown ||= !!document.querySelector('.fab')) \
+         .observe(document.body, { subtree: true, childList: true }); window.release()";
+    phone.browser.script(watch, Vec::new());
+    phone.browser.soon("an end of waiting", || (!phone.browser.text().contains("One moment")).then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    phone.browser.must_say("Locked");
+    assert_eq!(phone.browser.script("return window.shown", Vec::new()), false);
+    hide(&phone, false);
+    phone.browser.must_say("Locked");
+}
+
+fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
+    let app = server(on);
+    let phone = shy(&app);
     // The events of a picker, without one.
     let event = |script: &str| {
         phone
@@ -986,18 +1313,64 @@ fn a_picker_of_files_puts_the_lock_off_no_longer_than_it_is_there(on: Backend) {
         phone.browser.soon("add", || phone.browser.is_there("#picture").then_some(()));
         // A picker that covers the page.
         event(tap);
-        hide(true);
+        hide(&phone, true);
         std::thread::sleep(std::time::Duration::from_millis(100));
         phone.browser.must_not_say("Locked");
-        hide(false);
+        hide(&phone, false);
         // One that does not, and is gone.
         event(tap);
         event(end);
-        hide(true);
+        hide(&phone, true);
         phone.browser.must_say("Locked");
-        hide(false);
+        hide(&phone, false);
         phone.unlock(PASSPHRASE);
         phone.browser.must_say("No accounts yet");
+    }
+}
+
+fn the_clipboard_is_cleared_of_codes_alone(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app);
+    let stubs = "window.held = ''; window.may_look = false; window.focused = true; \
+         document.hasFocus = () => focused; \
+         Object.defineProperty(navigator, 'clipboard', { value: { \
+         writeText: async text => { held = text }, readText: async () => held } }); \
+         navigator.permissions.query = async () => ({ state: may_look ? 'granted' : 'prompt' }); \
+         window.copy = (text, seconds) => import('./page.js').then(page => page.copy(text, seconds)); \
+         window.pass = seconds => new Promise(done => setTimeout(done, seconds * 1000)); \
+         window.come_back = async () => { focused = true; dispatchEvent(new Event('focus')); await pass(0.1) }";
+    phone.browser.script(stubs, Vec::new());
+    for (what, script, left) in [
+        ("in the foreground", "await copy('123', 1); await pass(1.5)", ""),
+        (
+            "soon after the background",
+            "await copy('123', 1); focused = false; await pass(1.5); await come_back()",
+            "",
+        ),
+        (
+            "long after it",
+            "await copy('123', 1); focused = false; await pass(3.5); held = 'a letter'; await come_back()",
+            "a letter",
+        ),
+        (
+            "long after it, where the app may look",
+            "may_look = true; await copy('123', 1); focused = false; await pass(3.5); await come_back()",
+            "",
+        ),
+        (
+            "where the app sees another text",
+            "may_look = true; await copy('123', 1); held = 'a letter'; await pass(1.5)",
+            "a letter",
+        ),
+        (
+            "while another code is there that is not due",
+            "await copy('123', 1); focused = false; await pass(1.5); await copy('456', 60); await come_back()",
+            "456",
+        ),
+    ] {
+        let script =
+            format!("return (async () => {{ may_look = false; focused = true; {script}; return held }})()");
+        assert_eq!(phone.browser.script(&script, Vec::new()), left, "{what}");
     }
 }
 
@@ -1010,6 +1383,9 @@ fn a_counters_code_is_stored_before_it_is_seen(on: Backend) {
     // RFC 4226 appendix D, counters 3, 4 and 5.
     phone.browser.unfold("New code Box, carol");
     phone.browser.soon("the code of counter 3", || (phone.codes() == ["969429"]).then_some(()));
+    // Said to whoever listens, who has the focus on the button that made it.
+    let announced = || phone.browser.texts("main [role=status]");
+    phone.browser.soon("the code", || (announced() == ["9 6 9, 4 2 9"]).then_some(()));
     let counter = |phone: &Handset| {
         let file = String::from_utf8(phone.file()).unwrap();
         file.split_once("\"counter\":").unwrap().1.split([',', '}']).next().unwrap().to_owned()
@@ -1071,6 +1447,48 @@ fn a_counter_that_was_used_up_is_not_put_back_with_a_name(on: Backend) {
     phone.browser.fill("#entry-counter", "7");
     save();
     counter(7);
+}
+
+fn a_counters_code_is_stored_before_it_is_sent(on: Backend) {
+    let app = server(on);
+    app.user("carol");
+    let phone = Handset::new(&app).start_without_passphrase();
+    let mechanism = Mechanism::Hotp(Hotp::default());
+    phone.add(&app.enrol("carol", NewFactor { mechanism, ..NewFactor::default() }).uri.to_uri());
+    phone.browser.must_say("Not confirmed yet");
+    let counter = |expected: u64| {
+        let kept = format!("\"counter\":{expected},");
+        String::from_utf8(phone.file()).unwrap().contains(&kept)
+    };
+    let stub = "window.sent = []; window.real = fetch; window.fetch = async (url, how) => { \
+         if (!String(url).includes('confirm')) return real(url, how); \
+         sent.push(JSON.parse(how.body).code); if (!window.is_back) throw new TypeError('no network'); return real(url, how) }";
+    phone.browser.script(stub, Vec::new());
+    let sent = || phone.browser.script("return sent", Vec::new());
+    // What cannot be stored is not sent.
+    phone.break_storage(true);
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The browser could not store this.");
+    assert_eq!(sent(), json!([]));
+    phone.break_storage(false);
+    assert!(counter(0));
+    // What was sent and not answered may be used up. It is sent once more, and no other one is wasted.
+    for tries in 1..=2 {
+        phone.browser.unfold("Confirm with one tap");
+        phone.browser.soon(tries, || (sent().as_array().unwrap().len() == tries).then_some(()));
+        phone.browser.must_say("The server could not be reached.");
+        assert!(counter(1));
+    }
+    phone.browser.script("window.is_back = true", Vec::new());
+    phone.browser.unfold("Confirm with one tap");
+    phone.browser.must_say("The server accepts this phone's codes.");
+    let sent: Vec<String> = serde_json::from_value(sent()).unwrap();
+    assert_eq!(
+        (sent.len(), sent.iter().collect::<std::collections::BTreeSet<_>>().len()),
+        (3, 1),
+        "{sent:?}"
+    );
+    assert!(counter(1));
 }
 
 /// The samples that `mobile-core` reads in its own tests, with what must be found in them.
@@ -1143,7 +1561,7 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     phone.browser.fill("#export-new", written);
     phone.browser.fill("#export-again", written);
     phone.browser.unfold("Save the copy");
-    phone.browser.must_say("The file is in your downloads.");
+    phone.browser.must_say("The browser has the file now");
     let copy = phone.browser.download("csvault");
     assert!(std::fs::read(&copy).unwrap().starts_with(b"csvault\n"));
     phone.browser.unfold("Save unencrypted");
@@ -1159,7 +1577,7 @@ fn an_encrypted_copy_comes_back(on: Backend) {
     other.browser.must_say("The file is encrypted.");
     other.browser.fill("#import-password", "something else");
     other.browser.unfold("Open");
-    other.browser.must_say("That did not open the vault.");
+    other.browser.must_say("That did not open the file.");
     other.browser.fill("#import-password", typed);
     other.browser.unfold("Open");
     other.browser.must_say("Found: 1. Not readable: 0.");
@@ -1201,6 +1619,94 @@ fn a_picture_with_a_code_adds_its_account(on: Backend) {
     phone.browser.must_say("This account is already here.");
     phone.home();
     assert_eq!(phone.codes().len(), 1);
+}
+
+fn an_account_without_any_name_can_be_named(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    phone.add(&format!("otpauth://totp/?secret={secret}"));
+    phone.browser.must_say("Without a name");
+    phone.browser.fill("#label", "My bank");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    phone.browser.must_say("My bank");
+    phone.must_show_codes_of(&[URI]);
+}
+
+fn a_secret_is_typed_with_blanks_of_all_kinds(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    phone.browser.unfold("Add");
+    phone.choose("Type it in");
+    phone.browser.fill("#issuer", "Example");
+    phone.browser.fill("#account", "alice@example.com");
+    let paste = "document.querySelector('#secret').value = arguments[0]";
+    let secret = "GEZD\u{a0}GNBV GY3T\u{202f}QOJQ\u{2009}GEZD\u{200b}GNBV\u{2003}GY3T\tQOJQ\u{feff}";
+    phone.browser.script(paste, vec![Value::from(secret)]);
+    phone.browser.click(".page .primary");
+    phone.browser.must_say("Added.");
+    phone.must_show_codes_of(&[URI]);
+}
+
+fn who_goes_back_is_led_nowhere_by_what_comes_later(on: Backend) {
+    let app = server(on);
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Handset::new(&app).start_without_passphrase();
+    let empty = phone.file();
+    // What the worker is asked waits for a word, and so does what is stored.
+    let hold = "const real = Worker.prototype.postMessage; \
+         Worker.prototype.postMessage = function (...all) { window.release = () => real.apply(this, all) }";
+    phone.browser.script(hold, Vec::new());
+    phone.browser.unfold("Add");
+    phone.browser.attach("#picture", &picture(folder.path(), URI));
+    let is_held = "return !!window.release";
+    phone.browser.soon("the question", || (phone.browser.script(is_held, Vec::new()) == true).then_some(()));
+    phone.browser.unfold("Back");
+    phone.browser.must_say("No accounts yet");
+    phone.browser.script("window.release()", Vec::new());
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    phone.browser.must_say("No accounts yet");
+    assert_eq!(phone.file(), empty);
+    // All ways are as they were.
+    phone.settings();
+    phone.browser.back();
+    phone.browser.must_say("No accounts yet");
+    assert!(phone.browser.url().ends_with("/phone/"), "{}", phone.browser.url());
+}
+
+fn the_way_forward_leads_to_nothing_that_is_gone(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_without_passphrase();
+    let go = |steps: i32| phone.browser.script("history.go(arguments[0])", vec![json!(steps)]);
+    phone.settings();
+    phone.choose("Export");
+    phone.browser.must_say("Encrypted copy");
+    phone.browser.back();
+    phone.browser.soon("settings", || phone.browser.is_there("#theme").then_some(()));
+    // Forward: the screen is not there any more, and one way back is one way back.
+    go(1);
+    let depth = |expected: u32| {
+        let read = || phone.browser.script("return history.state", Vec::new());
+        phone.browser.soon(("depth", expected), || (read() == expected).then_some(()));
+    };
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    depth(1);
+    phone.browser.back();
+    phone.browser.must_say("No accounts yet");
+    // The same for a page that is loaded anew above others.
+    phone.settings();
+    phone.choose("Export");
+    phone.browser.must_say("Encrypted copy");
+    phone.reload();
+    phone.browser.must_say("No accounts yet");
+    phone.browser.back();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    depth(0);
+    phone.settings();
+    phone.browser.unfold("Back");
+    phone.browser.must_say("No accounts yet");
 }
 
 fn a_picture_of_another_thing_is_told_apart(on: Backend) {
@@ -1273,6 +1779,55 @@ fn accounts_are_found_named_and_put_in_order(on: Backend) {
     phone.browser.must_say("turn the second factor off at the service");
     phone.browser.unfold("Delete");
     phone.browser.soon("two are left", || (titles(&phone) == ["My berries", "Cherry"]).then_some(()));
+}
+
+fn who_comes_back_to_the_list_finds_it_as_it_was(on: Backend) {
+    let app = server(on);
+    let phone = Handset::new(&app).start_with_passphrase();
+    for name in ["Apple", "Berry", "Cherry"] {
+        phone.add(&format!("otpauth://totp/{name}:alice?secret=JBSWY3DPEHPK3PX{}&issuer={name}", &name[..1]));
+        phone.home();
+    }
+    let titles = || phone.browser.texts(".card .title");
+    let must_show = |expected: &[&str]| phone.browser.soon(expected, || (titles() == expected).then_some(()));
+    let must_focus = |expected: &str| {
+        let look = "return document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()";
+        let focused = || phone.browser.script(look, Vec::new());
+        phone.browser.soon(expected, || (focused() == expected).then_some(()));
+    };
+    phone.browser.unfold("More about Berry");
+    phone.browser.fill("#group", "Garden");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    must_focus("More about Berry");
+    phone.browser.fill(".search", "err");
+    phone.browser.unfold("Garden");
+    must_show(&["Berry"]);
+    phone.settings();
+    phone.browser.back();
+    must_show(&["Berry"]);
+    must_focus("Settings");
+    assert_eq!(phone.value(".search"), "err");
+    assert_eq!(phone.browser.attribute(".chip:nth-child(2)", "aria-pressed"), "true");
+    // With the last of a group the choice of it goes; what was sought stands.
+    phone.browser.unfold("More about Berry");
+    phone.browser.fill("#group", "");
+    phone.browser.unfold("Save");
+    phone.browser.must_say("Saved.");
+    phone.home();
+    must_show(&["Berry", "Cherry"]);
+    // What was deleted cannot have the focus; the title of the list has it then.
+    phone.browser.unfold("More about Cherry");
+    phone.browser.unfold("Delete");
+    phone.browser.unfold("Delete");
+    must_show(&["Berry"]);
+    must_focus("Countersign");
+    // The lock forgets what was sought.
+    phone.browser.unfold("Lock");
+    phone.unlock(PASSPHRASE);
+    must_show(&["Apple", "Berry"]);
+    assert_eq!(phone.value(".search"), "");
 }
 
 fn a_screen_begins_at_its_top_and_the_list_is_where_it_was_left(on: Backend) {

@@ -3,16 +3,17 @@
 use js_sys::{Array, Uint8Array};
 use leptos::html::{Input, Select};
 use leptos::prelude::*;
-use mobile_core::transfer::{Found, Import, Place, Status};
+use mobile_core::transfer::{Found, Import, Place, Status, read_uri};
 use mobile_core::vault::{Entry, EntryId, Generator, Key};
 use mobile_core::{Algorithm, Counter, Digits, Hotp, KeyUriError, Period, Secret, Totp, Zeroizing};
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, HtmlInputElement, ImageData};
 
-use super::{Work, on_submit, page, row, typed};
+use super::{Work, on_submit, page, row, secret_in, typed};
 use crate::app::{App, Screen};
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
+use crate::words::Words;
 
 /// The ways to add something.
 pub(super) fn show(app: App) -> AnyView {
@@ -20,13 +21,13 @@ pub(super) fn show(app: App) -> AnyView {
     let work = Work::new(app);
     let text = NodeRef::<Input>::new();
     let link = move || {
-        let text = typed(text);
-        work.start(take_text(app, text));
+        let text = secret_in(text);
+        work.start(take_text(work, text));
     };
     let take = move |pasted: JsValue| async move {
         match pasted.dyn_ref::<Blob>() {
-            Some(picture) => take_picture(app, picture).await,
-            None => take_text(app, pasted.as_string().unwrap_or_default()).await,
+            Some(picture) => take_picture(work, picture).await,
+            None => take_text(work, Zeroizing::new(pasted.as_string().unwrap_or_default())).await,
         }
     };
     let paste = move || work.start(async move { take(glue::pasted().await?).await });
@@ -42,7 +43,7 @@ pub(super) fn show(app: App) -> AnyView {
         {page(app, words.add, view! {
             {row(words.add_scan, words.add_scan_hint, move || app.go(Screen::Scan))}
             {file_row(app, words.add_picture, words.add_picture_hint, "picture", "image/*", move |file| {
-                work.start(async move { take_picture(app, &file).await });
+                work.start(async move { take_picture(work, &file).await });
             })}
             {row(words.add_paste, words.add_paste_hint, paste)}
             {row(words.add_type, words.add_type_hint, move || app.go(Screen::Type))}
@@ -104,7 +105,7 @@ fn boxed_file_row(
 }
 
 /// The texts of all QR codes in some pixels. `effort`: 0 for one frame of many, 1 for a picture of its own.
-pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<String>, Trouble> {
+pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<Zeroizing<String>>, Trouble> {
     let data = Uint8Array::new(&js_sys::Reflect::get(pixels, &"data".into()).unwrap_or_default());
     let buffer = data.buffer();
     let arguments = Array::of4(&data, &pixels.width().into(), &pixels.height().into(), &effort.into());
@@ -112,16 +113,27 @@ pub(super) async fn decode(pixels: &ImageData, effort: u8) -> Result<Vec<String>
     if answer.is_null() || answer.is_undefined() {
         return Ok(Vec::new());
     }
-    Ok(items(&answer).iter().filter_map(JsValue::as_string).collect())
+    Ok(items(&answer).iter().filter_map(JsValue::as_string).map(Zeroizing::new).collect())
 }
 
-async fn take_picture(app: App, file: &Blob) -> Result<(), Trouble> {
+/// The texts, one a line.
+pub(super) fn lines_of(texts: &[Zeroizing<String>]) -> Zeroizing<String> {
+    // Room for all of them, so that growing leaves no copies behind.
+    let mut lines = Zeroizing::new(String::with_capacity(texts.iter().map(|text| text.len() + 1).sum()));
+    for text in texts {
+        lines.push_str(text);
+        lines.push('\n');
+    }
+    lines
+}
+
+async fn take_picture(work: Work, file: &Blob) -> Result<(), Trouble> {
     let pixels: ImageData = glue::picture(file).await?.dyn_into().map_err(|_| Trouble::new("image"))?;
     let texts = decode(&pixels, 1).await?;
     if texts.is_empty() {
         return Err(Trouble::new("no_code"));
     }
-    take_text(app, texts.join("\n")).await
+    take_text(work, lines_of(&texts)).await
 }
 
 /// What a text is, if it is not what it should be.
@@ -141,13 +153,12 @@ fn not_an_account(text: &str) -> Trouble {
 }
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
-pub(super) async fn take_text(app: App, text: String) -> Result<(), Trouble> {
-    take_import(app, read_text(text).await?).await
+pub(super) async fn take_text(work: Work, text: Zeroizing<String>) -> Result<(), Trouble> {
+    take_import(work, read_text(work.app.words(), text).await?).await
 }
 
 /// The accounts of a text with a link a line.
-pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
-    let text = Zeroizing::new(text);
+pub(super) async fn read_text(words: &Words, text: Zeroizing<String>) -> Result<Import, Trouble> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let is_uri = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("otpauth"));
     if !lines.iter().any(is_uri) {
@@ -158,7 +169,8 @@ pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
     if let [line] = lines.as_slice()
         && !is_migration(line)
     {
-        let (key, origin) = Key::parse_with_origin(line).map_err(key_trouble)?;
+        // One without any name can be named by its owner, where it leads to.
+        let (key, origin) = read_uri(line, words.unnamed).map_err(key_trouble)?;
         let mut entry = Entry::new(EntryId::new([0; 16]), key, 0);
         entry.origin = origin;
         return Ok(just(entry));
@@ -168,7 +180,10 @@ pub(super) async fn read_text(text: String) -> Result<Import, Trouble> {
 
 /// A wrong key, by the part that is wrong.
 pub(super) fn key_trouble(error: KeyUriError) -> Trouble {
-    Trouble::new(&["key_", error.field().as_str()].concat())
+    match error {
+        KeyUriError::AccountColon => Trouble::new("key_account_colon"),
+        error => Trouble::new(&["key_", error.field().as_str()].concat()),
+    }
 }
 
 /// One account and nothing else.
@@ -176,8 +191,13 @@ fn just(entry: Entry) -> Import {
     Import { found: vec![Found { place: Place::Item(1), entry }], unread: Vec::new(), without_code: 0 }
 }
 
-/// Adds a single new account at once; everything else is shown first.
-pub(super) async fn take_import(app: App, read: Import) -> Result<(), Trouble> {
+/// Adds a single new account at once; everything else is shown first. Whoever has left the screen meanwhile has changed their mind: nothing
+/// is added then, and nobody is led anywhere.
+pub(super) async fn take_import(work: Work, read: Import) -> Result<(), Trouble> {
+    let app = work.app;
+    if work.is_left() {
+        return Err(Trouble::new("cancelled"));
+    }
     let preview = app.peek(|content| Some(read.clone().preview(content)));
     let preview = preview.ok_or_else(|| Trouble::new("cancelled"))?;
     match preview.items.as_slice() {
@@ -193,6 +213,8 @@ pub(super) async fn take_import(app: App, read: Import) -> Result<(), Trouble> {
                     let _ = crate::server::check_enrolments(app).await;
                 });
                 match added.first() {
+                    // While it was being stored.
+                    _ if work.is_left() => {}
                     Some(id) => app.turn(Screen::Entry(*id)),
                     None => app.leave_all(),
                 }
@@ -224,7 +246,12 @@ pub(super) fn by_hand(app: App) -> AnyView {
     let chosen =
         |field: NodeRef<Select>| field.get_untracked().map(|field| field.value()).unwrap_or_default();
     let key = move || -> Result<Key, Trouble> {
-        let secret = Zeroizing::new(typed(secret));
+        // Pages that show a secret part it by blanks of all kinds, which come along when it is copied.
+        let typed_secret = secret_in(secret);
+        let mut secret = Zeroizing::new(String::with_capacity(typed_secret.len()));
+        secret.extend(
+            typed_secret.chars().filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{feff}')),
+        );
         let secret = Secret::parse(&secret).map_err(|_| Trouble::new("key_secret"))?;
         let algorithm = chosen(algorithm).parse::<Algorithm>().unwrap_or_default();
         let digits =
@@ -248,7 +275,7 @@ pub(super) fn by_hand(app: App) -> AnyView {
         Key::new(issuer, typed(account).trim().to_owned(), secret, generator).map_err(key_trouble)
     };
     let add = move || match key() {
-        Ok(key) => work.start(take_import(app, just(Entry::new(EntryId::new([0; 16]), key, 0)))),
+        Ok(key) => work.start(take_import(work, just(Entry::new(EntryId::new([0; 16]), key, 0)))),
         Err(trouble) => work.refuse(trouble),
     };
     view! {

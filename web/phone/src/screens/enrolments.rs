@@ -20,8 +20,9 @@ pub(super) fn show(app: App) -> AnyView {
         });
     };
     check();
+    let deleting = Work::new(app);
     let remove = move |id: EntryId| {
-        app.spawn(async move {
+        deleting.start(async move {
             app.change(|content| content.remove(id).map(drop)).await?;
             app.say(app.words().deleted);
             Ok(())
@@ -68,6 +69,7 @@ pub(super) fn show(app: App) -> AnyView {
             <p>{words.enrolments_text}</p>
             <p class="hint" dir="auto">{move || app.standing.get().issuer}</p>
             {list}
+            {deleting.shown()}
             {work.shown()}
             <button class="button" disabled=move || work.busy.get() on:click=move |_| check()>{words.check}</button>
         })}

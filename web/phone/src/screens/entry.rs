@@ -19,11 +19,18 @@ pub(super) fn show(app: App, id: EntryId) -> AnyView {
         return page(app, words.account, view! { <p class="empty">{words.gone}</p> });
     };
     let work = Work::new(app);
+    let deleting = Work::new(app);
     let delete = move || {
-        app.spawn(async move {
+        // A second tap, while the first leads back.
+        if app.peek(|content| content.entry(id).is_none()) {
+            return;
+        }
+        deleting.start(async move {
             app.change(|content| content.remove(id).map(drop)).await?;
             app.say(app.words().deleted);
-            app.back();
+            if !deleting.is_left() {
+                app.back();
+            }
             Ok(())
         });
     };
@@ -36,6 +43,7 @@ pub(super) fn show(app: App, id: EntryId) -> AnyView {
             {row(words.hand, words.hand_hint, move || app.go(Screen::Hand(id)))}
             {facts(words, &entry)}
             {sure(app, words.delete, words.delete_question, delete)}
+            {deleting.shown()}
         })}
     }
     .into_any()

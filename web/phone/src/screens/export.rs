@@ -10,7 +10,7 @@ use mobile_core::vault::EntryId;
 use qrcode::QrCode;
 
 use super::start::chosen;
-use super::{Work, empty, entry_of, filed_as, on_submit, page, passphrase_field, sure, title_of, typed};
+use super::{Work, empty, entry_of, filed_as, on_submit, page, passphrase_field, sure, title_of};
 use crate::app::App;
 use crate::glue::{self, random};
 use crate::trouble::Trouble;
@@ -19,7 +19,7 @@ pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
     let work = Work::new(app);
     let (first, second) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
-    let sealed = move || match chosen(&typed(first), &typed(second)) {
+    let sealed = move || match chosen(first, second) {
         Ok(text) => work.start(async move {
             let file = app.export_sealed(&text).await?;
             empty(&[first, second]);

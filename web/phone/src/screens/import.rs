@@ -3,15 +3,20 @@
 use js_sys::{Array, Uint8Array};
 use leptos::html::{Input, Select};
 use leptos::prelude::*;
-use mobile_core::transfer::{Choice, Format, Import, Item, Place, Preview, Reason, Status};
+use mobile_core::Zeroizing;
+use mobile_core::transfer::{Choice, Format, Import, Item, MAX_BYTES, Place, Preview, Reason, Status};
 use wasm_bindgen::JsValue;
 
 use super::add::{bytes_of, file_row};
-use super::{Work, anew, filed_as, on_submit, page, passphrase_field, subtitle_of, title_of, typed};
+use super::{Work, anew, filed_as, on_submit, page, passphrase_field, secret_in, subtitle_of, title_of};
 use crate::app::App;
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
 use crate::words::Words;
+
+/// The largest file, [`MAX_BYTES`].
+#[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+const MOST_BYTES: f64 = MAX_BYTES as f64;
 
 /// Reads a file in the worker. An empty format has it guessed.
 pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>) -> Result<Import, Trouble> {
@@ -21,12 +26,23 @@ pub(super) async fn read(file: Uint8Array, format: &str, password: Option<&str>)
         _ => format == Format::Vault.code(),
     };
     let password = password.map_or(JsValue::UNDEFINED, |password| {
-        if is_vault { glue::composed(password).into() } else { password.into() }
+        if is_vault { Zeroizing::new(glue::composed(password)).as_str().into() } else { password.into() }
     });
-    let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await?;
+    let answer = glue::job("read_import", Array::of3(&file, &format.into(), &password), Array::new()).await;
+    let answer = answer.map_err(|error| of_file(error.into()))?;
     // Whose file it was, and what is in it.
-    let json = items(&answer).get(1).map(to_bytes).unwrap_or_default();
+    let json = Zeroizing::new(items(&answer).get(1).map(to_bytes).unwrap_or_default());
     Import::from_json(&json).map_err(|_| Trouble::new("crashed"))
+}
+
+/// A refusal that a vault has by the same name, as people are told it of a file.
+fn of_file(trouble: Trouble) -> Trouble {
+    match trouble.code() {
+        "too_large" => Trouble::new("file_too_large"),
+        "version_unknown" => Trouble::new("file_version"),
+        "not_opened" => Trouble::new("file_not_opened"),
+        _ => trouble,
+    }
 }
 
 /// Choosing a file, and then what of it.
@@ -49,10 +65,14 @@ fn pick(app: App, words: &'static Words) -> AnyView {
     let format = NodeRef::<Select>::new();
     let password = NodeRef::<Input>::new();
     let locked = RwSignal::new(None::<web_sys::File>);
-    let take = move |file: web_sys::File, password: Option<String>| {
+    let take = move |file: web_sys::File, password: Option<Zeroizing<String>>| {
         let format = format.get_untracked().map(|field| field.value()).unwrap_or_default();
         work.start(async move {
-            match read(bytes_of(&file).await?, &format, password.as_deref()).await {
+            // What cannot be read is not even loaded.
+            if file.size() > MOST_BYTES {
+                return Err(Trouble::new("file_too_large"));
+            }
+            match read(bytes_of(&file).await?, &format, password.as_ref().map(|text| text.as_str())).await {
                 Ok(read) => {
                     app.incoming.set(Some(read));
                     Ok(())
@@ -68,7 +88,7 @@ fn pick(app: App, words: &'static Words) -> AnyView {
     };
     let open = move || {
         if let Some(file) = locked.get_untracked() {
-            take(file, Some(typed(password)));
+            take(file, Some(secret_in(password)));
         }
     };
     let formats =
@@ -169,9 +189,12 @@ fn choose(app: App, words: &'static Words, preview: Preview) -> AnyView {
                     leptos::task::spawn_local(async move {
                         let _ = crate::server::check_enrolments(app).await;
                     });
+                    let is_left = work.is_left();
                     app.incoming.set(None);
                     app.say(app.words().imported.replace("{count}", &added.len().to_string()));
-                    app.leave_all();
+                    if !is_left {
+                        app.leave_all();
+                    }
                     Ok(())
                 }
                 Err(trouble) => {

@@ -17,11 +17,35 @@ const NEXT_CODE_SECONDS: u32 = 6;
 const FRESH_SECONDS: u64 = 60;
 
 /// Which entries are shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Filter {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Filter {
+    #[default]
     All,
     Favourites,
     Group(String),
+}
+
+/// What was sought and chosen in the list, and by which button it was left. It is there again for whoever comes back, and gone with the lock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    sought: RwSignal<String>,
+    filter: RwSignal<Filter>,
+    /// The button's id.
+    left_by: StoredValue<Option<String>>,
+}
+
+impl Look {
+    pub(crate) fn forget(self) {
+        self.sought.update(String::clear);
+        self.filter.set(Filter::All);
+        self.left_by.set_value(None);
+    }
+}
+
+/// Goes to another screen by a button with this id, which has the focus again when one comes back.
+fn leave(app: App, button: &str, screen: Screen) {
+    app.look.left_by.set_value(Some(button.to_owned()));
+    app.go(screen);
 }
 
 impl Filter {
@@ -54,11 +78,13 @@ fn is_sought(entry: &Entry, sought: &str) -> bool {
 /// The list of codes: what one sees after unlocking.
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
-    let sought = RwSignal::new(String::new());
-    let filter = RwSignal::new(Filter::All);
+    let Look { sought, filter, left_by } = app.look;
+    if let Some(button) = left_by.try_update_value(Option::take).flatten() {
+        glue::focus(&button);
+    }
     let ids = Memo::new(move |_| {
         let sought = glue::lower(&sought.get());
-        let filter = filter.get();
+        let filter = in_force(app, filter);
         app.read(|content| {
             let fits = |entry: &&Entry| filter.takes(entry) && is_sought(entry, &sought);
             let mut found: Vec<&Entry> = content.entries().iter().filter(fits).collect();
@@ -68,13 +94,14 @@ pub(super) fn show(app: App) -> AnyView {
         })
     });
     let count = Memo::new(move |_| app.read(|content| content.entries().len()));
+    let announced = RwSignal::new(String::new());
     view! {
         <header class="bar">
-            <h1>"Countersign"</h1>
+            <h1 tabindex="-1">"Countersign"</h1>
             {move || app.ways().map(|_| view! {
                 <button class="icon-button" aria-label=words.lock_now on:click=move |_| app.lock()>{icon(PADLOCK)}</button>
             })}
-            <button class="icon-button" aria-label=words.settings on:click=move |_| app.go(Screen::Settings)>
+            <button id="to-settings" class="icon-button" aria-label=words.settings on:click=move |_| leave(app, "to-settings", Screen::Settings)>
                 {icon(GEAR)}
             </button>
         </header>
@@ -86,20 +113,22 @@ pub(super) fn show(app: App) -> AnyView {
                     type="search"
                     aria-label=words.search
                     placeholder=words.search
+                    prop:value=move || sought.get()
                     on:input=move |event| sought.set(event_target_value(&event))
                 />
             })}
             {move || chips(app, words, filter)}
             <ul class="cards" aria-label=words.codes>
-                <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id) />
+                <For each=move || ids.get() key=|id| *id children=move |id| card(app, words, id, announced) />
             </ul>
             {move || match (count.get(), ids.with(Vec::is_empty)) {
                 (0, _) => view! { <p class="empty">{words.no_codes}</p> }.into_any(),
                 (_, true) => view! { <p class="empty">{words.nothing_found}</p> }.into_any(),
                 _ => ().into_any(),
             }}
+            <p class="unseen" role="status">{announced}</p>
         </main>
-        <button class="fab" on:click=move |_| app.go(Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
+        <button id="to-add" class="fab" on:click=move |_| leave(app, "to-add", Screen::Add)>{icon(PLUS)}<span>{words.add}</span></button>
     }
     .into_any()
 }
@@ -111,6 +140,12 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     let gone =
         app.read(|content| content.entries().iter().filter(|entry| is_gone(standing.of(entry))).count());
     view! {
+        {app.is_older.get().then(|| view! {
+            <div class="warning">
+                <p role="alert">{words.rollback}</p>
+                <button class="button" on:click=move |_| app.is_older.set(false)>{words.rollback_known}</button>
+            </div>
+        })}
         {app.update.get().map(|_| view! {
             <button class="banner" on:click=move |_| app.go(Screen::About)>{words.update_there}</button>
         })}
@@ -136,6 +171,13 @@ fn banners(app: App, words: &'static Words) -> AnyView {
     .into_any()
 }
 
+/// What was chosen, unless the last of that group or of the favourites is gone, and with it the button that chose them.
+fn in_force(app: App, filter: RwSignal<Filter>) -> Filter {
+    let filter = filter.get();
+    let fits = app.read(|content| content.entries().iter().any(|entry| filter.takes(entry)));
+    if fits { filter } else { Filter::All }
+}
+
 fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<AnyView> {
     let groups = groups(app);
     let has_favourites = app.read(|content| content.entries().iter().any(|entry| entry.favourite));
@@ -153,7 +195,7 @@ fn chips(app: App, words: &'static Words, filter: RwSignal<Filter>) -> Option<An
             <button
                 class="chip"
                 dir="auto"
-                aria-pressed=move || (filter.get() == choice).to_string()
+                aria-pressed=move || (in_force(app, filter) == choice).to_string()
                 on:click=move |_| filter.set(chosen.clone())
             >
                 {name}
@@ -193,14 +235,14 @@ fn spoken(code: &str) -> String {
         .join(", ")
 }
 
-fn card(app: App, words: &'static Words, id: EntryId) -> AnyView {
+fn card(app: App, words: &'static Words, id: EntryId, announced: RwSignal<String>) -> AnyView {
     let entry = Memo::new(move |_| entry_of(app, id));
     // Whether a code by counter is being made; the card is drawn anew when it is.
     let busy = RwSignal::new(false);
     view! {
         <li class="card">
             {move || entry.get().map(|entry| match entry.key.generator() {
-                Generator::Hotp(..) => by_counter(app, words, &entry, busy),
+                Generator::Hotp(..) => by_counter(app, words, &entry, busy, announced),
                 Generator::Totp(_) | Generator::Steam => by_time(app, words, &entry),
             })}
         </li>
@@ -228,8 +270,11 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> (AnyView, AnyView) {
             {flag}
         </span>
     };
+    let to_more = ["to-", &id.to_string()].concat();
     let button = view! {
-        <button class="icon-button" aria-label=more on:click=move |_| app.go(Screen::Entry(id))>{icon(MORE)}</button>
+        <button id=to_more.clone() class="icon-button" aria-label=more on:click=move |_| leave(app, &to_more, Screen::Entry(id))>
+            {icon(MORE)}
+        </button>
     };
     (text.into_any(), button.into_any())
 }
@@ -272,12 +317,8 @@ fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
     let title = title_of(entry);
     let account = subtitle_of(entry);
     let label = move || {
-        let said = if shown.get() {
-            let left = left.get().to_string();
-            words.code_spoken.replace("{code}", &spoken(&code.get())).replace("{seconds}", &left)
-        } else {
-            words.code_hidden.to_owned()
-        };
+        // Not with the seconds that are left: a name that changes each second is read out each second, or never to its end.
+        let said = if shown.get() { spoken(&code.get()) } else { words.code_hidden.to_owned() };
         [title.as_str(), account.as_str(), said.as_str()].join(", ")
     };
     let tap = move || {
@@ -299,16 +340,17 @@ fn by_time(app: App, words: &'static Words, entry: &Entry) -> AnyView {
                 })}
             </span>
         </button>
-        {ring(left, period)}
+        {ring(words, left, period)}
         {more}
     }
     .into_any()
 }
 
-/// How much of the step is left, as a ring that closes.
-fn ring(left: Memo<u32>, period: u32) -> AnyView {
+/// How much of the step is left, as a ring that closes. Whoever listens finds it beside the code; a timer says nothing by itself.
+fn ring(words: &'static Words, left: Memo<u32>, period: u32) -> AnyView {
+    let name = move || words.seconds_left.replace("{seconds}", &left.get().to_string());
     view! {
-        <svg class="ring" class:ending=move || left.get() <= 5 viewBox="0 0 36 36" aria-hidden="true" focusable="false">
+        <svg class="ring" class:ending=move || left.get() <= 5 viewBox="0 0 36 36" role="timer" aria-label=name focusable="false">
             <circle class="ring-back" cx="18" cy="18" r="15" />
             <circle
                 class="ring-left"
@@ -317,14 +359,21 @@ fn ring(left: Memo<u32>, period: u32) -> AnyView {
                 stroke-dasharray="100"
                 stroke-dashoffset=move || (100 - 100 * left.get() / period).to_string()
             />
-            <text x="18" y="22.5" text-anchor="middle">{move || left.get()}</text>
+            <text x="18" y="22.5" text-anchor="middle" aria-hidden="true">{move || left.get()}</text>
         </svg>
     }
     .into_any()
 }
 
-/// A counter's code is made by a tap, and the counter is stored before the code is seen.
-fn by_counter(app: App, words: &'static Words, entry: &Entry, busy: RwSignal<bool>) -> AnyView {
+/// A counter's code is made by a tap, and the counter is stored before the code is seen. It is announced to whoever listens: the focus is on
+/// the button that made it.
+fn by_counter(
+    app: App,
+    words: &'static Words,
+    entry: &Entry,
+    busy: RwSignal<bool>,
+    announced: RwSignal<String>,
+) -> AnyView {
     let id = entry.id();
     let (text, more) = names(app, words, entry);
     let name = [title_of(entry), subtitle_of(entry)].join(", ");
@@ -351,20 +400,10 @@ fn by_counter(app: App, words: &'static Words, entry: &Entry, busy: RwSignal<boo
         asked.set(false);
         busy.set(true);
         app.spawn(async move {
-            let made = app
-                .change(|content| {
-                    let code = content.entry(id).map(|entry| entry.key.code_at(0).as_str().to_owned());
-                    content.advance(id)?;
-                    Ok(code.unwrap_or_default())
-                })
-                .await;
+            let made = app.new_counter_code(id).await;
             busy.try_set(false);
-            let code = made?;
+            announced.try_set(spoken(&made?));
             glue::buzz();
-            let now = app.now.get_untracked();
-            app.counter_codes.update(|codes| {
-                codes.insert(id, (code, now));
-            });
             Ok(())
         });
     };

@@ -4,7 +4,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use super::start::chosen;
-use super::{Work, anew, empty, filed_as, later, on_submit, page, passphrase_field, sure, typed};
+use super::{Work, anew, empty, filed_as, later, on_submit, page, passphrase_field, secret_in, sure};
 use crate::app::App;
 use crate::glue;
 
@@ -33,9 +33,9 @@ fn passphrase(app: App, knows: bool) -> AnyView {
     let work = Work::new(app);
     let old = NodeRef::<Input>::new();
     let (first, second) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
-    let set = move || match chosen(&typed(first), &typed(second)) {
+    let set = move || match chosen(first, second) {
         Ok(text) => {
-            let known = typed(old);
+            let known = secret_in(old);
             work.start(async move {
                 app.set_passphrase(&known, &text).await?;
                 empty(&[old, first, second]);
@@ -97,7 +97,7 @@ fn without(app: App) -> AnyView {
     let work = Work::new(app);
     let (old, open) = (NodeRef::<Input>::new(), RwSignal::new(false));
     let remove = move || {
-        let old = typed(old);
+        let old = secret_in(old);
         work.start(async move {
             app.remove_lock(&old).await?;
             app.say(app.words().saved);

@@ -16,7 +16,7 @@ pub(super) fn show(app: App) -> AnyView {
         offered.set(None);
         let Some(text) = app.handed.get() else { return };
         work.start(async move {
-            let read = read_text(text).await?;
+            let read = read_text(words, text).await?;
             let is_new = app.peek(|content| {
                 let preview = read.clone().preview(content);
                 preview.unread.is_empty()
@@ -27,7 +27,7 @@ pub(super) fn show(app: App) -> AnyView {
                 return Ok(());
             }
             // This adds nothing: it leads to the account that is there, or to a choice.
-            take_import(app, read).await
+            take_import(work, read).await
         });
     });
     on_cleanup(move || app.handed.set(None));
@@ -36,7 +36,7 @@ pub(super) fn show(app: App) -> AnyView {
         let entry = read.found.first()?.entry.clone();
         let server =
             entry.origin.as_ref().map(|origin| words.offered_server.replace("{server}", &origin.issuer));
-        let add = move || work.start(take_import(app, read.clone()));
+        let add = move || work.start(take_import(work, read.clone()));
         Some(view! {
             {who(&entry)}
             <p class="hint">{made(words, &entry)}</p>

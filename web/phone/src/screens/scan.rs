@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use leptos::html::Video;
 use leptos::prelude::*;
-use mobile_core::transfer::Reason;
+use mobile_core::Zeroizing;
+use mobile_core::transfer::{Reason, migration_id};
 use wasm_bindgen::JsValue;
 
-use super::add::{decode, take_import, take_text};
-use super::{import, page};
+use super::add::{decode, lines_of, take_import, take_text};
+use super::{Work, import, page};
 use crate::app::App;
 use crate::glue::{self, items};
 use crate::trouble::Trouble;
@@ -37,39 +38,45 @@ pub(super) fn show(app: App) -> AnyView {
     let eye = RwSignal::new(None::<Eye>);
     let wanted = RwSignal::new(String::new());
     // Parts of an export that were seen, one a line.
-    let parts = RwSignal::new(String::new());
-    let is_here = StoredValue::new(true);
+    let parts = StoredValue::new(Vec::<Zeroizing<String>>::new());
+    // Nothing is begun with it; but what is found counts only as long as it is there.
+    let work = Work::new(app);
     on_cleanup(glue::stop_camera);
 
-    let found = move |texts: Vec<String>| async move {
-        let text = texts.join("\n");
-        if text.trim_start().to_ascii_lowercase().starts_with("otpauth-migration:") {
-            parts.update(|parts| {
-                if !parts.contains(text.as_str()) {
-                    parts.push_str(&text);
-                    parts.push('\n');
+    let found = move |texts: Vec<Zeroizing<String>>| async move {
+        let text = lines_of(&texts);
+        // Without a copy of the text, which nobody would wipe.
+        let start = text.trim_start().get(..18);
+        if start.is_some_and(|start| start.eq_ignore_ascii_case("otpauth-migration:")) {
+            parts.update_value(|parts| {
+                // One export at a time: the rest of one that was given up never comes.
+                if parts.first().is_some_and(|part| export_of(part) != export_of(&text)) {
+                    parts.clear();
+                }
+                if !parts.contains(&text) {
+                    parts.push(text);
                     glue::buzz();
                 }
             });
-            let file = js_sys::Uint8Array::from(parts.get_untracked().as_bytes());
+            let file = js_sys::Uint8Array::from(parts.with_value(|parts| lines_of(parts)).as_bytes());
             let read = import::read(file, "uris", None).await?;
             let missing = read.unread.iter().filter(|unread| unread.reason == Reason::PartMissing).count();
             if missing > 0 {
-                hint.set(Some(words.scan_parts.replace("{count}", &missing.to_string())));
+                hint.try_set(Some(words.scan_parts.replace("{count}", &missing.to_string())));
                 return Ok(false);
             }
-            return take_import(app, read).await.map(|()| true);
+            return take_import(work, read).await.map(|()| true);
         }
-        take_text(app, text).await.map(|()| true)
+        take_text(work, text).await.map(|()| true)
     };
     let look = move || {
         leptos::task::spawn_local(async move {
-            while is_here.try_get_value() == Some(true) {
+            while !work.is_left() {
                 if let Some(video) = video.try_get_untracked().flatten()
                     && let Some(pixels) = glue::camera_frame(&video)
                 {
                     let texts = decode(&pixels, 0).await;
-                    if is_here.try_get_value() != Some(true) {
+                    if work.is_left() {
                         return;
                     }
                     match texts {
@@ -131,6 +138,11 @@ pub(super) fn show(app: App) -> AnyView {
         })}
     }
     .into_any()
+}
+
+/// Which of Google Authenticator's exports a QR code belongs to.
+fn export_of(text: &str) -> Option<u64> {
+    text.lines().next().map(str::trim).and_then(migration_id)
 }
 
 /// The light and the choice of the camera, where there are such.

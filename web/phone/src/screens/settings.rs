@@ -2,16 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::{later, page, row, sure};
+use super::{page, row, sure};
 use crate::app::{App, Screen};
 use crate::server;
-use crate::session;
 use crate::settings::{Settings, Theme};
 use crate::words::Language;
 
 pub(super) fn show(app: App) -> AnyView {
     let words = app.words();
-    let persistent = later(session::is_persistent());
     let seconds = |value: u32, name: &str| (value.to_string(), name.to_owned());
     let minutes = |count: u32| (count * 60).to_string();
     let lock_choices = vec![
@@ -75,7 +73,7 @@ pub(super) fn show(app: App) -> AnyView {
             </section>
             <section class="stack">
                 <h2>{words.storage}</h2>
-                <p>{move || persistent.get().map(|kept| if kept { words.storage_kept } else { words.storage_may_go })}</p>
+                <p>{move || if app.is_kept.get() { words.storage_kept } else { words.storage_may_go }}</p>
                 {sure(app, words.erase, words.erase_question, move || app.spawn(app.erase()))}
             </section>
         })}

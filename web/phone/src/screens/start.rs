@@ -1,10 +1,12 @@
 //! Before the vault is open: making one, unlocking it, and what to do with one that cannot be read.
 
 use js_sys::Uint8Array;
+use leptos::html::Input;
 use leptos::prelude::*;
+use mobile_core::Zeroizing;
 
 use super::about::update_before;
-use super::{Work, filed_as, heading, on_submit, passphrase_field, sure, typed};
+use super::{Work, filed_as, heading, on_submit, passphrase_field, secret_in, sure};
 use crate::app::App;
 use crate::glue;
 use crate::session::Ways;
@@ -14,13 +16,14 @@ use crate::trouble::Trouble;
 pub(super) const MIN_PASSPHRASE: usize = 8;
 
 /// The new passphrase of two fields, or why it is none.
-pub(super) fn chosen(first: &str, second: &str) -> Result<String, Trouble> {
+pub(super) fn chosen(first: NodeRef<Input>, second: NodeRef<Input>) -> Result<Zeroizing<String>, Trouble> {
+    let (first, second) = (secret_in(first), secret_in(second));
     if first.chars().count() < MIN_PASSPHRASE {
         Err(Trouble::new("passphrase_short"))
     } else if first != second {
         Err(Trouble::new("passphrase_differs"))
     } else {
-        Ok(first.to_owned())
+        Ok(first)
     }
 }
 
@@ -37,7 +40,7 @@ pub(super) fn welcome(app: App) -> AnyView {
     let words = app.words();
     let (first, second) = (NodeRef::new(), NodeRef::new());
     let work = Work::new(app);
-    let create = move || match chosen(&typed(first), &typed(second)) {
+    let create = move || match chosen(first, second) {
         Ok(text) => work.start(async move { app.create(Some(&text)).await }),
         Err(trouble) => work.refuse(trouble),
     };
@@ -75,7 +78,7 @@ pub(super) fn locked(app: App, ways: &Ways) -> AnyView {
     let field = NodeRef::new();
     let work = Work::new(app);
     let unlock = move || {
-        let text = typed(field);
+        let text = secret_in(field);
         work.start(async move { app.unlock_by_passphrase(&text).await });
     };
     let by_device = move || work.start(app.unlock_by_device());
