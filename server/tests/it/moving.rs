@@ -39,7 +39,7 @@ pub fn elsewhere(source: &Installation, on: Backend) -> Installation {
     let file = format!("sqlite://{}", folder.path().join("data/countersign.db").display());
     let database = match on {
         Backend::Sqlite => crate::cluster::empty_database(),
-        _ => file,
+        Backend::Postgres => file,
     };
     let target = Installation { folder, database };
     fs::create_dir(target.data()).unwrap();
