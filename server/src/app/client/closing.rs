@@ -172,13 +172,14 @@ pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> boo
 /// Deletes some of what has ended of a client; returns whether that was all.
 pub(super) fn delete_some(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
     let some = Batch::ended(tx.conn, tx.at(), client, TOGETHER)?;
-    delete(tx.conn, &some.sessions, &some.tokens)?;
-    Ok(some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
+    let is_all = delete(tx.conn, &some.sessions, &some.tokens)?;
+    Ok(is_all && some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
 }
 
-fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result<(), Fault> {
-    db::session::delete_these(conn, sessions)?;
-    db::token::delete_these(conn, tokens)
+/// Deletes them, or some of them where the sessions have very many tokens; returns whether that was all.
+fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result<bool, Fault> {
+    db::token::delete_these(conn, tokens)?;
+    db::session::delete_some(conn, sessions)
 }
 
 /// Deletes all that has ended of a client.
@@ -187,8 +188,13 @@ pub(super) fn delete_rest(service: &Service, conn: &mut Conn, at: At, client: Cl
         conn,
         |conn| Batch::ended(conn, at, client, LOOK),
         |conn, sessions, tokens| {
-            service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))?;
-            Ok(true)
+            loop {
+                let begun = moment();
+                if service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))? {
+                    return Ok(true);
+                }
+                let_others(begun);
+            }
         },
     )
 }
