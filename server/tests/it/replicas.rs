@@ -29,6 +29,7 @@ tests![
     a_group_that_waits_for_a_row_holds_up_nobody_else,
     nobody_waits_for_others_to_come_while_a_large_group_is_held_up,
     the_doctor_knows_what_a_server_promises,
+    a_host_that_does_not_answer_costs_nobody_a_code,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
@@ -267,6 +268,29 @@ fn a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answere
         must_have_come_back(what, &installation, &server, &crowd, &sent, recovered_in);
         drop(node);
     }
+}
+
+/// As where its machine is gone and the network says nothing of it: whoever connects there waits.
+fn a_host_that_does_not_answer_costs_nobody_a_code(_: Backend) {
+    let node = Node::new(&[], |_| {});
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let installation = Installation::on(&format!(
+        "postgres://postgres@127.0.0.1:{silent_port},127.0.0.1:{}/postgres",
+        node.port
+    ));
+    let story = Story::begin(&installation);
+    let server = installation.serve();
+    let (status, reply) = server.otp(&story.client, "alice", &story.code(0));
+    assert_eq!(status, 200, "{reply}");
+    assert_eq!(server.introspect(&story.client, reply["access_token"].as_str().unwrap()).1["active"], true);
+    // And when connections are opened anew, as after a failover.
+    node.batch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    let (status, reply) = server.otp(&story.client, "alice", &story.code(1));
+    assert_eq!(status, 200, "{reply}");
 }
 
 /// A firewall or an administrator cuts connections while nobody uses them. Whoever asks next is not to hear of it.
