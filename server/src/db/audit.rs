@@ -48,7 +48,9 @@ pub fn prune(conn: &mut Conn, known: &Tail, next: &Tail) -> Result<bool, Fault> 
     let moved =
         diesel::update(audit_tail::table.filter(audit_tail::seq.eq(known.seq))).set(next).execute(conn)?;
     if moved == 1 {
-        diesel::delete(audit::table.filter(audit::seq.le(next.seq))).execute(conn)?;
+        // With its beginning, too, or PostgreSQL would pass by all that was deleted before and is not cleared away yet.
+        let between = audit::table.filter(audit::seq.gt(known.seq)).filter(audit::seq.le(next.seq));
+        diesel::delete(between).execute(conn)?;
     }
     Ok(moved == 1)
 }
@@ -210,6 +212,25 @@ pub fn first_since(conn: &mut Conn, at: Timestamp, low: i64, head: i64) -> Resul
         if written.is_some_and(|written| written < at.millis()) { low = middle + 1 } else { high = middle }
     }
     Ok(low)
+}
+
+/// The first entry behind number `after` and up to `upto` that was written at `at` or later, by the clock of whoever wrote it: its number, and when.
+pub fn first_young(
+    conn: &mut Conn,
+    at: Timestamp,
+    after: i64,
+    upto: i64,
+) -> Result<Option<(i64, Timestamp)>, Fault> {
+    let found: Option<(i64, i64)> = audit::table
+        .filter(audit::seq.gt(after))
+        .filter(audit::seq.le(upto))
+        .filter(audit::at.ge(at.millis()))
+        .order(audit::seq.asc())
+        .limit(1)
+        .select((audit::seq, audit::at))
+        .first(conn)
+        .optional()?;
+    Ok(found.map(|(seq, at)| (seq, Timestamp::from_millis(at))))
 }
 
 /// How many entries behind number `after` and up to `upto` have this action.
