@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
-pub use crate::db::audit::Filter;
 use crate::db::audit::Tail;
+pub use crate::db::audit::{Filter, Looked};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Entry, Event, Subject};
 use crate::domain::figures::Day;
@@ -31,7 +31,7 @@ pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
 }
 
 /// A page of entries before a number, the youngest first.
-pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Stop> {
+pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Looked, Stop> {
     Ok(db::audit::page_back(conn, before, filter, limit)?)
 }
 
@@ -115,7 +115,7 @@ fn stored(conn: &mut Conn, who: &str) -> Result<Option<String>, Stop> {
 }
 
 /// Up to `limit` of the selected entries before a number, the youngest first.
-pub fn page_of(conn: &mut Conn, selection: &Selection, before: i64, limit: i64) -> Result<Vec<Entry>, Stop> {
+pub fn page_of(conn: &mut Conn, selection: &Selection, before: i64, limit: i64) -> Result<Looked, Stop> {
     Ok(db::audit::page_back(conn, before.min(selection.before), &selection.filter, limit)?)
 }
 
