@@ -11,7 +11,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Service, Stop, Tx, each};
 use crate::clock::moment;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -155,18 +155,13 @@ fn end_while(
 }
 
 /// Ends what is still live of clients that are disabled: whoever did that was interrupted. `rest` lets others have their turn and says whether to go
-/// on.
-pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
+/// on. What cannot be read of one client does not keep the others waiting; returns what that was.
+pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Vec<Stop> {
     let at = At { origin: Origin { manager: Actor::System, ..at.origin }, ..at };
-    for client in db::client::list(conn)? {
-        if client.state == ClientState::Disabled {
-            end_while(service, conn, at, client.id, &rest)?;
-            if !rest() {
-                break;
-            }
-        }
+    match db::client::disabled(conn) {
+        Ok(disabled) => each(disabled, &rest, |client| end_while(service, conn, at, client, &rest)),
+        Err(fault) => vec![fault.into()],
     }
-    Ok(())
 }
 
 /// Deletes some of what has ended of a client; returns whether that was all.
