@@ -10,9 +10,10 @@ use countersign::app::context::Stop;
 use countersign::app::introspect::introspect;
 use countersign::app::otp::Asked;
 use countersign::clock::moment;
-use countersign::db::{Conn, Database, grant};
+use countersign::db::{self, Conn, Database, grant};
 use countersign::domain::authorization::{Access, ScopeRule};
 use countersign::domain::client::TokenFormat;
+use countersign::domain::notice::MailState;
 use countersign::domain::refusal::Refusal;
 use countersign::domain::time::Timestamp;
 use countersign::domain::user::UserName;
@@ -31,6 +32,7 @@ tests![
     grants_are_asked_for_only_where_a_scope_wants_one,
     everybody_of_a_group_gets_what_the_own_grants_bring,
     grants_are_found_by_an_index,
+    mails_that_were_not_sent_are_found_by_an_index,
     a_server_is_told_the_logs_end_only_where_others_write_too,
     a_server_writes_behind_what_it_is_committing_without_asking,
     whoever_is_no_client_adds_no_work_to_a_group,
@@ -311,6 +313,55 @@ fn grants_are_found_by_an_index(on: Backend) {
                 assert!(!steps.contains("Seq Scan"), "{steps}");
             }
         }
+    }
+}
+
+/// Very many that were sent lie between.
+fn mails_that_were_not_sent_are_found_by_an_index(on: Backend) {
+    let app = App::start(on);
+    let mut conn = app.place.connection();
+    let (numbers, id) = match on {
+        Backend::Sqlite => (
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n) AS n",
+            "unhex(printf('%012x', i) || '70008000000000000000')",
+        ),
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => (
+            "generate_series(1, 20000) AS n (i)",
+            "decode(lpad(to_hex(i), 12, '0') || '70008000000000000000', 'hex')",
+        ),
+    };
+    conn.batch_execute(&format!(
+        "INSERT INTO outbox (id, recipient, kind, state, attempts, next_at, claimed_until, created_at, sent_at) \
+         SELECT {id}, 'a@example.org', 'locked', CASE WHEN i % 1000 = 7 THEN 'failed' WHEN i % 1000 = 8 THEN 'waiting' \
+         ELSE 'sent' END, 0, 0, 0, i, i FROM {numbers}; ANALYZE"
+    ))
+    .unwrap();
+    let heard = listen(&mut conn);
+    for (state, remainder) in [(MailState::Failed, 7), (MailState::Waiting, 8)] {
+        let mut before = None;
+        let mut found = Vec::new();
+        loop {
+            heard.lock().unwrap().sent.clear();
+            let page = db::outbox::page(&mut conn, before, Some(state), 6).unwrap();
+            found.extend(page.iter().map(|mail| mail.created_at.millis()));
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+        }
+        let expected: Vec<i64> = (1..=20_000).rev().filter(|number| number % 1000 == remainder).collect();
+        assert_eq!(found, expected);
+        let asked = heard.lock().unwrap().sent.last().unwrap().clone();
+        let steps = match on {
+            Backend::Sqlite => plan(&mut conn, &asked, &["x'ff'", "15000", "6"]),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => {
+                let values = [("$1", "'\\xff'::bytea"), ("$2", "15000"), ("$3", "6")];
+                let asked = values.iter().fold(asked, |asked, (name, value)| asked.replace(name, value));
+                plan(&mut conn, &asked, &[])
+            }
+        };
+        let index = format!("outbox_{}", state.as_str());
+        assert!(steps.contains(&index) && !steps.contains("Seq Scan") && !steps.contains("SCAN"), "{steps}");
     }
 }
 
