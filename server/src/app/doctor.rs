@@ -212,7 +212,10 @@ pub fn promises(
                 Err(fault) => vec![found("durability", Err(fault))],
             };
             findings.push(found("database_clock", apart(conn, clock)));
-            findings.push(found("database_encoding", condition::encoding(conn).map(of_encoding)));
+            findings.push(found(
+                "database_encoding",
+                condition::encoding(conn).map(|kept| of_encoding(kept.as_deref())),
+            ));
             findings
         }
         #[cfg(not(feature = "postgres"))]
@@ -232,9 +235,9 @@ fn whole(damage: Option<String>) -> Finding {
 }
 
 #[cfg(feature = "postgres")]
-fn of_encoding(encoding: Option<String>) -> Finding {
+fn of_encoding(encoding: Option<&str>) -> Finding {
     let check = "database_encoding";
-    match encoding.as_deref() {
+    match encoding {
         None | Some("UTF8") => Finding::ok(check, "text is kept as UTF-8"),
         Some("SQL_ASCII") => Finding::note(
             check,
