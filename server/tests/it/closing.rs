@@ -176,8 +176,11 @@ fn housekeeping_ends_the_rest_where_one_application_cannot_be_read(on: Backend) 
     let app = App::start(on);
     app.user("alice");
     let phone = app.phone("alice");
-    let clients = ["first", "second", "third"]
-        .map(|name| app.client_with(ClientSpec { name, ..ClientSpec::default() }));
+    let clients = ["first", "second", "third"].map(|name| {
+        // One after the other: their ids tell which is the elder.
+        app.pass(1);
+        app.client_with(ClientSpec { name, ..ClientSpec::default() })
+    });
     for client in &clients {
         client.otp("alice", &phone.code()).access_token();
         app.next_step();

@@ -298,7 +298,7 @@ fn a_database_that_has_no_place_for_every_name_is_refused(_: Backend) {
             .to_owned()
     };
     let latin = on("LATIN1");
-    for command in [&["serve"][..], &["user", "add", "alice"]] {
+    for command in [&["user", "add", "alice"][..], &["serve"]] {
         let refused = refusal(&latin.command(command).output().unwrap());
         assert!(refused.contains("keeps text as LATIN1") && refused.contains("--encoding=UTF8"), "{refused}");
     }
