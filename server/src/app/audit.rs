@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::app::context::{At, Service, Stop};
 use crate::crypto::keyed_hash::Purpose;
-pub use crate::db::audit::Filter;
 use crate::db::audit::Tail;
+pub use crate::db::audit::{Filter, Looked};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Entry, Event, Subject};
 use crate::domain::figures::Day;
@@ -21,6 +21,9 @@ const PAGE: i64 = 1000;
 /// How many entries are deleted at a time: so few that a code does not notice the wait.
 const PRUNED_AT_ONCE: i64 = 200;
 
+/// How many are looked through in one go for the first that is not old enough.
+const LOOKED_THROUGH_AT_ONCE: i64 = 10_000;
+
 /// The last `limit` entries, in order.
 pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
     let (head, _) = db::audit::head(conn)?;
@@ -28,7 +31,7 @@ pub fn last(conn: &mut Conn, limit: i64) -> Result<Vec<Entry>, Stop> {
 }
 
 /// A page of entries before a number, the youngest first.
-pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Vec<Entry>, Stop> {
+pub fn page(conn: &mut Conn, before: i64, filter: &Filter, limit: i64) -> Result<Looked, Stop> {
     Ok(db::audit::page_back(conn, before, filter, limit)?)
 }
 
@@ -112,7 +115,7 @@ fn stored(conn: &mut Conn, who: &str) -> Result<Option<String>, Stop> {
 }
 
 /// Up to `limit` of the selected entries before a number, the youngest first.
-pub fn page_of(conn: &mut Conn, selection: &Selection, before: i64, limit: i64) -> Result<Vec<Entry>, Stop> {
+pub fn page_of(conn: &mut Conn, selection: &Selection, before: i64, limit: i64) -> Result<Looked, Stop> {
     Ok(db::audit::page_back(conn, before.min(selection.before), &selection.filter, limit)?)
 }
 
@@ -212,18 +215,40 @@ fn proof_of(service: &Service, seq: i64, hash: &[u8]) -> [u8; 32] {
 
 /// Deletes the entries that are older than the operator keeps, whole days of them, some in each transaction; after each, `rest` lets others
 /// have their turn and says whether to go on. The log says that it was done. Nothing happens where everything is kept.
-pub fn prune(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
-    let Some(days) = service.audit_keep_days else { return Ok(()) };
-    let first_day = Day::of(at.now).plus(-i64::from(days));
+///
+/// No entry goes that says it is younger, nor any behind it, whatever those say: some server's clock was wrong once. Returns the number of the entry at
+/// which this ends where it says that it was written in days to come; everything behind it stays until they have come and gone.
+pub fn prune(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    rest: impl Fn() -> bool,
+) -> Result<Option<i64>, Stop> {
+    let Some(days) = service.audit_keep_days else { return Ok(None) };
+    let today = Day::of(at.now);
+    let kept_since = today.plus(-i64::from(days)).begins_at();
     let (head, _) = db::audit::head(conn)?;
     let start = db::audit::tail(conn)?;
+    let mut looked_upto = start.seq;
+    let young = loop {
+        let (after, upto) = (looked_upto, head.min(looked_upto.saturating_add(LOOKED_THROUGH_AT_ONCE)));
+        let young = db::audit::first_young(conn, kept_since, after, upto)?;
+        if young.is_some() || upto == head {
+            break young;
+        }
+        looked_upto = upto;
+        if !rest() {
+            return Ok(None);
+        }
+    };
+    let to_come = young.filter(|(_, at)| *at >= today.plus(2).begins_at()).map(|(seq, _)| seq);
     // The last entry stays, however old it is: the next is chained to it.
-    let last = (db::audit::first_since(conn, first_day.begins_at(), start.seq + 1, head)? - 1).min(head - 1);
+    let last = young.map_or(head, |(seq, _)| seq - 1).min(head - 1);
     let mut known = start.clone();
     while known.seq < last {
         let seq = last.min(known.seq + PRUNED_AT_ONCE);
         // Somebody else is at it, and has deleted this one.
-        let Some(entry) = db::audit::find(conn, seq)? else { return Ok(()) };
+        let Some(entry) = db::audit::find(conn, seq)? else { return Ok(None) };
         let proof = proof_of(service, seq, &entry.hash).to_vec();
         let next = Tail { seq, hash: entry.hash, proof };
         let is_first = known == start;
@@ -236,12 +261,12 @@ pub fn prune(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool
             Ok(is_done)
         })?;
         if !is_done {
-            return Ok(());
+            return Ok(None);
         }
         known = next;
         if !rest() {
-            return Ok(());
+            return Ok(None);
         }
     }
-    Ok(())
+    Ok(to_come)
 }

@@ -64,6 +64,25 @@ pub fn all_pages<T, P>(
     }
 }
 
+/// Does something to each, whatever comes of the others; `rest` says after each whether to go on. Returns why it was not done to some. Where the database
+/// does not answer there is an end.
+pub fn each<T>(
+    all: impl IntoIterator<Item = T>,
+    rest: impl Fn() -> bool,
+    mut body: impl FnMut(T) -> Result<(), Stop>,
+) -> Vec<Stop> {
+    let mut failed = Vec::new();
+    for one in all {
+        let outcome = body(one);
+        let is_lost = matches!(outcome, Err(Stop::Broken(Fault::Database(_))));
+        failed.extend(outcome.err());
+        if is_lost || !rest() {
+            break;
+        }
+    }
+    failed
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

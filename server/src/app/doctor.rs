@@ -76,18 +76,25 @@ pub struct Reached {
     pub hides_key: Option<&'static str>,
     /// Why its tables cannot be looked at, where they cannot.
     pub hides_tables: Option<&'static str>,
+    /// Whether the SQLite file says of itself that it has a log. Read before it is opened: whoever closes a file gives up all locks that this process
+    /// has on it, SQLite's among them.
+    has_log: Option<bool>,
 }
 
 impl Reached {
     fn lost(says: String, advice: &str, why: &'static str) -> Self {
         let findings = vec![Finding::problem("database", says, advice)];
-        Self { findings, conn: None, hides_key: Some(why), hides_tables: Some(why) }
+        Self { findings, conn: None, hides_key: Some(why), hides_tables: Some(why), has_log: None }
     }
 }
 
 /// Opens the database for a look.
 pub fn reach(database: &Database) -> Reached {
     let place = database.target().shown();
+    let has_log = match database.target() {
+        Target::Sqlite(path) => condition::has_write_ahead_log(path),
+        Target::Postgres(_) => None,
+    };
     let mut conn = match database.look_only() {
         Ok(Some(conn)) => conn,
         Ok(None) => {
@@ -119,6 +126,7 @@ pub fn reach(database: &Database) -> Reached {
         conn: Some(conn),
         hides_key: closed.or(newer),
         hides_tables: closed.or(other),
+        has_log,
     }
 }
 
@@ -166,15 +174,23 @@ fn of_move(relocation: Option<Relocation>) -> (Finding, Option<&'static str>) {
     (Finding::problem(check, says, advice), Some("a move has closed the database"))
 }
 
-/// What the database promises: durability, room, protection on the way, the time. `opens`: how many connections one server opens.
+/// What a database that was reached promises: durability, room, protection on the way, the time. Nothing where it was not. `opens`: how many connections
+/// one server opens.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(unused_variables, reason = "SQLite opens none and has no clock")
 )]
-pub fn promises(conn: &mut Conn, database: &Database, opens: u32, clock: &Clock, deep: bool) -> Vec<Finding> {
+pub fn promises(
+    reached: &mut Reached,
+    database: &Database,
+    opens: u32,
+    clock: &Clock,
+    deep: bool,
+) -> Vec<Finding> {
+    let Some(conn) = &mut reached.conn else { return Vec::new() };
     match database.target() {
-        Target::Sqlite(path) => {
-            let mode = match condition::has_write_ahead_log(path) {
+        Target::Sqlite(_) => {
+            let mode = match reached.has_log {
                 Some(true) => Finding::ok("journal", "the file has a write-ahead log"),
                 _ => Finding::note(
                     "journal",
@@ -196,6 +212,10 @@ pub fn promises(conn: &mut Conn, database: &Database, opens: u32, clock: &Clock,
                 Err(fault) => vec![found("durability", Err(fault))],
             };
             findings.push(found("database_clock", apart(conn, clock)));
+            findings.push(found(
+                "database_encoding",
+                condition::encoding(conn).map(|kept| of_encoding(kept.as_deref())),
+            ));
             findings
         }
         #[cfg(not(feature = "postgres"))]
@@ -210,6 +230,24 @@ fn whole(damage: Option<String>) -> Finding {
             "damage",
             format!("the database file is damaged: {said}"),
             "stop the servers, keep a copy of the file, and restore a backup",
+        ),
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn of_encoding(encoding: Option<&str>) -> Finding {
+    let check = "database_encoding";
+    match encoding {
+        None | Some("UTF8") => Finding::ok(check, "text is kept as UTF-8"),
+        Some("SQL_ASCII") => Finding::note(
+            check,
+            "text is kept as SQL_ASCII: whatever is written there, looked at by nobody",
+            "nothing, unless other programs write there; `countersign move` takes all to a database in UTF-8",
+        ),
+        Some(other) => Finding::problem(
+            check,
+            format!("text is kept as {other}, which has no place for every name: no server starts on it"),
+            "`createdb --encoding=UTF8 --template=template0 NAME`, and `countersign move` to it",
         ),
     }
 }

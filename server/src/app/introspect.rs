@@ -31,7 +31,8 @@ pub fn introspect(
         Key::Hash(&hash)
     };
     let asked = require_to_look(service, conn, at, credentials, wanted, kid.as_deref())?;
-    let Asked { asker, record, key, has_rules } = asked;
+    let Asked { asker, about, has_rules } = asked;
+    let (record, key) = about.read()?;
     let is_proven = |record: &TokenRecord| match id {
         None => true,
         Some(_) => key.is_some_and(|key| signed_by(service, token, &key) == Some(record.id)),

@@ -1,5 +1,7 @@
 //! The last link of the chain check, spend, issue: a token, made of proof that somebody was authenticated.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -94,6 +96,11 @@ impl Extent {
         } else {
             Err(Refusal::InvalidTarget)
         }
+    }
+
+    /// Whether what is left of it depends on what its user holds by grants.
+    fn wants_grants(&self, rules: &[ScopeRule]) -> bool {
+        !self.details.is_empty() || rules.iter().any(|rule| rule.by_grant && self.scope.contains(&rule.name))
     }
 
     /// What was asked for some time ago, as far as the client still has it: its registration may have been narrowed since.
@@ -194,6 +201,18 @@ pub fn issue(
     ground: Ground,
     extent: &Extent,
 ) -> Result<Recorded, Stop> {
+    issue_among(service, tx, held, ground, extent, &Grants::default())
+}
+
+/// The same for one of many in one transaction, for whom `grants` were asked together.
+pub fn issue_among(
+    service: &Service,
+    tx: &mut Tx<'_>,
+    held: &Held,
+    ground: Ground,
+    extent: &Extent,
+    grants: &Grants,
+) -> Result<Recorded, Stop> {
     let client: &Client = held;
     let action = match ground {
         Ground::Refreshed(_) => Action::TokenRefreshed,
@@ -213,7 +232,7 @@ pub fn issue(
         Ground::ClientItself => None,
     };
     let issuing = held.issuing(tx.conn)?;
-    let reach = reach_of(tx, &issuing.rules, extent, way.as_ref().map(|way| way.login(tx.now)))?;
+    let reach = reach_of(tx, &issuing.rules, extent, way.as_ref().map(|way| way.login(tx.now)), grants)?;
     let standing = match way {
         Some(Way::Begins(arrival)) => Some(log_in(service, tx, client, extent, &reach.scope, arrival)?),
         Some(Way::GoesOn(rotated)) => Some(Standing::going_on(&rotated)),
@@ -440,8 +459,36 @@ pub fn may_go_on(tx: &mut Tx<'_>, held: &Held, left: &Extent, login: &Login) -> 
     let scope = left.scope.retain(|scope| scope == OFFLINE_ACCESS);
     let alone = Extent { scope, details: Details::default(), audience: left.audience.clone() };
     let issuing = held.issuing(tx.conn)?;
-    let reach = reach_of(tx, &issuing.rules, &alone, Some(Authenticated::at_login(login)))?;
+    let reach =
+        reach_of(tx, &issuing.rules, &alone, Some(Authenticated::at_login(login)), &Grants::default())?;
     Ok(held.may_refresh(&reach.scope))
+}
+
+/// What users hold by grants, where that was asked for many in one go.
+#[derive(Default)]
+pub struct Grants(HashMap<UserId, Vec<authorization::Held>>);
+
+impl Grants {
+    /// Asks for the users whose extents want it: each with the client that is held for it, and when it was asked for.
+    pub fn ask<'a>(
+        tx: &mut Tx<'_>,
+        arriving: impl Iterator<Item = (UserId, &'a Held, &'a Extent, Timestamp)>,
+    ) -> Result<Self, Fault> {
+        let mut users = Vec::new();
+        for (user, held, extent, now) in arriving {
+            if extent.wants_grants(&held.issuing(tx.conn)?.rules) {
+                users.push((user, now));
+            }
+        }
+        Ok(Self(if users.is_empty() { HashMap::new() } else { db::grant::held_by_all(tx.conn, &users)? }))
+    }
+
+    fn of(&self, tx: &mut Tx<'_>, user: UserId) -> Result<Cow<'_, [authorization::Held]>, Fault> {
+        Ok(match self.0.get(&user) {
+            Some(held) => Cow::Borrowed(held),
+            None => Cow::Owned(db::grant::held(tx.conn, user, tx.now)?),
+        })
+    }
 }
 
 /// What is left of an extent by the rules of its scopes and by what the user holds now.
@@ -450,11 +497,11 @@ fn reach_of(
     rules: &[ScopeRule],
     extent: &Extent,
     login: Option<Authenticated<'_>>,
+    grants: &Grants,
 ) -> Result<Reach, Fault> {
-    let by_grant = !extent.details.is_empty() || rules.iter().any(|rule| rule.by_grant);
     let held = match login {
-        Some(login) if by_grant => db::grant::held(tx.conn, login.user, tx.now)?,
-        _ => Vec::new(),
+        Some(login) if extent.wants_grants(rules) => grants.of(tx, login.user)?,
+        _ => Cow::Borrowed(&[][..]),
     };
     let scope = match login {
         Some(login) => within_role(tx, login, &extent.scope)?,

@@ -12,7 +12,7 @@ use mobile_core::Code;
 
 use crate::app::client_auth::{Credentials, Holds, Shown, log, recognise_all};
 use crate::app::context::{At, Service, Stop, Tx};
-use crate::app::issue::{Extent, Ground, Recorded, WithPassword, issue};
+use crate::app::issue::{Extent, Grants, Ground, Recorded, WithPassword, issue_among};
 use crate::app::verify::{Factors, Try, Who, check_and_spend_all};
 use crate::db::lockout::TryByName;
 use crate::db::{self, Conn};
@@ -159,13 +159,20 @@ fn check_and_issue(
             at: one.at,
         })
         .collect();
-    let mut spent = check_and_spend_all(service, tx, &tries)?.into_iter();
+    let spent = check_and_spend_all(service, tx, &tries)?;
+    let allowed = admitted.iter().zip(&may).filter_map(|(one, may)| Some((one, may.as_ref().ok()?)));
+    let arriving = allowed.zip(&spent).filter_map(|((one, (extent, client)), spent)| {
+        Some((spent.as_ref().ok()?.user(), client, extent, one.at.now))
+    });
+    let grants = Grants::ask(tx, arriving)?;
+    let mut spent = spent.into_iter();
     let mut outcomes = Vec::with_capacity(admitted.len());
     for (one, may) in admitted.iter().zip(may) {
         tx.turn_to(one.at);
         let issued = may.map_err(Stop::Refused).and_then(|(extent, client)| {
             let spent = spent.next().ok_or(Fault::Corrupt { what: "number of outcomes" })??;
-            issue(service, tx, &client, Ground::Code(spent, WithPassword::Vouched), &extent)
+            let ground = Ground::Code(spent, WithPassword::Vouched);
+            issue_among(service, tx, &client, ground, &extent, &grants)
         });
         outcomes.push(match issued {
             Ok(recorded) => Ok(recorded),

@@ -8,6 +8,8 @@
 //! A server that dies between the mail server's yes and step 3 leaves a mail that is sent once more, with the same `Message-ID`:
 //! rather twice than never.
 
+use std::iter;
+
 use crate::app::context::{At, Service, Stop, Tx};
 use crate::crypto::seal::Place;
 use crate::db::outbox::{Claimed, Tried};
@@ -24,6 +26,9 @@ use crate::random;
 
 /// How long a mail is one server's to send: longer than a conversation in which every answer comes at the last moment.
 const CLAIM_S: i64 = 15 * 60;
+
+/// How many mails one transaction makes due.
+const RETRIED_AT_ONCE: usize = 500;
 
 /// How many due mails are looked at for one that no other server is about to take.
 const LOOKAHEAD: i64 = 16;
@@ -159,17 +164,21 @@ pub fn retry(service: &Service, conn: &mut Conn, at: At, id: MailId) -> Result<(
 
 /// Makes all mails that were not sent due now, without invitations whose link leads nowhere any more; returns how many there are.
 pub fn retry_all(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
-    retry_many(service, conn, at, db::outbox::requeue_unsent)
+    let mut mails = db::outbox::all_waiting(conn)?;
+    mails.extend(db::outbox::all_given_up(conn, at.now)?);
+    retry_many(service, conn, at, &mails)
 }
 
 /// The same for those that wait.
 pub fn retry_waiting(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
-    retry_many(service, conn, at, db::outbox::requeue_waiting)
+    let mails = db::outbox::all_waiting(conn)?;
+    retry_many(service, conn, at, &mails)
 }
 
 /// The same for those that were given up.
 pub fn retry_given_up(service: &Service, conn: &mut Conn, at: At) -> Result<usize, Stop> {
-    retry_many(service, conn, at, db::outbox::requeue_given_up)
+    let mails = db::outbox::all_given_up(conn, at.now)?;
+    retry_many(service, conn, at, &mails)
 }
 
 /// How many [`retry_given_up`] would take.
@@ -177,18 +186,19 @@ pub fn count_given_up(conn: &mut Conn, at: At) -> Result<i64, Stop> {
     Ok(db::outbox::count_given_up(conn, at.now)?)
 }
 
-fn retry_many(
-    service: &Service,
-    conn: &mut Conn,
-    at: At,
-    requeue: fn(&mut Conn, Timestamp) -> Result<usize, Fault>,
-) -> Result<usize, Stop> {
-    service.write(conn, at, |tx| {
-        let mails = requeue(tx.conn, tx.now)?;
-        let event = Event::done(tx.origin.manager, Action::MailRetried, None);
-        tx.note(event.with(format!("mails={mails}")));
-        Ok(mails)
-    })
+/// Some in each transaction, with an entry of the log; one at least, which says that there were none.
+fn retry_many(service: &Service, conn: &mut Conn, at: At, mails: &[MailId]) -> Result<usize, Stop> {
+    let mut retried = 0;
+    let (first, rest) = mails.split_at(mails.len().min(RETRIED_AT_ONCE));
+    for some in iter::once(first).chain(rest.chunks(RETRIED_AT_ONCE)) {
+        retried += service.write(conn, at, |tx| {
+            let number = db::outbox::requeue_these(tx.conn, some, tx.now)?;
+            let event = Event::done(tx.origin.manager, Action::MailRetried, None);
+            tx.note(event.with(format!("mails={number}")));
+            Ok(number)
+        })?;
+    }
+    Ok(retried)
 }
 
 fn event(tx: &Tx<'_>, action: Action, mail: &MailSummary) -> Event {

@@ -2,7 +2,7 @@
 //!
 //! Every exchange replaces the refresh token. Whoever shows a replaced one has a copy, or lost the reply: for ten seconds the
 //! second is assumed, and the successor is replaced in its turn, so that there is never a second good one. After that, or when the
-//! successor was used, the session ends.
+//! successor was used, the session ends; for how long such a token is known says `SessionLimits::spent_kept_s`.
 
 use zeroize::Zeroizing;
 
@@ -82,7 +82,8 @@ pub fn refresh(
         match db::session::rotate(tx.conn, &shown, successor, ends_at, tx.now)? {
             Some(rotated) => {
                 db::token::replace(tx.conn, shown.id, successor, tx.now)?;
-                db::token::forget_ended(tx.conn, session, tx.now.plus_seconds(-OVER_KEPT_S))?;
+                let (over, spent) = (OVER_KEPT_S, client.sessions.spent_kept_s());
+                db::token::forget(tx.conn, session, tx.now.plus_seconds(-over), tx.now.plus_seconds(-spent))?;
                 issue(service, tx, &client, Ground::Refreshed(rotated), &extent)
             }
             None => reused(tx, &client, &shown),

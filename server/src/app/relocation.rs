@@ -102,6 +102,7 @@ pub fn survey(from: &Database, to: &Database) -> Result<Stage, MoveError> {
         return Err(MoveError::Unused(from.target().shown()));
     }
     if let Some(target) = &mut target {
+        to.must_hold_every_name(target)?;
         let mark = leaving.map(|leaving| leaving.mark);
         must_be_free(target, arriving.as_ref(), mark.as_deref(), &to.target().shown())?;
     }

@@ -129,6 +129,7 @@ pub fn survey(
         if let Some(error) = relocation::find(&mut target)?.and_then(MigrateError::closed) {
             return Err(error.into());
         }
+        to.must_hold_every_name(&mut target)?;
         must_be_empty(&mut target, to)?;
     }
     let altered = || RestoreError::Altered(backup.shown.clone());

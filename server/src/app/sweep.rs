@@ -1,6 +1,6 @@
 //! Housekeeping: what is over is deleted, a little at a time.
 
-use crate::app::context::{At, Service, Stop};
+use crate::app::context::{At, Service, Stop, each};
 use crate::db::{self, Conn};
 use crate::domain::audit::{Action, Actor, Event, Subject};
 use crate::domain::time::{OVER_KEPT_S, Timestamp};
@@ -34,7 +34,7 @@ pub fn sweep(
     if !rest() {
         return failed;
     }
-    failed.extend(remove_lapsed(service, conn, at, &rest).err().map(|stop| ("factor", stop)));
+    failed.extend(remove_lapsed(service, conn, at, &rest).into_iter().map(|stop| ("factor", stop)));
     failed
 }
 
@@ -61,9 +61,13 @@ fn forget_strangers(
     }
 }
 
-/// Factors that nobody confirmed in time.
-fn remove_lapsed(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
-    for user in db::factor::users_with_lapsed(conn, at.now)? {
+/// Factors that nobody confirmed in time. What cannot be read of one user does not keep the others waiting.
+fn remove_lapsed(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Vec<Stop> {
+    let users = match db::factor::users_with_lapsed(conn, at.now) {
+        Ok(users) => users,
+        Err(fault) => return vec![fault.into()],
+    };
+    each(users, rest, |user| {
         service.write(conn, at, |tx| {
             db::lockout::hold(tx.conn, user, tx.now)?;
             for factor in db::factor::list(tx.conn, user)?.iter().filter(|factor| factor.has_lapsed(at.now)) {
@@ -72,10 +76,6 @@ fn remove_lapsed(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> 
                 tx.note(event.with(format!("factor={} why=lapsed", factor.id)));
             }
             Ok(())
-        })?;
-        if !rest() {
-            break;
-        }
-    }
-    Ok(())
+        })
+    })
 }

@@ -13,6 +13,7 @@ use crate::domain::client::{
     Grant, MAX_SESSION_TTL_S, MAX_TOKEN_TTL_S, SecondFactor, SessionLimits, TokenFormat, TokenPolicy,
     parse_absolute_uri, parse_redirect_uri,
 };
+use crate::domain::refusal::Invalid;
 use crate::domain::scope::Scopes;
 use crate::settings::Settings;
 
@@ -83,6 +84,18 @@ pub(super) enum Command {
     },
 }
 
+/// A comma may stand in a scope (RFC 6749 s3.3). Whoever types one here wants two, and would wonder at every login why there is neither.
+fn parse_scopes(scopes: &[String]) -> Result<Scopes, Failure> {
+    if scopes.iter().any(|scope| scope.contains(',')) {
+        return Err(Invalid::new(
+            "scope",
+            "holds a comma: give --scope once for each, or put blanks between them",
+        )
+        .into());
+    }
+    Ok(Scopes::parse(&scopes.join(" "))?)
+}
+
 pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Add {
@@ -111,7 +124,7 @@ pub(super) fn run(command: Command, settings: &Settings, output: &Output) -> Res
                     .iter()
                     .map(|text| parse_absolute_uri("audience", text))
                     .collect::<Result<_, _>>()?,
-                scopes: Scopes::parse(&scopes.join(" "))?,
+                scopes: parse_scopes(&scopes)?,
                 detail_types: detail_types
                     .iter()
                     .map(|text| parse_detail_type(text))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app;
 use crate::app::audit::Proof;
 use crate::app::context::{Service, Stop};
-use crate::app::doctor::{self, OF_KEY, OF_TABLES, Reached};
+use crate::app::doctor::{self, OF_KEY, OF_TABLES};
 use crate::app::start::StartError;
 use crate::cli::mailer;
 use crate::cli::open::{opened_by_server, service};
@@ -317,11 +317,13 @@ fn mail(settings: &Settings, deep: bool) -> Finding {
 /// The database, as far as it lets us look.
 fn inside(command: &Command, settings: &Settings, database: &Database) -> Vec<Finding> {
     let clock = Clock::System;
-    let Reached { mut findings, conn, hides_key, hides_tables } = doctor::reach(database);
+    let mut reached = doctor::reach(database);
+    let (hides_key, hides_tables) = (reached.hides_key, reached.hides_tables);
+    let mut findings = std::mem::take(&mut reached.findings);
     let mut skip = |checks: &[&'static str], why: &str| {
         findings.extend(checks.iter().map(|check| Finding::skipped(check, why)));
     };
-    let Some(mut conn) = conn else {
+    let Some(conn) = &mut reached.conn else {
         let why = hides_tables.unwrap_or_default();
         skip(&["master_key"], why);
         skip(&OF_KEY, why);
@@ -332,7 +334,7 @@ fn inside(command: &Command, settings: &Settings, database: &Database) -> Vec<Fi
         skip(&["master_key"], why);
         None
     } else {
-        let (finding, master) = master_key(&mut conn, settings);
+        let (finding, master) = master_key(conn, settings);
         findings.push(finding);
         master
     };
@@ -344,20 +346,20 @@ fn inside(command: &Command, settings: &Settings, database: &Database) -> Vec<Fi
         (None, None) => {
             let why = "there is no master key that opens it";
             findings.extend(OF_KEY.iter().map(|check| Finding::skipped(check, why)));
-            findings.extend(doctor::look_at_tables(&mut conn, clock.now(), settings.smtp_url.is_some()));
+            findings.extend(doctor::look_at_tables(conn, clock.now(), settings.smtp_url.is_some()));
         }
         (None, Some(master)) => {
             let service = service(settings, &master);
             let now = clock.now();
-            findings.extend(doctor::look_at_secrets(&service, &mut conn, now, command.deep));
-            findings.extend(doctor::look_at_tables(&mut conn, now, settings.smtp_url.is_some()));
+            findings.extend(doctor::look_at_secrets(&service, conn, now, command.deep));
+            findings.extend(doctor::look_at_tables(conn, now, settings.smtp_url.is_some()));
             if command.deep {
-                findings.push(audit_chain(&service, &mut conn));
+                findings.push(audit_chain(&service, conn));
             }
         }
     }
     let opens = opened_by_server(&settings.database);
-    findings.extend(doctor::promises(&mut conn, database, opens, &clock, command.deep));
+    findings.extend(doctor::promises(&mut reached, database, opens, &clock, command.deep));
     findings
 }
 

@@ -191,6 +191,16 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, Fault> {
     rows.into_iter().map(Row::read).collect()
 }
 
+/// The ids of all clients that are disabled, whatever else is stored of them.
+pub fn disabled(conn: &mut Conn) -> Result<Vec<ClientId>, Fault> {
+    let ids: Vec<Vec<u8>> = client::table
+        .filter(client::state.eq(ClientState::Disabled.as_str()))
+        .order(client::id.asc())
+        .select(client::id)
+        .load(conn)?;
+    ids.iter().map(|bytes| id("client id", ClientId::from_bytes(bytes))).collect()
+}
+
 /// Up to `limit` clients by name, after one where it is given.
 pub fn page(conn: &mut Conn, after: Option<&str>, limit: i64) -> Result<Vec<Client>, Fault> {
     let rows: Vec<Row> = client::table

@@ -31,6 +31,19 @@ pub fn version(conn: &mut Conn) -> Result<String, Fault> {
     Ok(format!("{kind} {}", row.text))
 }
 
+/// How a PostgreSQL database keeps text, in its own words; none on SQLite, which keeps UTF-8.
+pub fn encoding(conn: &mut Conn) -> Result<Option<String>, Fault> {
+    match conn {
+        Conn::Sqlite(_) => Ok(None),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => {
+            let question = "SELECT current_setting('server_encoding') AS text";
+            let row: TextRow = diesel::sql_query(question).get_result(conn)?;
+            Ok(Some(row.text))
+        }
+    }
+}
+
 /// What a PostgreSQL server promises, and what it has for us.
 #[cfg(feature = "postgres")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a setting of PostgreSQL's, or an answer of it")]

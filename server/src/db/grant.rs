@@ -1,8 +1,15 @@
 //! Grants: access given to a user or to a group for a time.
 
-use diesel::prelude::*;
+use std::collections::HashMap;
 
-use crate::db::schema::{access_grant, group_member, user, user_group};
+use diesel::prelude::*;
+#[cfg(feature = "postgres")]
+use diesel::sql_types::{Array, BigInt, Binary};
+
+use crate::db::schema::{access_grant, user, user_group};
+#[cfg(feature = "postgres")]
+use crate::db::statement::column;
+use crate::db::statement::{Statement, directly};
 use crate::db::{Conn, id};
 use crate::domain::authorization::{Access, Held};
 use crate::domain::id::{GrantId, GroupId, UserId};
@@ -64,22 +71,86 @@ pub fn insert(
     Ok(())
 }
 
+/// What a user holds, by grants to the user and to the user's groups. Two statements in one, since PostgreSQL looks through the whole table for
+/// whatever fits the one or the other. `?`: the user, the time and the time, twice.
+pub const HELD: &str = "SELECT scope, detail, ends_at FROM access_grant \
+    WHERE user_id = ? AND starts_at <= ? AND ends_at > ? \
+    UNION ALL \
+    SELECT scope, detail, ends_at FROM group_member \
+    INNER JOIN access_grant ON access_grant.group_id = group_member.group_id \
+    WHERE group_member.user_id = ? AND starts_at <= ? AND ends_at > ?";
+
+/// The same of many users, each at a time of its own. `?`: the users; the times.
+#[cfg(feature = "postgres")]
+pub const HELD_BY_ALL: &str = "WITH asked (user_id, moment) AS (SELECT * FROM UNNEST(?, ?)) \
+    SELECT asked.user_id AS holder, scope, detail, ends_at FROM asked \
+    INNER JOIN access_grant ON access_grant.user_id = asked.user_id \
+    WHERE starts_at <= moment AND ends_at > moment \
+    UNION ALL \
+    SELECT asked.user_id AS holder, scope, detail, ends_at FROM asked \
+    INNER JOIN group_member ON group_member.user_id = asked.user_id \
+    INNER JOIN access_grant ON access_grant.group_id = group_member.group_id \
+    WHERE starts_at <= moment AND ends_at > moment";
+
+#[derive(QueryableByName)]
+#[diesel(table_name = access_grant)]
+struct HeldRow {
+    scope: Option<String>,
+    detail: Option<String>,
+    ends_at: i64,
+}
+
+impl HeldRow {
+    fn read(self) -> Result<Held, Fault> {
+        let access = read(self.scope, self.detail.as_deref())?;
+        Ok(Held { access, ends_at: Timestamp::from_millis(self.ends_at) })
+    }
+}
+
 /// What a user holds at `now`, by grants to the user and to the user's groups.
 pub fn held(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Held>, Fault> {
-    let groups = group_member::table
-        .filter(group_member::user_id.eq(user.bytes()))
-        .select(group_member::group_id.nullable());
-    let rows: Vec<(Option<String>, Option<String>, i64)> = access_grant::table
-        .filter(access_grant::user_id.eq(user.bytes()).or(access_grant::group_id.eq_any(groups)))
-        .filter(access_grant::starts_at.le(now.millis()))
-        .filter(access_grant::ends_at.gt(now.millis()))
-        .select((access_grant::scope, access_grant::detail, access_grant::ends_at))
-        .load(conn)?;
-    rows.into_iter()
-        .map(|(scope, detail, ends_at)| {
-            Ok(Held { access: read(scope, detail.as_deref())?, ends_at: Timestamp::from_millis(ends_at) })
-        })
-        .collect()
+    let rows: Vec<HeldRow> = directly!(conn, |own| Statement::new(HELD)
+        .bytes(user.bytes())
+        .whole(now.millis())
+        .whole(now.millis())
+        .bytes(user.bytes())
+        .whole(now.millis())
+        .whole(now.millis())
+        .load(own))?;
+    rows.into_iter().map(HeldRow::read).collect()
+}
+
+/// The same of many users, each at the time beside it; on PostgreSQL in one trip. Each of them is among the answers.
+pub fn held_by_all(
+    conn: &mut Conn,
+    users: &[(UserId, Timestamp)],
+) -> Result<HashMap<UserId, Vec<Held>>, Fault> {
+    match conn {
+        Conn::Sqlite(_) => users.iter().map(|(user, now)| Ok((*user, held(conn, *user, *now)?))).collect(),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(own) => {
+            let mut all: HashMap<_, _> = users.iter().map(|(user, _)| (*user, Vec::new())).collect();
+            if users.is_empty() {
+                return Ok(all);
+            }
+            let rows: Vec<(HolderRow, HeldRow)> = Statement::new(HELD_BY_ALL)
+                .bind::<Array<Binary>, _>(column(users, |(user, _)| user.bytes()))
+                .bind::<Array<BigInt>, _>(column(users, |(_, now)| now.millis()))
+                .load(own)?;
+            for (holder, row) in rows {
+                let holder = id("user id", UserId::from_bytes(&holder.holder))?;
+                all.entry(holder).or_default().push(row.read()?);
+            }
+            Ok(all)
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[derive(QueryableByName)]
+struct HolderRow {
+    #[diesel(sql_type = Binary)]
+    holder: Vec<u8>,
 }
 
 /// Up to `limit` grants that are not over at `now`, with an id before one, the youngest first.

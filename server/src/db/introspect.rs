@@ -17,12 +17,23 @@ use crate::error::Fault;
 pub struct Asked {
     /// The application.
     pub asker: Asker,
-    /// The token's record, live or not, and whoever's it is.
-    pub record: Option<TokenRecord>,
-    /// The key of that name.
-    pub key: Option<VerifyingKey>,
+    /// What it has asked about.
+    pub about: About,
     /// Whether there are scopes with rules of their own.
     pub has_rules: bool,
+}
+
+/// Rows that are to be read when it is known who asks: what is wrong with them is nobody else's business.
+pub struct About {
+    token: Option<tokens::Found>,
+    key: Option<VerifyingRow>,
+}
+
+impl About {
+    /// The token's record, live or not, and whoever's it is; and the key of that name.
+    pub fn read(self) -> Result<(Option<TokenRecord>, Option<VerifyingKey>), Fault> {
+        Ok((self.token.map(tokens::read).transpose()?.flatten(), self.key.map(read_verifying).transpose()?))
+    }
 }
 
 /// Looks for an application, and besides for a token and a key by what the token says of itself; none where there is no such application.
@@ -72,11 +83,6 @@ pub fn look(
     let Some((asker, key, found, state, session, user, has_rules)) = row else {
         return Ok(None);
     };
-    let found = found.zip(state).map(|(token, state)| (token, state, session, user));
-    Ok(Some(Asked {
-        asker: asker.read()?,
-        record: found.map(tokens::read).transpose()?.flatten(),
-        key: key.map(read_verifying).transpose()?,
-        has_rules,
-    }))
+    let token = found.zip(state).map(|(token, state)| (token, state, session, user));
+    Ok(Some(Asked { asker: asker.read()?, about: About { token, key }, has_rules }))
 }

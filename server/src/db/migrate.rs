@@ -13,7 +13,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::db::pool::Opener;
 #[cfg(feature = "postgres")]
 use crate::db::pool::PATIENCE;
-use crate::db::{Conn, Database, backup, catalogue, relocation, rows};
+use crate::db::{Conn, Database, backup, catalogue, condition, relocation, rows};
 use crate::domain::relocation::{Relocation, Way};
 use crate::domain::target::Target;
 use crate::domain::time::Timestamp;
@@ -47,6 +47,17 @@ pub enum MigrateError {
         target: String,
         /// Why, in the database's words.
         reason: String,
+    },
+    /// A name with a letter that it has no place for would fail whatever it is stored or asked with, others' codes among that.
+    #[error(
+        "the database {target} keeps text as {encoding}, which has no place for every name: make one with \
+         `createdb --encoding=UTF8 --template=template0 NAME`; if this one was in use, `countersign move` takes all to it; nothing was changed"
+    )]
+    Encoding {
+        /// Which one, without its password.
+        target: String,
+        /// What PostgreSQL calls that.
+        encoding: String,
     },
     /// `countersign backup` wrote it: whatever was spent since must not count once more.
     #[error("{target} is a backup and no database to work with; `countersign restore` makes one of it")]
@@ -103,8 +114,19 @@ impl Database {
         if let Some(error) = closed.and_then(MigrateError::closed) {
             return Err(error.into());
         }
+        self.must_hold_every_name(&mut conn)?;
         check(&mut conn)?;
         Ok(self.migrate(&mut conn)?)
+    }
+
+    /// Refuses a PostgreSQL database that keeps text in some other way than UTF-8. `SQL_ASCII` is none: it keeps what it is told.
+    pub fn must_hold_every_name(&self, conn: &mut Conn) -> Result<(), MigrateError> {
+        match condition::encoding(conn).map_err(|fault| self.unusable(&fault))? {
+            Some(encoding) if !matches!(encoding.as_str(), "UTF8" | "SQL_ASCII") => {
+                Err(MigrateError::Encoding { target: self.target().shown(), encoding })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The same for a move, which opens databases that are closed to everybody else.

@@ -169,13 +169,25 @@ pub fn requeue(conn: &mut Conn, mail: MailId, now: Timestamp) -> Result<bool, Fa
     Ok(requeued == 1)
 }
 
-/// The same for all that wait; returns how many there are.
-pub fn requeue_waiting(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+/// The same for some that were looked up; returns how many of them were not sent meanwhile.
+pub fn requeue_these(conn: &mut Conn, mails: &[MailId], now: Timestamp) -> Result<usize, Fault> {
     let requeued = diesel::update(outbox::table)
-        .filter(outbox::state.eq(MailState::Waiting.as_str()))
-        .set((outbox::attempts.eq(0_i64), outbox::next_at.eq(now.millis()), outbox::claimed_until.eq(0_i64)))
+        .filter(outbox::id.eq_any(mails.iter().map(MailId::bytes)))
+        .filter(outbox::state.ne(MailState::Sent.as_str()))
+        .set((
+            outbox::state.eq(MailState::Waiting.as_str()),
+            outbox::attempts.eq(0_i64),
+            outbox::next_at.eq(now.millis()),
+            outbox::claimed_until.eq(0_i64),
+        ))
         .execute(conn)?;
     Ok(requeued)
+}
+
+/// All mails that wait.
+pub fn all_waiting(conn: &mut Conn) -> Result<Vec<MailId>, Fault> {
+    let ids: Vec<Vec<u8>> = outbox::table.filter(is(MailState::Waiting)).select(outbox::id).load(conn)?;
+    ids.iter().map(|bytes| id("mail id", MailId::from_bytes(bytes))).collect()
 }
 
 /// Mails that were given up, but for invitations whose link is used, void or over. A link is kept at the same moment as the mail that has it, and a
@@ -189,7 +201,7 @@ struct Count {
     number: i64,
 }
 
-/// How many mails [`requeue_given_up`] would take.
+/// How many mails [`all_given_up`] finds.
 pub fn count_given_up(conn: &mut Conn, now: Timestamp) -> Result<i64, Fault> {
     let count: Count = diesel::sql_query(format!("SELECT count(*) AS number FROM outbox WHERE {GIVEN_UP}"))
         .bind::<BigInt, _>(now.millis())
@@ -197,17 +209,17 @@ pub fn count_given_up(conn: &mut Conn, now: Timestamp) -> Result<i64, Fault> {
     Ok(count.number)
 }
 
-/// The same as [`requeue`] for all that were given up and lead somewhere; returns how many there are.
-pub fn requeue_given_up(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
-    let set = "UPDATE outbox SET state = 'waiting', attempts = 0, next_at = $1, claimed_until = 0";
-    let requeued = diesel::sql_query(format!("{set} WHERE {GIVEN_UP}"));
-    Ok(requeued.bind::<BigInt, _>(now.millis()).execute(conn)?)
-}
-
-/// The same for both.
-pub fn requeue_unsent(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
-    // Those that wait first: the others do so, too, from then on.
-    Ok(requeue_waiting(conn, now)? + requeue_given_up(conn, now)?)
+/// All mails that were given up and lead somewhere.
+pub fn all_given_up(conn: &mut Conn, now: Timestamp) -> Result<Vec<MailId>, Fault> {
+    #[derive(QueryableByName)]
+    #[diesel(table_name = outbox)]
+    struct Given {
+        id: Vec<u8>,
+    }
+    let found: Vec<Given> = diesel::sql_query(format!("SELECT id FROM outbox WHERE {GIVEN_UP}"))
+        .bind::<BigInt, _>(now.millis())
+        .load(conn)?;
+    found.iter().map(|row| id("mail id", MailId::from_bytes(&row.id))).collect()
 }
 
 /// Gives up all mails that wait; returns how many there are.
@@ -255,7 +267,8 @@ impl Row {
     }
 }
 
-/// Up to `limit` mails, the youngest first, older than one and in a state where they are given.
+/// Up to `limit` mails, the youngest first, older than one and in a state where they are given. Those that were not sent are found by the index of their
+/// state, which has them by time, as their ids have it, too: there may be very many that were sent since.
 pub fn page(
     conn: &mut Conn,
     before: Option<MailId>,
@@ -264,16 +277,16 @@ pub fn page(
 ) -> Result<Vec<MailSummary>, Fault> {
     let newest = MailId::from_bytes(&[0xff; 16]).ok_or(Fault::Corrupt { what: "mail id" })?;
     let before = before.unwrap_or(newest);
-    let older = || {
-        outbox::table
-            .filter(outbox::id.lt(before.bytes()))
-            .order(outbox::id.desc())
-            .limit(limit)
-            .select(Row::as_select())
-    };
+    let older = || outbox::table.filter(outbox::id.lt(before.bytes())).limit(limit).select(Row::as_select());
+    let by_id = || older().order(outbox::id.desc());
     let rows: Vec<Row> = match state {
-        Some(state) => older().filter(outbox::state.eq(state.as_str())).load(conn)?,
-        None => older().load(conn)?,
+        None => by_id().load(conn)?,
+        Some(MailState::Sent) => by_id().filter(is(MailState::Sent)).load(conn)?,
+        Some(state) => older()
+            .filter(is(state))
+            .filter(outbox::created_at.le(before.millis()))
+            .order((outbox::created_at.desc(), outbox::id.desc()))
+            .load(conn)?,
     };
     rows.into_iter().map(Row::read).collect()
 }

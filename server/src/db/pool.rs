@@ -25,6 +25,14 @@ use crate::error::Fault;
 /// How long a request waits for a connection, and a SQLite writer for its turn: in this server's line, and after it for other processes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a PostgreSQL host may take to answer, where the URL does not say it.
+#[cfg(feature = "postgres")]
+const TIME_OF_HOST: Duration = Duration::from_secs(5);
+
+/// The same where there are several hosts. One that is down or cut off is asked before the next each time that a connection is opened, and whoever waits
+/// for that has [`PATIENCE`]. libpq takes no less.
+const TIME_OF_ONE_HOST_OF_SEVERAL: Duration = Duration::from_secs(2);
+
 /// How long it waits before it tries again by itself.
 const BREATH: Duration = Duration::from_millis(10);
 
@@ -47,19 +55,37 @@ const LOG_PAGES: u32 = 500;
 #[derive(Clone, Debug)]
 pub(super) struct Opener {
     target: Target,
-    has_several_hosts: bool,
+    /// Of a PostgreSQL; more than one where that is not known.
+    hosts: usize,
     is_for_codes: bool,
 }
 
 impl Opener {
     pub(super) fn of(target: Target) -> Self {
-        let has_several_hosts = match &target {
+        let hosts = match &target {
             Target::Postgres(url) => {
-                PostgresUrl::parse(url).is_some_and(|url| url.destination(variable).has_several_hosts())
+                PostgresUrl::parse(url).map_or(1, |url| url.destination(variable).hosts())
             }
-            Target::Sqlite(_) => false,
+            Target::Sqlite(_) => 1,
         };
-        Self { target, has_several_hosts, is_for_codes: false }
+        Self { target, hosts, is_for_codes: false }
+    }
+
+    const fn has_several_hosts(&self) -> bool {
+        self.hosts > 1
+    }
+
+    /// How long somebody waits for a connection: until the last host has answered, though none before it did.
+    fn patience(&self) -> Duration {
+        let of_all =
+            TIME_OF_ONE_HOST_OF_SEVERAL.saturating_mul(u32::try_from(self.hosts).unwrap_or(u32::MAX));
+        if self.has_several_hosts() { PATIENCE.max(of_all) } else { PATIENCE }
+    }
+
+    /// Whether a connection is closed because nobody has used it for a while, or because it is old: not the codes' to PostgreSQL. To open one
+    /// takes as long as the hosts that do not answer.
+    const fn is_to_be_kept(&self) -> bool {
+        self.is_for_codes && matches!(self.target, Target::Postgres(_))
     }
 
     const fn cache_kib(&self) -> u32 {
@@ -140,12 +166,14 @@ fn with_defaults(text: &str, variable: impl Fn(&str) -> Option<String>) -> Resul
     let url = PostgresUrl::parse(text).ok_or("the database's URL cannot be read")?;
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let destination = url.destination(&variable);
-    let mut defaults = vec![
-        ("connect_timeout", "5"),
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "5"),
-        ("tcp_user_timeout", "10000"),
-    ];
+    let mut defaults =
+        vec![("keepalives_idle", "10"), ("keepalives_interval", "5"), ("tcp_user_timeout", "10000")];
+    let time_of_host =
+        if destination.has_several_hosts() { TIME_OF_ONE_HOST_OF_SEVERAL } else { TIME_OF_HOST };
+    let time_of_host = time_of_host.as_secs().to_string();
+    if !is_set("PGCONNECT_TIMEOUT") {
+        defaults.insert(0, ("connect_timeout", &time_of_host));
+    }
     // What is added here would take the place of what the service's file says, and its word counts before a variable's.
     if destination.is_by_service() && !url.has("sslmode") {
         return Err("a service says where it is: then the URL must say sslmode, verify-full if you can");
@@ -258,13 +286,13 @@ impl ManageConnection for Opener {
     /// Before each time that somebody takes a connection, busy or not. Of several hosts it is asked then, too: one that takes no changes any more would go
     /// on to say what was so before.
     fn is_valid(&self, kept: &mut Kept) -> Result<(), Self::Error> {
-        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE && !self.has_several_hosts {
+        if kept.known_alive_at.elapsed() < ASSUMED_ALIVE && !self.has_several_hosts() {
             return Ok(());
         }
         match &mut kept.conn {
             Conn::Sqlite(_) => {}
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) if self.has_several_hosts => takes_changes(conn)?,
+            Conn::Postgres(conn) if self.has_several_hosts() => takes_changes(conn)?,
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => conn.ping().map_err(diesel::r2d2::Error::QueryError)?,
         }
@@ -328,12 +356,15 @@ pub struct Database {
 }
 
 fn pool(opener: Opener, size: u32, patience: Duration) -> Pool<Opener> {
-    Pool::builder()
+    let mut builder = Pool::builder()
         .max_size(size)
         .min_idle(Some(0))
         .connection_timeout(patience)
-        .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
-        .build_unchecked(opener)
+        .error_handler(Box::new(diesel::r2d2::NopErrorHandler));
+    if opener.is_to_be_kept() {
+        builder = builder.idle_timeout(None).max_lifetime(None);
+    }
+    builder.build_unchecked(opener)
 }
 
 impl Database {
@@ -343,7 +374,8 @@ impl Database {
     /// A pool of up to `size` connections, none of which is opened before it is wanted.
     pub fn new(target: Target, size: u32, patience: Option<Duration>) -> Self {
         let opener = Opener::of(target.clone());
-        Self { pool: pool(opener, size, patience.unwrap_or(PATIENCE)), target, file: Arc::default() }
+        let patience = patience.unwrap_or_else(|| opener.patience());
+        Self { pool: pool(opener, size, patience), target, file: Arc::default() }
     }
 
     /// The same database by one connection that nobody else takes: however busy the others are, codes do not wait for one.
@@ -411,7 +443,8 @@ impl Database {
 
 #[cfg(all(test, feature = "postgres"))]
 mod tests {
-    use super::with_defaults;
+    use super::{Opener, with_defaults};
+    use crate::domain::target::Target;
 
     fn complete(text: &str) -> String {
         with_defaults(text, |_| None).expect(text)
@@ -470,8 +503,20 @@ mod tests {
         assert_eq!(own.matches("target_session_attrs").count(), 1, "{own}");
         // Every wait has an end, and what was given comes first.
         assert!(
-            own.starts_with("postgres://a,b/cs?target_session_attrs=primary&connect_timeout=5&"),
+            own.starts_with("postgres://a,b/cs?target_session_attrs=primary&connect_timeout=2&"),
             "{own}"
         );
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_leaves_time_for_the_next() {
+        assert!(complete("postgres://localhost/cs").contains("connect_timeout=5"));
+        assert!(complete("postgres://a,b/cs").contains("connect_timeout=2"));
+        assert!(!complete("postgres://a,b/cs?connect_timeout=9").contains("connect_timeout=2"));
+        assert!(!complete_with("postgres://a,b/cs", ("PGCONNECT_TIMEOUT", "9")).contains("connect_timeout"));
+        let patience = |url: &str| Opener::of(Target::Postgres(url.to_owned())).patience().as_secs();
+        let all = ["localhost", "a,b", "a,b,c", "a,b,c,d,e,f"]
+            .map(|hosts| patience(&format!("postgres://{hosts}/cs")));
+        assert_eq!(all, [5, 5, 6, 12]);
     }
 }

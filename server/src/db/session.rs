@@ -11,6 +11,7 @@ use crate::db::schema::{audit_head, client, session};
 use crate::db::statement::{MOST_VALUES, insert_rows};
 #[cfg(feature = "postgres")]
 use crate::db::statement::{Statement, column};
+use crate::db::token::forget_of;
 use crate::db::{Conn, id, segment, time};
 use crate::domain::authorization::Details;
 use crate::domain::id::{ClientId, FactorId, SessionId, TokenId, UserId};
@@ -336,8 +337,19 @@ pub fn ended_at(
     read_ids(&ended)
 }
 
+/// Deletes sessions, and with them their tokens, unless these are too many for one transaction: then some of them go, and the sessions stay.
+/// Returns whether that was all.
+pub fn delete_some(conn: &mut Conn, sessions: &[SessionId]) -> Result<bool, Fault> {
+    let ids: Vec<&[u8]> = sessions.iter().map(SessionId::bytes).collect();
+    let is_all = forget_of(conn, &ids)?;
+    if is_all {
+        delete_these(conn, sessions)?;
+    }
+    Ok(is_all)
+}
+
 /// Deletes sessions, and with them their tokens.
-pub fn delete_these(conn: &mut Conn, sessions: &[SessionId]) -> Result<(), Fault> {
+fn delete_these(conn: &mut Conn, sessions: &[SessionId]) -> Result<(), Fault> {
     for some in sessions.chunks(MOST_VALUES) {
         let ids: Vec<&[u8]> = some.iter().map(SessionId::bytes).collect();
         diesel::delete(session::table.filter(session::id.eq_any(ids))).execute(conn)?;
@@ -345,7 +357,7 @@ pub fn delete_these(conn: &mut Conn, sessions: &[SessionId]) -> Result<(), Fault
     Ok(())
 }
 
-fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {
+pub(super) fn read_ids(ids: &[Vec<u8>]) -> Result<Vec<SessionId>, Fault> {
     ids.iter().map(|bytes| id("session id", SessionId::from_bytes(bytes))).collect()
 }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 #[cfg(feature = "postgres")]
-use diesel::sql_types::{Array, Binary};
+use diesel::sql_types::Array;
+use diesel::sql_types::{BigInt, Binary};
 
-use crate::db::Conn;
 use crate::db::schema::{lockout, user};
+use crate::db::{Conn, session};
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 
@@ -27,7 +27,7 @@ const STATEMENTS: [&str; 14] = [
     "DELETE FROM invitation WHERE hash IN (SELECT hash FROM invitation WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM trusted_device WHERE hash IN (SELECT hash FROM trusted_device WHERE expires_at < $1 LIMIT $2)",
     "DELETE FROM reset_request WHERE id IN (SELECT id FROM reset_request WHERE expires_at < $1 LIMIT $2)",
-    // Those of a session go with it, and while it lasts at each refresh (`token::forget_ended`).
+    // Those of a session go before it, and while it lasts at each refresh (`token::forget`).
     "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at < $1 AND session_id IS NULL LIMIT $2)",
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ends_at < $1 LIMIT $2)",
     "DELETE FROM access_grant WHERE id IN (SELECT id FROM access_grant WHERE ends_at < $1 LIMIT $2)",
@@ -52,14 +52,19 @@ pub const fn statement(kind: usize) -> &'static str {
     STATEMENTS[kind]
 }
 
+/// The rows that the statement of a kind deletes, as SQLite has it.
+fn which(kind: usize) -> &'static str {
+    let text = statement(kind);
+    text.find("(SELECT").and_then(|begin| text.get(begin..)).unwrap_or_default()
+}
+
 /// How many rows of one kind were over before `before` and are still there; a batch and more count as a batch.
 pub fn count(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<i64, Fault> {
-    let text = statement(kind);
-    let which = text.find("(SELECT").and_then(|begin| text.get(begin..)).unwrap_or_default();
-    let count: Count = diesel::sql_query(format!("SELECT count(*) AS number FROM {which} AS waiting"))
-        .bind::<BigInt, _>(before.millis())
-        .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
-        .get_result(conn)?;
+    let count: Count =
+        diesel::sql_query(format!("SELECT count(*) AS number FROM {} AS waiting", which(kind)))
+            .bind::<BigInt, _>(before.millis())
+            .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
+            .get_result(conn)?;
     Ok(count.number)
 }
 
@@ -72,16 +77,42 @@ struct Count {
 /// Deletes some rows of one kind that were over before `before`; `true` when there may be more. Servers of one PostgreSQL that do so at once
 /// take different rows.
 pub fn sweep(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {
-    let text = match conn {
-        Conn::Sqlite(_) => statement(kind).to_owned(),
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => statement(kind).replace("LIMIT $2", "LIMIT $2 FOR UPDATE SKIP LOCKED"),
-    };
-    let deleted = diesel::sql_query(text)
+    if tables().nth(kind) == Some("session") {
+        return sweep_sessions(conn, kind, before);
+    }
+    let deleted = diesel::sql_query(taking(conn, statement(kind)))
         .bind::<BigInt, _>(before.millis())
         .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
         .execute(conn)?;
     Ok(deleted >= BATCH)
+}
+
+/// The same of sessions, some of their tokens at a time: of one that was refreshed again and again there are many.
+fn sweep_sessions(conn: &mut Conn, kind: usize, before: Timestamp) -> Result<bool, Fault> {
+    // Without its brackets.
+    let which = which(kind).trim_matches(['(', ')']);
+    let over: Vec<Over> = diesel::sql_query(taking(conn, which))
+        .bind::<BigInt, _>(before.millis())
+        .bind::<BigInt, _>(i64::try_from(BATCH).unwrap_or(1))
+        .load(conn)?;
+    let over: Vec<Vec<u8>> = over.into_iter().map(|row| row.id).collect();
+    let is_all = session::delete_some(conn, &session::read_ids(&over)?)?;
+    Ok(!is_all || over.len() >= BATCH)
+}
+
+#[derive(QueryableByName)]
+struct Over {
+    #[diesel(sql_type = Binary)]
+    id: Vec<u8>,
+}
+
+/// Text of [`STATEMENTS`]; on PostgreSQL it takes none of the rows that another server has taken.
+fn taking(conn: &Conn, text: &str) -> String {
+    match conn {
+        Conn::Sqlite(_) => text.to_owned(),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(_) => text.replace("LIMIT $2", "LIMIT $2 FOR UPDATE SKIP LOCKED"),
+    }
 }
 
 /// What one look at the lockouts has found.

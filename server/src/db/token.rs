@@ -8,9 +8,9 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::schema::{client, session, token, user};
-use crate::db::statement::{MOST_VALUES, directly, insert_rows};
 #[cfg(feature = "postgres")]
-use crate::db::statement::{Statement, column};
+use crate::db::statement::column;
+use crate::db::statement::{MOST_VALUES, Statement, directly, insert_rows};
 use crate::db::{Conn, id, read_details, session as logins, time};
 use crate::domain::client::ClientState;
 use crate::domain::id::{ClientId, SessionId, TokenId};
@@ -238,13 +238,48 @@ pub fn replace(conn: &mut Conn, id: TokenId, successor: TokenId, now: Timestamp)
     Ok(())
 }
 
-/// Deletes a session's tokens that ended before `before`.
-pub fn forget_ended(conn: &mut Conn, session: SessionId, before: Timestamp) -> Result<(), Fault> {
-    let ended = token::table
-        .filter(token::session_id.eq(session.bytes()))
-        .filter(token::expires_at.lt(before.millis()));
-    diesel::delete(ended).execute(conn)?;
+/// How many of a session's tokens are looked at in one go, and how many of several sessions go in one transaction.
+pub(super) const MOST_OF_SESSIONS: usize = 600;
+
+/// Of a session's tokens, the first of them, those that nobody needs. `?`: the session; how many are looked at; before when a token ended that is not
+/// needed, and before when a refresh token was exchanged, or issued where it never was.
+const FORGET: &str = "DELETE FROM token WHERE id IN (SELECT id FROM \
+    (SELECT id, kind, issued_at, used_at, expires_at FROM token WHERE session_id = ? LIMIT ?) AS looked \
+    WHERE expires_at < ? OR (kind = 'refresh' AND COALESCE(used_at, issued_at) < ?))";
+
+/// Deletes tokens of a session whose good refresh token is about to be recorded: such as ended before `ended_before`, and refresh tokens that
+/// were exchanged before `spent_before`. A bounded number of them: the next refresh goes on.
+pub fn forget(
+    conn: &mut Conn,
+    session: SessionId,
+    ended_before: Timestamp,
+    spent_before: Timestamp,
+) -> Result<(), Fault> {
+    directly!(conn, |own| Statement::new(FORGET)
+        .bytes(session.bytes())
+        .whole(i64::try_from(MOST_OF_SESSIONS).unwrap_or(1))
+        .whole(ended_before.millis())
+        .whole(spent_before.millis())
+        .execute(own))?;
     Ok(())
+}
+
+/// Deletes tokens of sessions that are about to be deleted, at most [`MOST_OF_SESSIONS`]; returns whether that was all.
+pub(super) fn forget_of(conn: &mut Conn, sessions: &[&[u8]]) -> Result<bool, Fault> {
+    let mut left = MOST_OF_SESSIONS;
+    for some in sessions.chunks(MOST_VALUES) {
+        let ids: Vec<Vec<u8>> = token::table
+            .filter(token::session_id.eq_any(some.iter().map(|id| Some(*id))))
+            .limit(i64::try_from(left).unwrap_or(1))
+            .select(token::id)
+            .load(conn)?;
+        diesel::delete(token::table.filter(token::id.eq_any(&ids))).execute(conn)?;
+        left = left.saturating_sub(ids.len());
+        if left == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// When the last JWT of each of these sessions ends; without those whose all have ended for every clock, or were revoked one by one.

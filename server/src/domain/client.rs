@@ -99,6 +99,9 @@ pub const DEFAULT_SESSION_TTL_S: i64 = 30 * 86_400;
 /// How long a session may go without a refresh when nobody says otherwise, in seconds: seven days.
 pub const DEFAULT_SESSION_IDLE_S: i64 = 7 * 86_400;
 
+/// How long a refresh token that was exchanged is known at least, in seconds: seven days.
+pub const SPENT_KEPT_S: i64 = 7 * 86_400;
+
 /// The longest that a session may last, in seconds: a year.
 pub const MAX_SESSION_TTL_S: i64 = 365 * 86_400;
 
@@ -128,6 +131,12 @@ impl SessionLimits {
     /// Seconds after the login when a session ends, however often it was refreshed.
     pub const fn ttl_s(self) -> i64 {
         self.ttl_s
+    }
+
+    /// Seconds for which a refresh token that was exchanged is known for what it is. An application that has not shown its own for the idle time
+    /// has no session to come back to anyway; until then it must find out that somebody else has used it.
+    pub const fn spent_kept_s(self) -> i64 {
+        if self.idle_s > SPENT_KEPT_S { self.idle_s } else { SPENT_KEPT_S }
     }
 }
 

@@ -57,6 +57,13 @@ macro_rules! ids {
     )*};
 }
 
+impl MailId {
+    /// When it was made (RFC 9562 s5.7), in unix milliseconds: when the mail was added.
+    pub fn millis(&self) -> i64 {
+        self.0.as_bytes().iter().take(6).fold(0, |millis, byte| millis << 8 | i64::from(*byte))
+    }
+}
+
 impl ClientId {
     /// The web console: built in, an application like others, but without a secret.
     pub const CONSOLE: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_636f_6e73_6f6c));

@@ -129,9 +129,15 @@ impl Destination {
         self.is_by_service || !self.names.iter().all(is_here) || !self.addresses.iter().all(is_address_here)
     }
 
-    /// Whether there may be several hosts, of which one takes changes.
+    /// How many hosts there are, of which one takes changes; two where a service may name several.
+    pub fn hosts(&self) -> usize {
+        let fewest = if self.is_by_service { 2 } else { 1 };
+        self.names.len().max(self.addresses.len()).max(fewest)
+    }
+
+    /// Whether there may be several hosts.
     pub fn has_several_hosts(&self) -> bool {
-        self.is_by_service || self.names.len().max(self.addresses.len()) > 1
+        self.hosts() > 1
     }
 }
 

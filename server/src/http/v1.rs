@@ -241,6 +241,12 @@ impl<T> Page<T> {
         let next = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         Self { items: rows.iter().map(item).collect(), next }
     }
+
+    /// The same of a list of which one request looks at a part only: where it had not as many as wanted it goes on at `key`.
+    fn or_goes_on_at(mut self, key: Option<String>) -> Self {
+        self.next = self.next.or_else(|| key.map(|key| URL_SAFE_NO_PAD.encode(key)));
+        self
+    }
 }
 
 const UNKNOWN_PARAMETER: Invalid =

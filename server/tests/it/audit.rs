@@ -24,6 +24,7 @@ tests![
     without_a_limit_everything_stays,
     nobody_else_shortens_the_log_unseen,
     servers_that_prune_at_once_and_a_proof_meanwhile_agree,
+    what_a_wrong_clock_wrote_takes_nothing_younger_with_it,
 ];
 
 pub fn entries(app: &App) -> Vec<Entry> {
@@ -304,4 +305,47 @@ fn servers_that_prune_at_once_and_a_proof_meanwhile_agree(on: Backend) {
     assert!(proofs[2].iter().all(|proof| matches!(proof, Proof::Intact { .. })), "{proofs:?}");
     app.sweep();
     assert!(matches!(proof(&app), Proof::Intact { first: 1001, .. }), "{:?}", proof(&app));
+}
+
+const DAY: i64 = 86_400;
+
+/// Some server's clock was wrong for a while. Nothing that is younger than is kept goes, wherever that was.
+fn what_a_wrong_clock_wrote_takes_nothing_younger_with_it(on: Backend) {
+    // When a server wrote a few entries each, in days from now, in the order in which they were written; which of them go.
+    let stories: [(&[i64], usize); 6] = [
+        (&[-90, -60, -2, -1, 0], 2),
+        // Far behind, among young ones, and at the end.
+        (&[-40, -5, -4, -3650, -3650, -3650, -2, -1, 0], 1),
+        (&[-20, -10, -3650, -3650], 0),
+        // A little ahead, and far.
+        (&[-60, -25, -50, -40, 0], 1),
+        (&[-60, 3650, -50, -40, 0], 1),
+        (&[-60, -50, -3650, -40, 0], 4),
+    ];
+    for (days, gone) in stories {
+        let app = App::start(on);
+        let keeper = app.with_audit_kept(30);
+        app.pass(100 * DAY);
+        let (first, now) = (entries(&app).len(), app.clock.now());
+        for day in days {
+            app.pass(day * DAY);
+            for _ in 0..3 {
+                app.user(&format!("user{}", crate::actors::unique()));
+            }
+            app.pass(-day * DAY);
+        }
+        assert_eq!(app.clock.now(), now);
+        keeper.sweep();
+        let held_up =
+            keeper.operate(|service, conn, at| app::audit::prune(service, conn, at, || true)).unwrap();
+        let left = entries(&app);
+        let expected = i64::try_from(first + 3 * gone).unwrap();
+        assert_eq!(left.first().unwrap().seq, expected + 1, "{days:?}");
+        assert_eq!(held_up, days.contains(&3650).then_some(expected + 1), "{days:?}");
+        assert_eq!(
+            proof(&app),
+            Proof::Intact { first: expected + 1, last: left.last().unwrap().seq },
+            "{days:?}"
+        );
+    }
 }

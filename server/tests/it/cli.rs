@@ -326,7 +326,7 @@ fn every_refusal_is_one_line_that_names_the_field(on: Backend) {
     let enrol = |extra: &[&'static str]| [&["factor", "enrol", "alice"], extra].concat();
     let grant = "--grant";
     let long = "x".repeat(5000);
-    let cases: [(Vec<&str>, &str); 16] = [
+    let cases: [(Vec<&str>, &str); 17] = [
         (vec!["scope", "set", "users", "--by-grant"], "by_grant"),
         (vec!["scope", "set", "read", "--description", "two\nlines"], "description"),
         (vec!["scope", "set", "read", "--description", &long], "description"),
@@ -343,6 +343,7 @@ fn every_refusal_is_one_line_that_names_the_field(on: Backend) {
         (enrol(&["--kind", "totp", "--secret", "not base32!"]), "secret"),
         (vec!["factor", "confirm", "alice", "12345"], "code"),
         (vec!["client", "add", "shop", grant, "password", "--audience", "x"], "audience"),
+        (vec!["client", "add", "shop", grant, "password", "--scope", "openid,profile"], "scope"),
     ];
     for (arguments, field) in cases {
         let line = installation.refused(&arguments);

@@ -17,6 +17,7 @@ tests![
     an_application_with_very_many_logins_is_removed,
     logins_elsewhere_go_on_while_very_many_end,
     housekeeping_ends_what_was_interrupted,
+    housekeeping_ends_the_rest_where_one_application_cannot_be_read,
     whoever_logs_in_while_it_is_removed_and_enabled_is_on_the_list,
     of_two_who_remove_it_at_once_nobody_leaves_anything,
 ];
@@ -162,16 +163,55 @@ fn logins_elsewhere_go_on_while_very_many_end(on: Backend) {
     assert_eq!(count(&mut app.place.connection(), "session WHERE revoked_at IS NULL"), 21);
 }
 
+fn must_finish(app: &App, goes_on: bool) {
+    let failed = app
+        .operate(|service, conn, at| Ok(app::client::closing::finish(service, conn, at, || goes_on)))
+        .unwrap();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// Two that somebody was interrupted disabling. What is stored of the elder cannot be read.
+fn housekeeping_ends_the_rest_where_one_application_cannot_be_read(on: Backend) {
+    let app = App::start(on);
+    app.user("alice");
+    let phone = app.phone("alice");
+    let clients = ["first", "second", "third"].map(|name| {
+        // One after the other: their ids tell which is the elder.
+        app.pass(1);
+        app.client_with(ClientSpec { name, ..ClientSpec::default() })
+    });
+    for client in &clients {
+        client.otp("alice", &phone.code()).access_token();
+        app.next_step();
+    }
+    app.place
+        .connection()
+        .batch_execute(
+            "UPDATE client SET state = 'disabled' WHERE name <> 'third'; UPDATE client SET grants = 'nonsense' WHERE name = 'first'",
+        )
+        .unwrap();
+    let failed = app
+        .operate(|service, conn, at| Ok(app::client::closing::finish(service, conn, at, || true)))
+        .unwrap();
+    assert!(matches!(&failed[..], [Stop::Broken(_)]), "{failed:?}");
+    let live = |name: &str| {
+        let live = format!(
+            "session WHERE revoked_at IS NULL AND client_id = (SELECT id FROM client WHERE name = '{name}')"
+        );
+        count(&mut app.place.connection(), &live)
+    };
+    assert_eq!(["first", "second", "third"].map(live), [1, 0, 1]);
+}
+
 fn housekeeping_ends_what_was_interrupted(on: Backend) {
     let app = App::start(on);
     let site = Site::new(&app, on);
-    let finish =
-        || app.operate(|service, conn, at| app::client::closing::finish(service, conn, at, || true)).unwrap();
+    let finish = || must_finish(&app, true);
     finish();
     assert!(site.shop.is_active(&site.of_shop), "it is not disabled");
     app.place.connection().batch_execute("UPDATE client SET state = 'disabled' WHERE name = 'shop'").unwrap();
     // A server that is told to stop ends with the transaction under way.
-    app.operate(|service, conn, at| app::client::closing::finish(service, conn, at, || false)).unwrap();
+    must_finish(&app, false);
     let left = count(&mut app.place.connection(), "session WHERE revoked_at IS NULL");
     assert_eq!(left, MANY + 1 - TOGETHER);
     finish();

@@ -16,6 +16,7 @@ use countersign::domain::user::{Role, UserName};
 use serde_json::Value;
 
 use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, at_once};
+use crate::management::{call, manager, must};
 use crate::process::Installation;
 use crate::{Backend, tests};
 
@@ -26,6 +27,7 @@ tests![
     scripts_come_out_as_text,
     an_export_holds_no_formulas,
     an_export_holds_what_the_search_selects_and_nothing_else,
+    a_search_looks_back_so_far_and_goes_on_from_there,
     the_log_is_searched_by_name_part_outcome_and_day,
     an_entry_is_shown_with_its_neighbours,
     wrong_and_used_codes_change_nothing,
@@ -401,6 +403,66 @@ fn an_export_holds_no_formulas(on: Backend) {
     root.get("/console/audit/export?format=jsonl").must(200).says(r#""subject_name":"=1+1""#);
 }
 
+/// Very much that fits half of a search, and the one entry that fits all of it before that.
+fn a_search_looks_back_so_far_and_goes_on_from_there(on: Backend) {
+    let app = App::start(on);
+    let (mut root, _) = admin(&app);
+    app.user("alice");
+    let name = UserName::parse("alice").unwrap();
+    let alice = app.operate(|_, conn, at| app::user::show(conn, at, &name)).unwrap().user.id;
+    let wanted = head(&app);
+    let shown = |_| Event::done(Actor::System, Action::MailShown, Subject::User(alice));
+    note(&app, [Event::refused(Actor::System, Action::MailRetried, Subject::User(alice), "full")]);
+    let retried = head(&app);
+    note(&app, (0..25_000).map(shown));
+    for (query, found) in [
+        (format!("who=user:{alice}&action=user.added"), wanted),
+        (format!("who=user:{alice}&part=subject&action=user.added"), wanted),
+        ("who=system&part=actor&action=mail.retried".to_owned(), retried),
+        ("who=system&outcome=refused".to_owned(), retried),
+    ] {
+        let mut path = format!("/console/audit?{query}");
+        let mut looks = 1;
+        let page = loop {
+            let page = root.get(&path).must(200);
+            if page.text.contains(&format!("href=\"/console/audit/{found}\"")) {
+                break page;
+            }
+            page.says("This page has looked back to entry");
+            page.says_not("No entry is like that");
+            path = older(&page).expect("a next page");
+            looks += 1;
+        };
+        assert_eq!(looks, 3, "{query}");
+        page.says_not("looked back to");
+        assert_eq!(older(&page), None);
+        let table = root.get(&format!("/console/audit/export?format=csv&{query}")).must(200);
+        let seqs: Vec<i64> = csv(&table).iter().map(|row| row["seq"].parse().unwrap()).collect();
+        assert_eq!(seqs, [found], "{query}");
+    }
+    // Where there is none, the last page says so.
+    let mut page = root.get("/console/audit?who=system&action=database.moved").must(200);
+    while let Some(next) = older(&page) {
+        page = root.get(&next).must(200);
+    }
+    page.says("No entry is like that");
+    page.says_not("looked back to");
+    // The management API: pages without anything, and a cursor.
+    let token = manager(&app, "reader", "audit:read");
+    let mut path = format!("/v1/audit?subject=user:{alice}&action=user.added");
+    let mut items = Vec::new();
+    let mut looks = 0;
+    loop {
+        let reply = call(&app, "GET", &path, &token, &Value::Null);
+        let body = must(200, &reply);
+        items.extend(body["items"].as_array().unwrap().iter().map(|item| item["seq"].as_i64().unwrap()));
+        looks += 1;
+        let Some(next) = body["next"].as_str() else { break };
+        path = format!("/v1/audit?subject=user:{alice}&action=user.added&cursor={next}");
+    }
+    assert_eq!((items, looks), (vec![wanted], 3));
+}
+
 fn an_export_holds_what_the_search_selects_and_nothing_else(on: Backend) {
     let app = App::start(on);
     let (mut root, _) = admin(&app);
@@ -441,11 +503,16 @@ fn an_export_holds_what_the_search_selects_and_nothing_else(on: Backend) {
         let page = root.get(&path).must(200);
         let seqs = page.text.split("href=\"/console/audit/").skip(1);
         paged.extend(seqs.filter_map(|rest| rest.split('"').next()?.parse::<i64>().ok()));
-        let links = page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-        let Some(older) = links.into_iter().find(|link| link.contains("before=")) else { break };
-        path = older.replace("&#38;", "&");
+        let Some(next) = older(&page) else { break };
+        path = next;
     }
     assert_eq!(paged, expected(|number| number % 5 == 0));
+}
+
+/// Where the page of the log leads that goes on from this one.
+fn older(page: &Page) -> Option<String> {
+    let mut links = page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    links.find(|link| link.contains("before=")).map(|link| link.replace("&#38;", "&"))
 }
 
 /// The entries on a page, the youngest first.

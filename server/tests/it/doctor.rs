@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use countersign::app::doctor;
+use countersign::clock::Clock;
 use countersign::db::{Conn, Database};
 use countersign::domain::target::Target;
 use diesel::connection::SimpleConnection;
@@ -39,6 +41,7 @@ tests![
     an_altered_log_is_found_by_a_deep_look,
     a_damaged_file_is_found_by_a_deep_look on Sqlite,
     what_somebody_should_know_is_a_note,
+    the_doctor_keeps_its_lock_on_a_file_that_is_in_use,
 ];
 
 /// One with an administrator who has a second factor.
@@ -601,4 +604,29 @@ fn what_somebody_should_know_is_a_note(on: Backend) {
         spoil(&installation, "PRAGMA journal_mode = DELETE");
         Found::of(&installation, &[]).is("journal", "note");
     }
+}
+
+/// Whoever closes a file gives up all locks that the process has on it, and SQLite does not notice.
+fn the_doctor_keeps_its_lock_on_a_file_that_is_in_use(on: Backend) {
+    if on != Backend::Sqlite {
+        return;
+    }
+    let installation = Installation::new(on);
+    installation.run(&["user", "add", "alice"]);
+    let _server = installation.serve();
+    let file = installation.database_file();
+    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&file).unwrap());
+    let locks = || {
+        let all = fs::read_to_string("/proc/locks").unwrap();
+        let (own, of_file) = (format!(" {} ", std::process::id()), format!(":{inode} "));
+        all.lines().filter(|line| line.contains(&own) && line.contains(&of_file)).count()
+    };
+    let database = Database::new(Target::Sqlite(file), 1, None);
+    let mut reached = doctor::reach(&database);
+    assert!(reached.conn.is_some());
+    let before = locks();
+    assert!(before > 0, "a reader has one as long as it lives");
+    let findings = doctor::promises(&mut reached, &database, 20, &Clock::System, false);
+    assert_eq!(findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["journal"]);
+    assert_eq!(locks(), before);
 }

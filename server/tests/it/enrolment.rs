@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use countersign::app;
+use countersign::app::context::Stop;
 use countersign::app::factor::NewFactor;
 use countersign::domain::client::{Grant, SecondFactor};
 use countersign::domain::user::UserName;
 use diesel::connection::SimpleConnection as _;
 use mobile_core::Code;
 
-use crate::actors::{App, Client, ClientSpec, ISSUER, Reply};
+use crate::actors::{App, Client, ClientSpec, ISSUER, Reply, count};
 use crate::{Backend, tests};
 
 tests![
     a_person_enrols_by_qr_code_and_logs_in,
     an_unconfirmed_factor_verifies_nothing,
     an_unconfirmed_factor_lapses_after_an_hour,
+    one_lapsed_factor_that_cannot_be_read_keeps_no_other,
     a_new_enrolment_replaces_an_unconfirmed_one,
     the_operator_can_confirm,
     a_password_alone_adds_nothing_beside_an_active_factor,
@@ -105,6 +107,28 @@ fn an_unconfirmed_factor_lapses_after_an_hour(on: Backend) {
     client.mfa_otp(&mfa_token, &phone.code()).must_be(400, "invalid_grant");
     let phone = app.scan(&app.associate(&mfa_token));
     client.mfa_otp(&mfa_token, &phone.code()).access_token();
+}
+
+/// What is stored of the elder cannot be read.
+fn one_lapsed_factor_that_cannot_be_read_keeps_no_other(on: Backend) {
+    let app = App::start(on);
+    for name in ["alice", "bob"] {
+        app.user(name);
+        app.enrol(name, NewFactor::default());
+        app.pass(1);
+    }
+    let spoil = "UPDATE factor SET algorithm = 'nonsense' WHERE user_id = (SELECT id FROM \"user\" WHERE name = 'alice')";
+    app.place.connection().batch_execute(spoil).unwrap();
+    app.pass(7200);
+    let failed = app.operate(|service, conn, at| Ok(app::sweep::sweep(service, conn, at, || true))).unwrap();
+    assert!(matches!(&failed[..], [("factor", Stop::Broken(_))]), "{failed:?}");
+    let pending = |name: &str| {
+        let of = format!(
+            "factor WHERE state = 'pending' AND user_id = (SELECT id FROM \"user\" WHERE name = '{name}')"
+        );
+        count(&mut app.place.connection(), &of)
+    };
+    assert_eq!(["alice", "bob"].map(pending), [1, 0]);
 }
 
 fn a_new_enrolment_replaces_an_unconfirmed_one(on: Backend) {

@@ -18,9 +18,10 @@ use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Language, User, UserName};
 use countersign::mail::{Refused, Transport, Trust};
 use diesel::RunQueryDsl;
+use diesel::connection::SimpleConnection as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::actors::{App, ClientSpec, ISSUER, Place, at_once, parsed, unused_name};
+use crate::actors::{App, ClientSpec, ISSUER, Place, at_once, count, parsed, unused_name};
 use crate::process::Installation;
 use crate::smtp::{self, Act, Mode, Smtp, Taken};
 use crate::{Backend, tests};
@@ -38,6 +39,7 @@ tests![
     a_retried_mail_is_due_at_once_though_a_server_died_over_it,
     a_server_with_another_key_leaves_mails_alone,
     a_mail_that_nobody_takes_is_given_up_and_kept,
+    very_many_mails_are_tried_again_a_few_at_a_time,
     wrong_credentials_and_strange_certificates_send_nothing,
     without_starttls_nothing_is_said,
     names_and_addresses_add_no_header_and_no_markup,
@@ -367,6 +369,32 @@ fn a_mail_that_nobody_takes_is_given_up_and_kept(on: Backend) {
     assert!(matches!(app.send_mail(&transport), Some(Outcome::Sent(_))));
     only(&smtp);
     app.operate(|service, conn, _| app::audit::verify(service, conn)).unwrap();
+}
+
+/// After a mail server was away for long.
+fn very_many_mails_are_tried_again_a_few_at_a_time(on: Backend) {
+    let app = App::start(on);
+    let mails: Vec<String> = (0..1200)
+        .map(|number| {
+            let state = if number % 2 == 0 { "waiting" } else { "failed" };
+            let id = match on {
+                Backend::Sqlite => format!("x'{number:032x}'"),
+                Backend::Postgres => format!("decode('{number:032x}', 'hex')"),
+            };
+            format!("({id}, 'a@example.org', 'locked', '{state}', 7, 9000000000000000, 0, 1)")
+        })
+        .collect();
+    let columns = "id, recipient, kind, state, attempts, next_at, claimed_until, created_at";
+    let add = format!("INSERT INTO outbox ({columns}) VALUES {}", mails.join(", "));
+    app.place.connection().batch_execute(&add).unwrap();
+    assert_eq!(app.operate(app::outbox::retry_waiting).unwrap(), 600);
+    assert_eq!(app.operate(app::outbox::retry_all).unwrap(), 1200);
+    let now = app.clock.now().millis();
+    let due = format!("outbox WHERE state = 'waiting' AND attempts = 0 AND next_at = {now}");
+    assert_eq!(count(&mut app.place.connection(), &due), 1200);
+    let logged = app.operate(|_, conn, _| app::audit::last(conn, 5)).unwrap();
+    let logged: Vec<_> = logged.iter().filter_map(|entry| entry.detail.as_deref()).collect();
+    assert_eq!(logged, ["mails=500", "mails=100", "mails=500", "mails=500", "mails=200"]);
 }
 
 fn wrong_credentials_and_strange_certificates_send_nothing(on: Backend) {

@@ -1,6 +1,7 @@
 //! Refresh tokens: rotation, copies, the grace for a lost reply, and the limits of a login.
 
 use countersign::app;
+use countersign::db;
 use countersign::domain::client::{DEFAULT_SESSION_IDLE_S, SessionLimits};
 use countersign::domain::user::UserName;
 
@@ -26,6 +27,9 @@ tests![
     a_refresh_during_a_lock_leaves_no_live_token,
     a_one_use_access_token_is_refreshed_by_another,
     a_long_login_does_not_pile_up_tokens,
+    a_copy_is_known_for_as_long_as_its_session_may_rest,
+    very_many_spent_tokens_go_a_few_at_a_time,
+    a_session_with_very_many_tokens_is_swept_a_few_at_a_time,
 ];
 
 const SCOPES: &str = "read write offline_access";
@@ -330,19 +334,132 @@ fn a_one_use_access_token_is_refreshed_by_another(on: Backend) {
     assert!(client.is_active(&second.access_token()) && !client.is_active(&second.access_token()));
 }
 
+/// A login that is refreshed every few hours, so many times; the first refresh token, and the last reply.
+fn long_login(app: &App, client: &Client<'_>, every_h: i64, times: usize) -> (String, Reply) {
+    let (_, mut reply) = logged_in(app, client);
+    let first = refresh_token(&reply);
+    for _ in 0..times {
+        app.pass(every_h * 3600);
+        reply = client.refresh(&refresh_token(&reply));
+    }
+    (first, reply)
+}
+
 fn a_long_login_does_not_pile_up_tokens(on: Backend) {
     let app = App::start(on);
     let client = client(&app);
-    let (_, first) = logged_in(&app, &client);
-    let mut reply = first;
-    for _ in 0..5 {
-        app.pass(2 * 86_400);
-        reply = client.refresh(&refresh_token(&reply));
-    }
+    let (first, reply) = long_login(&app, &client, 12, 50);
     assert!(client.is_active(&reply.access_token()));
-    // Of access tokens the last; of refresh tokens all, since a copy of an old one must be known for what it is.
-    assert_eq!(crate::actors::count_rows(&app.place, "token"), 1 + 6);
+    // Of access tokens those of a day; of refresh tokens the good one and those of a week: a copy of one must be known for what it is.
+    assert_eq!(crate::actors::count_rows(&app.place, "token"), 3 + 1 + 15);
+    // Whoever has not shown its own for so long would have no session to come back to.
+    client.refresh(&first).must_be(400, "invalid_grant");
     assert_eq!(client.refresh(&refresh_token(&reply)).status, 200);
+}
+
+fn a_copy_is_known_for_as_long_as_its_session_may_rest(on: Backend) {
+    let month = 30 * 86_400;
+    for (idle_s, known_s) in [(3600 * 13, 7 * 86_400), (month, month)] {
+        for (after_s, is_known) in [(known_s - 3600, true), (known_s + 13 * 3600, false)] {
+            let app = App::start(on);
+            let sessions = SessionLimits::new(idle_s, 4 * month).unwrap();
+            let client = app.client_with(ClientSpec { scopes: SCOPES, sessions, ..ClientSpec::default() });
+            let (phone, login) = logged_in(&app, &client);
+            let copied = refresh_token(&login);
+            let mut reply = client.refresh(&copied);
+            // Somebody else keeps the session awake meanwhile, as fast as he likes.
+            let mut left = after_s;
+            while left > 0 {
+                app.pass(left.min(12 * 3600));
+                left -= 12 * 3600;
+                for _ in 0..3 {
+                    reply = client.refresh(&refresh_token(&reply));
+                }
+            }
+            client.refresh(&copied).must_be(400, "invalid_grant");
+            let goes_on = client.refresh(&refresh_token(&reply)).status == 200;
+            assert_eq!(goes_on, !is_known, "after {after_s} s, where {idle_s} s may pass");
+            client.otp("alice", &phone.code()).access_token();
+        }
+    }
+}
+
+/// As a release before this one has left them, and more than one refresh deletes.
+fn very_many_spent_tokens_go_a_few_at_a_time(on: Backend) {
+    let app = App::start(on);
+    let client = client(&app);
+    let (_, login) = logged_in(&app, &client);
+    let reply = client.refresh(&refresh_token(&login));
+    app.pass(6 * 86_400);
+    multiply_spent_token(&app, on, 2000);
+    let mut reply = client.refresh(&refresh_token(&reply));
+    app.pass(3 * 86_400);
+    let rows = || crate::actors::count_rows(&app.place, "token");
+    let mut before = rows();
+    assert!(before > 2000);
+    while before > 10 {
+        reply = client.refresh(&refresh_token(&reply));
+        let now = rows();
+        assert!(now < before && before - now <= 600, "{before} {now}");
+        before = now;
+    }
+    client.refresh(&refresh_token(&login)).must_be(400, "invalid_grant");
+    assert!(client.is_active(&reply.access_token()));
+}
+
+/// So many copies of the one refresh token that was spent, in the same session.
+fn multiply_spent_token(app: &App, on: Backend, count: usize) {
+    let (numbers, id, hash) = match on {
+        Backend::Sqlite => (
+            format!(
+                "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n)"
+            ),
+            "randomblob(16)",
+            "randomblob(32)",
+        ),
+        Backend::Postgres => (
+            format!("generate_series(1, {count}) AS n (i)"),
+            "uuid_send(gen_random_uuid())",
+            "sha256(uuid_send(gen_random_uuid()))",
+        ),
+    };
+    let same = "session_id, client_id, kind, audience, scope, details, issued_at, expires_at, one_use, used_at, replaced_by";
+    let copy = format!(
+        "INSERT INTO token (id, hash, {same}) SELECT {id}, {hash}, {same} FROM token CROSS JOIN {numbers} \
+         WHERE kind = 'refresh' AND used_at IS NOT NULL"
+    );
+    diesel::connection::SimpleConnection::batch_execute(&mut *app.place.connection(), &copy).unwrap();
+}
+
+/// It was refreshed again and again, and ends.
+fn a_session_with_very_many_tokens_is_swept_a_few_at_a_time(on: Backend) {
+    let app = App::start(on);
+    let client = client(&app);
+    let (phone, login) = logged_in(&app, &client);
+    client.refresh(&refresh_token(&login));
+    multiply_spent_token(&app, on, 2000);
+    app.pass(40 * 86_400);
+    let fresh = client.otp("alice", &phone.code());
+    let rows = |table: &str| crate::actors::count_rows(&app.place, table);
+    let kind = db::sweep::tables().position(|table| table == "session").unwrap();
+    let day_ago = app.clock.now().plus_seconds(-86_400);
+    loop {
+        let before = rows("token");
+        let more = db::sweep::sweep(&mut app.place.connection(), kind, day_ago).unwrap();
+        assert!(before - rows("token") <= 600);
+        if !more {
+            break;
+        }
+        assert_eq!(rows("session"), 2, "it stays until its tokens have gone");
+    }
+    assert_eq!((rows("session"), rows("token")), (1, 2));
+    assert!(client.is_active(&fresh.access_token()));
+    // And with the application.
+    let reply = client.refresh(&refresh_token(&fresh));
+    multiply_spent_token(&app, on, 2000);
+    app.operate(|service, conn, at| app::client::remove(service, conn, at, "shop")).unwrap();
+    assert_eq!((rows("session"), rows("token")), (0, 0));
+    client.refresh(&refresh_token(&reply)).must_be(401, "invalid_client");
 }
 
 /// It came in a session's last second, and had its turn after a reset that came when that was over.

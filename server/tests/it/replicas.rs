@@ -29,6 +29,8 @@ tests![
     a_group_that_waits_for_a_row_holds_up_nobody_else,
     nobody_waits_for_others_to_come_while_a_large_group_is_held_up,
     the_doctor_knows_what_a_server_promises,
+    a_host_that_does_not_answer_costs_nobody_a_code,
+    a_database_that_has_no_place_for_every_name_is_refused,
 ];
 
 /// A PostgreSQL server on a free port of loopback; ends with this value, and with the thread that started it.
@@ -109,12 +111,18 @@ impl Node {
     }
 
     fn text(&self, sql: &str) -> Option<String> {
+        self.text_of("postgres", sql)
+    }
+
+    /// What that is in one of its databases.
+    fn text_of(&self, database: &str, sql: &str) -> Option<String> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = diesel::sql_types::Text)]
             found: String,
         }
-        let rows: Vec<Row> = diesel::sql_query(sql).load(&mut self.try_connection()?).ok()?;
+        let url = format!("postgres://postgres@127.0.0.1:{}/{database}", self.port);
+        let rows: Vec<Row> = diesel::sql_query(sql).load(&mut PgConnection::establish(&url).ok()?).ok()?;
         rows.into_iter().next().map(|row| row.found)
     }
 
@@ -267,6 +275,71 @@ fn a_database_that_goes_and_comes_back_under_load_loses_nothing_that_was_answere
         must_have_come_back(what, &installation, &server, &crowd, &sent, recovered_in);
         drop(node);
     }
+}
+
+fn a_database_that_has_no_place_for_every_name_is_refused(_: Backend) {
+    let node = Node::new(&[], |_| {});
+    for encoding in ["LATIN1", "SQL_ASCII", "UTF8"] {
+        node.batch(&format!(
+            "CREATE DATABASE {encoding} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        ));
+    }
+    let on = |encoding: &str| {
+        let name = encoding.to_lowercase();
+        Installation::on(&format!("postgres://postgres@127.0.0.1:{}/{name}", node.port))
+    };
+    let doctor = |installation: &Installation| {
+        let output = installation.command(&["doctor", "--json"]).output().unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = document["checks"].as_array().unwrap();
+        checks.iter().find(|found| found["check"] == "database_encoding").unwrap()["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let latin = on("LATIN1");
+    for command in [&["user", "add", "alice"][..], &["serve"]] {
+        let refused = refusal(&latin.command(command).output().unwrap());
+        assert!(refused.contains("keeps text as LATIN1") && refused.contains("--encoding=UTF8"), "{refused}");
+    }
+    assert_eq!(doctor(&latin), "problem");
+    let tables =
+        node.text_of("latin1", "SELECT count(*)::text AS found FROM pg_tables WHERE schemaname = 'public'");
+    assert_eq!(tables.as_deref(), Some("0"), "nothing was made there");
+    // Where nothing is turned into anything every name has its place.
+    for (encoding, state) in [("SQL_ASCII", "note"), ("UTF8", "ok")] {
+        let installation = on(encoding);
+        installation.run(&["user", "add", "Ωμέγα 鈴木"]);
+        assert!(installation.run(&["user", "show", "ωμέγα 鈴木"]).contains("Ωμέγα 鈴木"));
+        assert_eq!(doctor(&installation), state);
+    }
+    // Nor is it where anything is moved to; from there it is.
+    let good = on("UTF8");
+    let moved = good.command(&["move", "--from", &good.database, "--to", &latin.database]).output().unwrap();
+    assert!(refusal(&moved).contains("keeps text as LATIN1"), "{moved:?}");
+}
+
+/// As where its machine is gone and the network says nothing of it: whoever connects there waits.
+fn a_host_that_does_not_answer_costs_nobody_a_code(_: Backend) {
+    let node = Node::new(&[], |_| {});
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port();
+    let installation = Installation::on(&format!(
+        "postgres://postgres@127.0.0.1:{silent_port},127.0.0.1:{}/postgres",
+        node.port
+    ));
+    let story = Story::begin(&installation);
+    let server = installation.serve();
+    let (status, reply) = server.otp(&story.client, "alice", &story.code(0));
+    assert_eq!(status, 200, "{reply}");
+    assert_eq!(server.introspect(&story.client, reply["access_token"].as_str().unwrap()).1["active"], true);
+    // And when connections are opened anew, as after a failover.
+    node.batch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    let (status, reply) = server.otp(&story.client, "alice", &story.code(1));
+    assert_eq!(status, 200, "{reply}");
 }
 
 /// A firewall or an administrator cuts connections while nobody uses them. Whoever asks next is not to hear of it.
@@ -454,6 +527,7 @@ fn the_doctor_knows_what_a_server_promises(_: Backend) {
             let found = checks.iter().find(|found| found["check"] == check).unwrap();
             found["state"].as_str().unwrap().to_owned()
         };
+        assert_eq!(state("database_encoding"), "ok");
         let all = ["durability", "connections", "database_tls", "database_clock"].map(state);
         (document["healthy"] == true, all)
     };

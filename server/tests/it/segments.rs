@@ -89,10 +89,11 @@ fn page_by_page(app: &App, filter: &Filter, limit: i64) -> Vec<i64> {
     let (mut before, mut found) = (i64::MAX, Vec::new());
     loop {
         let page = app.operate(|_, conn, _| app::audit::page(conn, before, filter, limit)).unwrap();
-        let Some(last) = page.last() else { return found };
-        assert!(i64::try_from(page.len()).unwrap() <= limit);
-        before = last.seq;
-        found.extend(page.into_iter().map(|entry| entry.seq));
+        assert!(i64::try_from(page.entries.len()).unwrap() <= limit);
+        found.extend(page.entries.into_iter().map(|entry| entry.seq));
+        let Some(next) = page.next else { return found };
+        assert!(next < before);
+        before = next;
     }
 }
 

@@ -6,22 +6,26 @@ use std::thread;
 use std::time::Duration;
 
 use countersign::app;
+use countersign::app::access::{self, Named, Span};
 use countersign::app::client_auth::Asker;
 use countersign::app::context::{At, Service, Stop};
 use countersign::app::introspect::introspect;
 use countersign::app::login::PasswordRequest;
 use countersign::app::otp::Asked;
 use countersign::clock::moment;
-use countersign::db::{Conn, Database};
+use countersign::db::{self, Conn, Database, grant};
 use countersign::domain::audit::Origin;
-use countersign::domain::authorization::Details;
+use countersign::domain::authorization::{Access, Details, ScopeRule};
 use countersign::domain::client::TokenFormat;
+use countersign::domain::notice::MailState;
 use countersign::domain::password::Password;
 use countersign::domain::refusal::Refusal;
+use countersign::domain::time::Timestamp;
 use countersign::domain::user::{Language, UserName};
 use diesel::connection::SimpleConnection as _;
 use diesel::connection::{Connection as _, InstrumentationEvent};
 
+use crate::access::rule;
 use crate::actors::{App, Client, ClientSpec, PASSWORD, Phone, exchange_all, plan};
 use crate::audit::entries;
 use crate::visitor::Visitor;
@@ -31,6 +35,10 @@ tests![
     statements_of_codes_are_prepared_once,
     a_code_and_an_introspection_take_few_statements,
     everybody_of_a_group_is_found_by_an_index,
+    grants_are_asked_for_only_where_a_scope_wants_one,
+    everybody_of_a_group_gets_what_the_own_grants_bring,
+    grants_are_found_by_an_index,
+    mails_that_were_not_sent_are_found_by_an_index,
     a_server_is_told_the_logs_end_only_where_others_write_too,
     a_server_writes_behind_what_it_is_committing_without_asking,
     whoever_is_no_client_adds_no_work_to_a_group,
@@ -168,6 +176,195 @@ fn everybody_of_a_group_is_found_by_an_index(on: Backend) {
         assert_eq!(asked.matches('?').count(), count + 1, "one piece: {asked}");
         let steps = plan(&mut conn, asked, &vec!["'x'"; count + 1]);
         assert!(!steps.contains("SCAN") && steps.contains("(name_folded=?)"), "{steps}");
+    }
+}
+
+/// A rule that wants a grant for this scope.
+fn by_grant(app: &App, name: &str) {
+    let rule = ScopeRule { by_grant: true, ..rule(name) };
+    app.operate(|service, conn, at| access::put_scope(service, conn, at, &rule)).unwrap();
+}
+
+fn grants_are_asked_for_only_where_a_scope_wants_one(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client_with(ClientSpec::with_scopes("read stacks"));
+    let people = app.people(12);
+    by_grant(&app, "stacks");
+    by_grant(&app, "elsewhere");
+    let mut conn = app.place.connection();
+    let heard = listen(&mut conn);
+    let said = || std::mem::take(&mut heard.lock().unwrap().sent);
+    // On PostgreSQL they are asked for in one trip, however many want to know.
+    let for_so_many = |wanting: usize| if on == Backend::Sqlite { wanting } else { wanting.min(1) };
+    let group = |conn: &mut Conn, wanting: usize| {
+        app.next_step();
+        let scope = |place| if place < wanting { "read stacks" } else { "read" };
+        let asked = people.iter().enumerate();
+        let asked =
+            asked.map(|(place, (phone, name))| shop.asked(name, &phone.code(), Some(scope(place)))).collect();
+        let outcomes = app.operate(|service, _, _| Ok(exchange_all(service, conn, asked))).unwrap();
+        assert!(outcomes.iter().all(Result::is_ok));
+    };
+    // The first time the rows that the lockout counts in are made.
+    group(&mut conn, 0);
+    for wanting in [0, 1, 12] {
+        said();
+        group(&mut conn, wanting);
+        let sent = said();
+        // One for the rules.
+        let expected = of_a_group(on, people.len()) + 1 + for_so_many(wanting);
+        assert_eq!(sent.len(), expected, "{wanting}: {sent:#?}");
+    }
+}
+
+fn everybody_of_a_group_gets_what_the_own_grants_bring(on: Backend) {
+    let app = App::start(on);
+    let shop = app.client_with(ClientSpec::with_scopes("read stacks vault"));
+    let people = app.people(5);
+    for name in ["stacks", "vault"] {
+        by_grant(&app, name);
+    }
+    let user = |name: &str| Named::User(UserName::parse(name).unwrap());
+    let staff = Named::Group("staff".to_owned());
+    app.operate(|service, conn, at| {
+        access::add_group(service, conn, at, "staff")?;
+        access::add_members(
+            service,
+            conn,
+            at,
+            "staff",
+            &["user1", "user2"].map(|name| UserName::parse(name).unwrap()),
+        )?;
+        let (now, minute) = (at.now, at.now.plus_seconds(60));
+        let scope = |name: &str| Access::Scope(name.to_owned());
+        let ever = Span { starts_at: now, ends_at: Timestamp::NEVER };
+        access::give(service, conn, at, &[user("user0"), staff.clone()], &scope("stacks"), ever)?;
+        access::give(service, conn, at, &[user("user2")], &scope("vault"), Span { ends_at: minute, ..ever })?;
+        // One that is over by then, and one that has not begun.
+        access::give(
+            service,
+            conn,
+            at,
+            &[user("user3")],
+            &scope("vault"),
+            Span { starts_at: now, ends_at: now.plus_seconds(10) },
+        )?;
+        access::give(
+            service,
+            conn,
+            at,
+            &[user("user3")],
+            &scope("stacks"),
+            Span { starts_at: minute, ends_at: Timestamp::NEVER },
+        )
+    })
+    .unwrap();
+    app.pass(30);
+    let mut conn = app.place.connection();
+    let outcomes =
+        app.operate(|service, _, _| Ok(exchange_all(service, &mut conn, codes_of(&shop, &people)))).unwrap();
+    let issued: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap().sign().unwrap()).collect();
+    let scopes: Vec<&str> = issued.iter().map(|one| one.scope.as_str()).collect();
+    assert_eq!(scopes, ["read stacks", "read stacks", "read stacks vault", "read", "read"]);
+    let lives: Vec<i64> = issued.iter().map(|one| one.expires_in).collect();
+    assert_eq!(lives, [900, 900, 30, 900, 900]);
+}
+
+fn grants_are_found_by_an_index(on: Backend) {
+    let app = App::start(on);
+    app.people(3);
+    let mut conn = app.place.connection();
+    let (numbers, id) = match on {
+        Backend::Sqlite => (
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n) AS n",
+            "CAST(printf('%016d', i) AS BLOB)",
+        ),
+        Backend::Postgres => ("generate_series(1, 20000) AS n (i)", "lpad(i::text, 16, '0')::bytea"),
+    };
+    let grant = "id, user_id, group_id, scope, starts_at, ends_at, created_at";
+    conn.batch_execute(&format!(
+        "INSERT INTO \"user\" (id, name, name_folded, role, state, created_at) \
+         SELECT {id}, 'other' || i, 'other' || i, 'user', 'active', 0 FROM {numbers}; \
+         INSERT INTO user_group (id, name, created_at) SELECT {id}, 'group' || i, 0 FROM {numbers}; \
+         INSERT INTO group_member (group_id, user_id) SELECT {id}, {id} FROM {numbers}; \
+         INSERT INTO access_grant ({grant}) SELECT {id}, {id}, NULL, 'stacks', 0, 100, 0 FROM {numbers} WHERE i % 2 = 0; \
+         INSERT INTO access_grant ({grant}) SELECT {id}, NULL, {id}, 'stacks', 0, 100, 0 FROM {numbers} WHERE i % 2 = 1; \
+         ANALYZE"
+    ))
+    .unwrap();
+    match on {
+        Backend::Sqlite => {
+            let user = "x'30303030303030303030303030303037'";
+            let steps = plan(&mut conn, grant::HELD, &[user, "50", "50", user, "50", "50"]);
+            for index in [
+                "access_grant_by_user (user_id=?)",
+                "access_grant_by_group (group_id=?)",
+                "group_member_by_user (user_id=?)",
+            ] {
+                assert!(steps.contains(index), "{steps}");
+            }
+            assert!(!steps.contains("SCAN"), "{steps}");
+        }
+        Backend::Postgres => {
+            let user = "'\\x30303030303030303030303030303037'::bytea";
+            let of_one = plan(&mut conn, grant::HELD, &[user, "50", "50", user, "50", "50"]);
+            let users = format!("ARRAY[{user}, {user}]");
+            let of_many = plan(&mut conn, grant::HELD_BY_ALL, &[&users, "ARRAY[50, 50]"]);
+            for steps in [of_one, of_many] {
+                assert!(
+                    steps.contains("access_grant_by_user") && steps.contains("access_grant_by_group"),
+                    "{steps}"
+                );
+                assert!(!steps.contains("Seq Scan"), "{steps}");
+            }
+        }
+    }
+}
+
+/// Very many that were sent lie between.
+fn mails_that_were_not_sent_are_found_by_an_index(on: Backend) {
+    let app = App::start(on);
+    let mut conn = app.place.connection();
+    let (numbers, id) = match on {
+        Backend::Sqlite => (
+            "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n) AS n",
+            "unhex(printf('%012x', i) || '70008000000000000000')",
+        ),
+        Backend::Postgres => (
+            "generate_series(1, 20000) AS n (i)",
+            "decode(lpad(to_hex(i), 12, '0') || '70008000000000000000', 'hex')",
+        ),
+    };
+    conn.batch_execute(&format!(
+        "INSERT INTO outbox (id, recipient, kind, state, attempts, next_at, claimed_until, created_at, sent_at) \
+         SELECT {id}, 'a@example.org', 'locked', CASE WHEN i % 1000 = 7 THEN 'failed' WHEN i % 1000 = 8 THEN 'waiting' \
+         ELSE 'sent' END, 0, 0, 0, i, i FROM {numbers}; ANALYZE"
+    ))
+    .unwrap();
+    let heard = listen(&mut conn);
+    for (state, remainder) in [(MailState::Failed, 7), (MailState::Waiting, 8)] {
+        let mut before = None;
+        let mut found = Vec::new();
+        loop {
+            heard.lock().unwrap().sent.clear();
+            let page = db::outbox::page(&mut conn, before, Some(state), 6).unwrap();
+            found.extend(page.iter().map(|mail| mail.created_at.millis()));
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+        }
+        let expected: Vec<i64> = (1..=20_000).rev().filter(|number| number % 1000 == remainder).collect();
+        assert_eq!(found, expected);
+        let asked = heard.lock().unwrap().sent.last().unwrap().clone();
+        let steps = match on {
+            Backend::Sqlite => plan(&mut conn, &asked, &["x'ff'", "15000", "6"]),
+            Backend::Postgres => {
+                let values = [("$1", "'\\xff'::bytea"), ("$2", "15000"), ("$3", "6")];
+                let asked = values.iter().fold(asked, |asked, (name, value)| asked.replace(name, value));
+                plan(&mut conn, &asked, &[])
+            }
+        };
+        let index = format!("outbox_{}", state.as_str());
+        assert!(steps.contains(&index) && !steps.contains("Seq Scan") && !steps.contains("SCAN"), "{steps}");
     }
 }
 

@@ -23,6 +23,7 @@ tests![
     two_servers_sweep_at_once_however_much_there_is,
     what_is_over_is_found_by_an_index on Sqlite,
     strangers_are_forgotten_among_however_many_users,
+    whoever_is_no_application_hears_nothing_of_what_a_token_is_like,
 ];
 
 fn any_jwt_library_verifies_a_token_by_the_published_keys(on: Backend) {
@@ -309,4 +310,13 @@ fn strangers_are_forgotten_among_however_many_users(on: Backend) {
     at_once(2, |index| if index == 0 { app.sweep() } else { other.sweep() });
     assert_eq!(crate::actors::count_rows(&app.place, "lockout"), 9000);
     assert_eq!(crate::actors::count_rows(&app.place, "user"), 3000);
+}
+
+fn whoever_is_no_application_hears_nothing_of_what_a_token_is_like(on: Backend) {
+    let app = App::start(on);
+    let client = app.client();
+    let token = client.token(&[("grant_type", "client_credentials")]).access_token();
+    app.place.connection().batch_execute("UPDATE token SET details = 'nonsense'").unwrap();
+    client.with_secret("x").introspect(&token).must_be(401, "invalid_client");
+    assert_eq!(client.introspect(&token).status, 500);
 }

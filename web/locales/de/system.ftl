@@ -274,6 +274,7 @@ part-subject = Betroffener
 audit-from = Erster Tag (UTC)
 audit-until = Letzter Tag (UTC)
 audit-none = Kein Eintrag ist so.
+audit-stopped = Für diese Seite wurde bis zum Eintrag { $seq } zurückgesucht. „Ältere“ sucht von dort weiter.
 audit-entry = Eintrag { $seq }
 audit-detail = Näheres
 audit-hash = Verkettet durch

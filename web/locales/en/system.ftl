@@ -274,6 +274,7 @@ part-subject = To whom it was done
 audit-from = First day (UTC)
 audit-until = Last day (UTC)
 audit-none = No entry is like that.
+audit-stopped = This page has looked back to entry { $seq }. “Older” goes on from there.
 audit-entry = Entry { $seq }
 audit-detail = More
 audit-hash = Chained by

@@ -11,7 +11,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::app::context::{At, Service, Stop, Tx};
+use crate::app::context::{At, Service, Stop, Tx, each};
 use crate::clock::moment;
 use crate::db::session::Which;
 use crate::db::{self, Conn};
@@ -155,30 +155,26 @@ fn end_while(
 }
 
 /// Ends what is still live of clients that are disabled: whoever did that was interrupted. `rest` lets others have their turn and says whether to go
-/// on.
-pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Result<(), Stop> {
+/// on. What cannot be read of one client does not keep the others waiting; returns what that was.
+pub fn finish(service: &Service, conn: &mut Conn, at: At, rest: impl Fn() -> bool) -> Vec<Stop> {
     let at = At { origin: Origin { manager: Actor::System, ..at.origin }, ..at };
-    for client in db::client::list(conn)? {
-        if client.state == ClientState::Disabled {
-            end_while(service, conn, at, client.id, &rest)?;
-            if !rest() {
-                break;
-            }
-        }
+    match db::client::disabled(conn) {
+        Ok(disabled) => each(disabled, &rest, |client| end_while(service, conn, at, client, &rest)),
+        Err(fault) => vec![fault.into()],
     }
-    Ok(())
 }
 
 /// Deletes some of what has ended of a client; returns whether that was all.
 pub(super) fn delete_some(tx: &mut Tx<'_>, client: ClientId) -> Result<bool, Fault> {
     let some = Batch::ended(tx.conn, tx.at(), client, TOGETHER)?;
-    delete(tx.conn, &some.sessions, &some.tokens)?;
-    Ok(some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
+    let is_all = delete(tx.conn, &some.sessions, &some.tokens)?;
+    Ok(is_all && some.sessions.len() < TOGETHER && some.tokens.len() < TOGETHER)
 }
 
-fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result<(), Fault> {
-    db::session::delete_these(conn, sessions)?;
-    db::token::delete_these(conn, tokens)
+/// Deletes them, or some of them where the sessions have very many tokens; returns whether that was all.
+fn delete(conn: &mut Conn, sessions: &[SessionId], tokens: &[TokenId]) -> Result<bool, Fault> {
+    db::token::delete_these(conn, tokens)?;
+    db::session::delete_some(conn, sessions)
 }
 
 /// Deletes all that has ended of a client.
@@ -187,8 +183,13 @@ pub(super) fn delete_rest(service: &Service, conn: &mut Conn, at: At, client: Cl
         conn,
         |conn| Batch::ended(conn, at, client, LOOK),
         |conn, sessions, tokens| {
-            service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))?;
-            Ok(true)
+            loop {
+                let begun = moment();
+                if service.write_in_turn(conn, |conn| delete(conn, sessions, tokens))? {
+                    return Ok(true);
+                }
+                let_others(begun);
+            }
         },
     )
 }

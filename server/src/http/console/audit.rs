@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::app;
 use crate::app::audit::export::Beside;
-use crate::app::audit::{Part, Search};
+use crate::app::audit::{Looked, Part, Search};
 use crate::app::manage::Needs;
 use crate::domain::audit::{Action, Entry, Format, hex};
 use crate::domain::figures::Day;
@@ -123,6 +123,8 @@ struct AuditPage {
     rows: Vec<Row>,
     /// What was wrong with the search.
     error: Option<String>,
+    /// The number down to which was looked, where this page ends because that was enough.
+    stopped_at: Option<String>,
     /// Queries: of the first page where this is another, of the next one, and of the exports.
     first: Option<String>,
     next: Option<String>,
@@ -208,9 +210,9 @@ async fn list(visit: Visit) -> HttpResponse {
                 let Some(search) = search else { return Ok(None) };
                 let Some(selection) = app::audit::select(conn, &search)? else { return Ok(None) };
                 let before = cursor.unwrap_or(i64::MAX);
-                let entries = app::audit::page_of(conn, &selection, before, ROWS + 1)?;
-                let names = app::audit::names(conn, &entries)?;
-                Ok(Some((entries, names)))
+                let looked = app::audit::page_of(conn, &selection, before, ROWS + 1)?;
+                let names = app::audit::names(conn, &looked.entries)?;
+                Ok(Some((looked, names)))
             },
         )
         .await;
@@ -224,11 +226,15 @@ async fn list(visit: Visit) -> HttpResponse {
         (Ok(_), None) => (StatusCode::OK, Some(frame.t("error-audit-who"))),
         _ => (StatusCode::OK, None),
     };
-    let (mut entries, names) = found.unwrap_or_default();
+    let (mut entries, looked_back_to, names) = match found {
+        Some((looked, names)) => (looked.entries, looked.next, names),
+        None => Default::default(),
+    };
     let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let has_more = entries.len() > rows;
     entries.truncate(rows);
-    let last = entries.last().filter(|_| has_more).map(|entry| entry.seq.to_string());
+    let stopped_at = looked_back_to.filter(|_| !has_more).map(|seq| seq.to_string());
+    let last = entries.last().filter(|_| has_more).map(|entry| entry.seq.to_string()).or(stopped_at.clone());
     let mut actions: Vec<_> =
         Action::ALL.iter().map(|action| (action.as_str(), frame.action(action.as_str()))).collect();
     actions.sort_by(|(_, one), (_, other)| one.cmp(other));
@@ -236,6 +242,7 @@ async fn list(visit: Visit) -> HttpResponse {
         rows: entries.into_iter().map(|entry| Row::of(&frame, &names, entry)).collect(),
         actions,
         error,
+        stopped_at,
         first: cursor.map(|_| typed.query(&[])),
         next: last.map(|seq| typed.query(&[("before", &seq)])),
         csv: typed.query(&[("format", "csv")]),
@@ -283,7 +290,7 @@ struct Export {
     /// What was written before the first page.
     heading: Vec<u8>,
     /// The next page, already read.
-    page: Option<(Vec<Entry>, BTreeMap<String, String>)>,
+    page: Option<(Looked, BTreeMap<String, String>)>,
     before: i64,
     is_over: bool,
 }
@@ -294,27 +301,38 @@ impl Export {
         if self.is_over {
             return Ok(None);
         }
-        let (entries, names) = if let Some(page) = self.page.take() {
-            page
-        } else {
-            let (selection, before) = (self.selection.clone(), self.before);
-            let (needs, token) = (Needs::scope("audit:read"), self.token.clone());
-            let read = self
-                .state
-                .run_as_managing_visitor(&self.request, token, needs, move |_, conn, _, _| {
-                    let entries = app::audit::page_of(conn, &selection, before, EXPORT_ROWS)?;
-                    let names = app::audit::names(conn, &entries)?;
-                    Ok((entries, names))
-                })
-                .await;
-            // The answer has begun: that it breaks off is all that can be said.
-            read.map_err(|_| std::io::Error::other("the export was stopped"))?.1
-        };
-        self.before = entries.last().map_or(0, |entry| entry.seq);
-        self.is_over = i64::try_from(entries.len()).unwrap_or(i64::MAX) < EXPORT_ROWS;
         let mut piece = std::mem::take(&mut self.heading);
-        piece.extend(self.format.lines(&entries, Beside::Names(&names)).map_err(std::io::Error::other)?);
-        Ok(Some((Bytes::from(piece), self)))
+        loop {
+            let (looked, names) = if let Some(page) = self.page.take() {
+                page
+            } else {
+                let (selection, before) = (self.selection.clone(), self.before);
+                let (needs, token) = (Needs::scope("audit:read"), self.token.clone());
+                let read = self
+                    .state
+                    .run_as_managing_visitor(&self.request, token, needs, move |_, conn, _, _| {
+                        let looked = app::audit::page_of(conn, &selection, before, EXPORT_ROWS)?;
+                        let names = app::audit::names(conn, &looked.entries)?;
+                        Ok((looked, names))
+                    })
+                    .await;
+                // The answer has begun: that it breaks off is all that can be said.
+                read.map_err(|_| std::io::Error::other("the export was stopped"))?.1
+            };
+            let lines = self.format.lines(&looked.entries, Beside::Names(&names));
+            piece.extend(lines.map_err(std::io::Error::other)?);
+            match looked.next {
+                Some(next) => self.before = next,
+                None => self.is_over = true,
+            }
+            // A look may find nothing, and an empty piece would be taken for the end.
+            if !piece.is_empty() {
+                return Ok(Some((Bytes::from(piece), self)));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+        }
     }
 }
 
@@ -337,13 +355,13 @@ async fn export(visit: Visit) -> HttpResponse {
             Needs::scope("audit:read"),
             move |_, conn, _, _| {
                 let Some(selection) = app::audit::select(conn, &search)? else { return Ok(None) };
-                let entries = app::audit::page_of(conn, &selection, i64::MAX, EXPORT_ROWS)?;
-                let names = app::audit::names(conn, &entries)?;
-                Ok(Some((selection, entries, names)))
+                let looked = app::audit::page_of(conn, &selection, i64::MAX, EXPORT_ROWS)?;
+                let names = app::audit::names(conn, &looked.entries)?;
+                Ok(Some((selection, looked, names)))
             },
         )
         .await;
-    let (selection, entries, names) = match found {
+    let (selection, looked, names) = match found {
         Ok((_, Some(found))) => found,
         Ok((_, None)) => return see_other(&back),
         Err(stop) => return visit.stopped(&stop),
@@ -355,7 +373,7 @@ async fn export(visit: Visit) -> HttpResponse {
         selection,
         format,
         heading: format.heading(Beside::Names(&names)),
-        page: Some((entries, names)),
+        page: Some((looked, names)),
         before: 0,
         is_over: false,
     };

@@ -193,7 +193,8 @@ impl From<&Entry> for EntryView {
     }
 }
 
-/// Reads the audit log, the youngest entry first.
+/// Reads the audit log, the youngest entry first. One request looks back so far only: where a page holds fewer entries than wanted, or none, `next`
+/// says whether to go on.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", operation_id = "readAudit",
     params(Paging, ("action" = Option<String>, Query, description = "Only this action"),
         ("subject" = Option<String>, Query, description = "Only this subject, as `user:ID`")),
@@ -207,8 +208,10 @@ pub(super) async fn audit(call: Call) -> HttpResponse {
             subject: query.get("subject").map(str::to_owned),
             ..Filter::default()
         };
-        let entries = manager.run(move |_, conn, _| app::audit::page(conn, before, &filter, rows)).await?;
-        Ok(ok(&Page::of(entries, &query, |entry| entry.seq.to_string(), |entry| EntryView::from(entry))))
+        let looked = manager.run(move |_, conn, _| app::audit::page(conn, before, &filter, rows)).await?;
+        let page =
+            Page::of(looked.entries, &query, |entry| entry.seq.to_string(), |entry| EntryView::from(entry));
+        Ok(ok(&page.or_goes_on_at(looked.next.map(|seq| seq.to_string()))))
     })
     .await
 }
