@@ -25,6 +25,7 @@ use countersign::domain::authorization::Details;
 use countersign::domain::client::{ClientName, Grant, SecondFactor, SessionLimits, TokenFormat, TokenPolicy};
 use countersign::domain::factor::{FactorState, Mechanism};
 use countersign::domain::id::UserId;
+use countersign::domain::password::Password;
 use countersign::domain::phone::PhoneApp;
 use countersign::domain::scope::Scopes;
 use countersign::domain::target::Target;
@@ -52,8 +53,7 @@ pub const CALLBACK: &str = "https://shop.example/callback";
 /// The password that every user with a password has.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// The same as it is stored for people of tests, at next to no cost; a login takes the cost from here. What the server itself stores is looked
-/// at in `it/passwords`.
+/// The same as it is stored for most people of tests, at next to no cost, which a login takes from here.
 const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$gLHIkr1qgP4r3sH1P/NIg3+PMckaLQ3RkuIiytJhVlY";
 
@@ -302,7 +302,12 @@ impl App {
 
     /// A user without a password.
     pub fn user(&self, name: &str) {
-        self.add_user(name, Role::User);
+        self.add_user(name, Role::User, None);
+    }
+
+    /// A user with [`PASSWORD`], stored as the server stores it: where it matters how long it takes.
+    pub fn user_with_costly_password(&self, name: &str) {
+        self.add_user(name, Role::User, Some(Password::chosen(PASSWORD).unwrap()));
     }
 
     /// A user with [`PASSWORD`].
@@ -317,13 +322,13 @@ impl App {
     }
 
     fn add_with_password(&self, name: &str, role: Role) {
-        let id = self.add_user(name, role);
+        let id = self.add_user(name, role, None);
         let mut conn = self.state.database.connection().unwrap();
         db::user::set_password_hash(&mut conn, id, PASSWORD_HASH).unwrap();
     }
 
-    fn add_user(&self, name: &str, role: Role) -> UserId {
-        let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role, password: None };
+    fn add_user(&self, name: &str, role: Role, password: Option<Password>) -> UserId {
+        let new = NewUser { name: UserName::parse(name).unwrap(), email: None, role, password };
         self.operate(|service, conn, at| app::user::add(service, conn, at, new)).unwrap().id
     }
 

@@ -41,7 +41,7 @@ tests![
     an_altered_log_is_found_by_a_deep_look,
     a_damaged_file_is_found_by_a_deep_look on Sqlite,
     what_somebody_should_know_is_a_note,
-    the_doctor_keeps_its_lock_on_a_file_that_is_in_use,
+    the_doctor_keeps_its_lock_on_a_file_that_is_in_use on Sqlite,
 ];
 
 /// One with an administrator who has a second factor.
@@ -608,9 +608,6 @@ fn what_somebody_should_know_is_a_note(on: Backend) {
 
 /// Whoever closes a file gives up all locks that the process has on it, and SQLite does not notice.
 fn the_doctor_keeps_its_lock_on_a_file_that_is_in_use(on: Backend) {
-    if on != Backend::Sqlite {
-        return;
-    }
     let installation = Installation::new(on);
     installation.run(&["user", "add", "alice"]);
     let _server = installation.serve();

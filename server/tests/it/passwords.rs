@@ -24,7 +24,7 @@ tests![
 
 fn a_right_password_asks_for_a_code(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     let reply = client.password("Alice", PASSWORD);
     reply.must_be(403, "mfa_required");
@@ -34,7 +34,7 @@ fn a_right_password_asks_for_a_code(on: Backend) {
 
 fn a_wrong_password_is_refused_and_repeated_ones_wait(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     for name in ["alice", "nobody"] {
         for _ in 0..6 {
@@ -48,7 +48,7 @@ fn a_wrong_password_is_refused_and_repeated_ones_wait(on: Backend) {
 
 fn waits_end_by_themselves(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     for _ in 0..40 {
         client.password("alice", "wrong password").must_be(400, "invalid_grant");
@@ -59,7 +59,7 @@ fn waits_end_by_themselves(on: Backend) {
 
 fn a_right_password_clears_the_count(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     for _ in 0..3 {
         for _ in 0..5 {
@@ -71,7 +71,7 @@ fn a_right_password_clears_the_count(on: Backend) {
 
 fn wrong_passwords_lock_nobody_out_of_codes(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let (phone, client) = (app.phone("alice"), app.client());
     let mfa_token = client.mfa_token("alice");
     for _ in 0..10 {
@@ -84,7 +84,7 @@ fn wrong_passwords_lock_nobody_out_of_codes(on: Backend) {
 
 fn one_address_cannot_try_everybody(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     let wrong = |index: usize| client.password(&format!("user{index}"), "wrong password");
     for index in 0..100 {
@@ -106,7 +106,7 @@ fn one_address_cannot_try_everybody(on: Backend) {
 
 fn tries_during_a_users_wait_cost_the_address_nothing(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     for _ in 0..200 {
         client.password("bob", "wrong password");
@@ -117,7 +117,7 @@ fn tries_during_a_users_wait_cost_the_address_nothing(on: Backend) {
 fn right_passwords_in_parallel_are_all_let_in(on: Backend) {
     let app = App::start(on);
     let other = app.another();
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     for _ in 0..4 {
         let replies = at_once(5, |index| {
@@ -131,7 +131,7 @@ fn right_passwords_in_parallel_are_all_let_in(on: Backend) {
 
 fn wrong_passwords_in_parallel_buy_no_tries(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     let replies = at_once(32, |index| client.password("alice", &format!("guess number {index}")));
     let count = |status| replies.iter().filter(|reply| reply.status == status).count();
@@ -141,7 +141,7 @@ fn wrong_passwords_in_parallel_buy_no_tries(on: Backend) {
 /// Hashing takes a while, and in that while somebody changes the password.
 fn an_old_password_under_way_is_no_good_once_there_is_a_new_one(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client = app.client();
     let new = "UPDATE \"user\" SET password_hash = 'another'";
     let begin = if on == Backend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
@@ -180,7 +180,7 @@ fn a_user_without_a_password_has_none_that_fits(on: Backend) {
 
 fn an_optional_second_factor_is_asked_for_once_there_is_one(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let client =
         app.client_with(ClientSpec { second_factor: SecondFactor::Optional, ..ClientSpec::default() });
     let token = client.password("alice", PASSWORD).access_token();
@@ -192,7 +192,7 @@ fn an_optional_second_factor_is_asked_for_once_there_is_one(on: Backend) {
 
 fn scope_and_audience_are_kept_until_the_code_comes(on: Backend) {
     let app = App::start(on);
-    app.user_with_password("alice");
+    app.user_with_costly_password("alice");
     let phone = app.phone("alice");
     let client = app.client_with(ClientSpec {
         scopes: "read write",
