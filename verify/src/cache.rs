@@ -7,6 +7,7 @@
 //!   invented for nothing, and whoever invents many would have a thread wait for each while the issuer hangs.
 //! - After any try, good or bad, there is no other for `pause`. So no number of tokens can make it fetch more often.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Cache<T> {
     state: RwLock<State<T>>,
     /// Held by the one who fetches.
     fetching: Mutex<()>,
+    /// Whether whoever holds it is fetching.
+    is_fetching: AtomicBool,
 }
 
 struct State<T> {
@@ -59,6 +62,15 @@ struct Held<T> {
     issued: Moment,
 }
 
+/// Says that a fetch is over, also where it panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// What to do, seen at one moment.
 enum Plan<T> {
     Use(Found<T>),
@@ -69,31 +81,49 @@ enum Plan<T> {
 impl<T> Cache<T> {
     pub(crate) fn new(terms: Terms) -> Self {
         let state = State { held: None, tried: None, failure: None };
-        Self { terms, state: RwLock::new(state), fetching: Mutex::new(()) }
+        Self {
+            terms,
+            state: RwLock::new(state),
+            fetching: Mutex::new(()),
+            is_fetching: AtomicBool::new(false),
+        }
     }
 
-    /// The document, fetched if that is due. `fetch` is handed the one that is held, however old; without it nothing is fetched.
+    /// The document, fetched if that is due. `fetch` is handed the one that is held, however old; without it nothing is fetched. `waits` says
+    /// whether somebody else's fetch of what is wanted is waited for where there is an older document.
     pub(crate) fn get(
         &self,
         clock: &dyn Clock,
         wanted: impl Fn(&T) -> bool,
+        waits: bool,
         fetch: Option<impl FnOnce(Option<&T>) -> Result<Fetched<T>, String>>,
     ) -> Found<T> {
         let meanwhile = match self.plan(clock.now(), &wanted) {
             Plan::Use(found) => return found,
             Plan::Fetch(meanwhile) => meanwhile,
         };
-        let guard = match (self.fetching.try_lock(), meanwhile) {
-            (Ok(guard), _) => Some(guard),
-            (Err(TryLockError::Poisoned(poisoned)), _) => Some(poisoned.into_inner()),
-            (Err(TryLockError::WouldBlock), Some(old)) => return Found::Held(old),
-            (Err(TryLockError::WouldBlock), None) if self.usable(clock.now()).is_some() => {
-                return Found::Nothing;
-            }
-            (Err(TryLockError::WouldBlock), None) => None,
+        let at_once = |meanwhile: Option<Arc<T>>| match meanwhile {
+            Some(old) => Some(Found::Held(old)),
+            None if waits => None,
+            // It may have come since.
+            None => self.usable(clock.now()).map(|_| match self.plan(clock.now(), &wanted) {
+                Plan::Use(found) => found,
+                Plan::Fetch(meanwhile) => meanwhile.map_or(Found::Nothing, Found::Held),
+            }),
         };
-        let Some(fetch) = fetch else { return Found::FetchDue };
-        let _guard = guard.unwrap_or_else(|| self.fetching.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(fetch) = fetch else {
+            // Without taking the lock: whoever may fetch would take that for a fetch.
+            let found = if self.is_fetching.load(Ordering::Acquire) { at_once(meanwhile) } else { None };
+            return found.unwrap_or(Found::FetchDue);
+        };
+        let _guard = match self.fetching.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => match at_once(meanwhile) {
+                Some(found) => return found,
+                None => self.fetching.lock().unwrap_or_else(PoisonError::into_inner),
+            },
+        };
         // Somebody may have fetched it between the look and the lock.
         let now = clock.now();
         if let Plan::Use(found) = self.plan(now, &wanted) {
@@ -119,6 +149,8 @@ impl<T> Cache<T> {
     }
 
     fn fetch(&self, now: Moment, fetch: impl FnOnce(Option<&T>) -> Result<Fetched<T>, String>) {
+        self.is_fetching.store(true, Ordering::Release);
+        let _ends = Ends(&self.is_fetching);
         let result = fetch(self.last().as_deref());
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.tried = Some(now);

@@ -189,6 +189,8 @@ impl From<Error> for Stop {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fetching {
     Allowed,
+    /// Somebody else's fetch is waited for, too, of a key that is not held yet: for documents that are fetched themselves, one at a time.
+    Awaited,
     Forbidden,
 }
 
@@ -282,7 +284,9 @@ impl Verifier {
             let document = self.get("/.well-known/jwks.json")?;
             Ok(Fetched { value: KeySet::parse(&document.body)?, issued_at: None })
         };
-        match self.keys.get(&*self.clock, wanted, (fetching == Fetching::Allowed).then_some(fetch)) {
+        let may_fetch = fetching != Fetching::Forbidden;
+        let waits = fetching == Fetching::Awaited;
+        match self.keys.get(&*self.clock, wanted, waits, may_fetch.then_some(fetch)) {
             Found::Held(keys) => Ok(keys),
             Found::Nothing => Err(Error::KeysUnavailable.into()),
             Found::FetchDue => Err(Stop::FetchDue),
@@ -298,7 +302,8 @@ impl Verifier {
             let issued_at = Some(value.issued_at());
             Ok(Fetched { value, issued_at })
         };
-        match self.revocations.get(&*self.clock, |_| true, (fetching == Fetching::Allowed).then_some(fetch)) {
+        let may_fetch = fetching != Fetching::Forbidden;
+        match self.revocations.get(&*self.clock, |_| true, true, may_fetch.then_some(fetch)) {
             Found::Held(list) => Ok(Some(list)),
             Found::Nothing => Err(Error::RevocationsUnavailable.into()),
             Found::FetchDue => Err(Stop::FetchDue),
@@ -317,7 +322,7 @@ impl Verifier {
         let text = str::from_utf8(&document.body).map_err(|_| "the list is not text")?.trim_ascii();
         let of_list = |error: Error| format!("the list was refused: {}", error.code());
         let mut jws = Jws::parse(text, revocations::TYPE, DOCUMENT_BYTES).map_err(of_list)?;
-        self.verify_signature(&jws, Fetching::Allowed).map_err(|stop| match stop {
+        self.verify_signature(&jws, Fetching::Awaited).map_err(|stop| match stop {
             Stop::Refused(error) => of_list(error),
             Stop::FetchDue => of_list(Error::KeysUnavailable),
         })?;

@@ -76,7 +76,7 @@ pub fn change_email(
     })
 }
 
-/// Gives a user another role, and ends all sessions: what they may do is decided anew at the next login.
+/// Gives a user another role, and ends all sessions and an invitation that waits: what they may do is decided anew at the next login.
 pub fn change_role(
     service: &Service,
     conn: &mut Conn,
@@ -90,6 +90,8 @@ pub fn change_role(
         if user.role != role {
             tx.must_leave_an_administrator(&user)?;
             db::user::update(tx.conn, user.id, user.email.as_deref(), role)?;
+            // Whoever has a link to the password of a user like any other shall not find a manager behind it.
+            db::invitation::void(tx.conn, user.id)?;
             db::trusted_device::forget_all(tx.conn, user.id)?;
             let ended = tx.end_sessions(Which::OfUser(user.id))?;
             let event = Event::done(tx.origin.manager, Action::UserChanged, Subject::User(user.id));
@@ -100,7 +102,7 @@ pub fn change_role(
 }
 
 /// Adds a user, or changes the one of this name to be like that; `true` where the user is new. A password that is left out stays;
-/// a new one ends all sessions, and like another e-mail address an invitation that waits.
+/// a new one ends all sessions, as another role does; and like another e-mail address both end an invitation that waits.
 pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<(User, bool), Stop> {
     let hash = new.password.as_ref().map(password::hash).transpose()?;
     service.write_by_name(conn, at, |tx| {
@@ -127,7 +129,7 @@ pub fn put(service: &Service, conn: &mut Conn, at: At, new: &NewUser) -> Result<
             db::user::set_password_hash(tx.conn, user.id, hash)?;
             db::mfa_token::end_all_of_user(tx.conn, user.id)?;
         }
-        if hash.is_some() || new.email != user.email {
+        if hash.is_some() || new.email != user.email || new.role != user.role {
             db::invitation::void(tx.conn, user.id)?;
         }
         if hash.is_some() || new.role != user.role {

@@ -82,10 +82,11 @@ impl Opener {
         if self.has_several_hosts() { PATIENCE.max(of_all) } else { PATIENCE }
     }
 
-    /// Whether a connection is closed because nobody has used it for a while, or because it is old: not the codes' to PostgreSQL. To open one
-    /// takes as long as the hosts that do not answer.
+    /// Whether a connection stays though nobody has used it for a while, or it is old: the codes' where there are several hosts. To open one
+    /// takes as long as the hosts that do not answer, and each use asks whether it still takes changes. With one host nothing asks: a name may
+    /// have come to mean another machine.
     const fn is_to_be_kept(&self) -> bool {
-        self.is_for_codes && matches!(self.target, Target::Postgres(_))
+        self.is_for_codes && self.has_several_hosts()
     }
 
     const fn cache_kib(&self) -> u32 {

@@ -241,10 +241,10 @@ pub fn replace(conn: &mut Conn, id: TokenId, successor: TokenId, now: Timestamp)
 /// How many of a session's tokens are looked at in one go, and how many of several sessions go in one transaction.
 pub(super) const MOST_OF_SESSIONS: usize = 600;
 
-/// Of a session's tokens, the first of them, those that nobody needs. `?`: the session; how many are looked at; before when a token ended that is not
+/// Of a session's tokens, the oldest of them, those that nobody needs. `?`: the session; how many are looked at; before when a token ended that is not
 /// needed, and before when a refresh token was exchanged, or issued where it never was.
 const FORGET: &str = "DELETE FROM token WHERE id IN (SELECT id FROM \
-    (SELECT id, kind, issued_at, used_at, expires_at FROM token WHERE session_id = ? LIMIT ?) AS looked \
+    (SELECT id, kind, issued_at, used_at, expires_at FROM token WHERE session_id = ? ORDER BY id LIMIT ?) AS looked \
     WHERE expires_at < ? OR (kind = 'refresh' AND COALESCE(used_at, issued_at) < ?))";
 
 /// Deletes tokens of a session whose good refresh token is about to be recorded: such as ended before `ended_before`, and refresh tokens that

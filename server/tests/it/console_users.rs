@@ -30,6 +30,7 @@ tests![
     what_was_done_to_somebodys_things_stands_with_that_user,
     a_form_that_comes_back_keeps_what_was_not_ticked,
     a_user_without_an_address_is_invited_by_a_link_shown_once,
+    another_role_voids_an_invitation_that_waits,
     a_help_desk_helps_users_and_reaches_no_manager,
     codes_are_read_out_to_whoever_gave_one_lately,
     an_auditor_sees_everything_and_changes_nothing,
@@ -460,6 +461,29 @@ fn a_user_without_an_address_is_invited_by_a_link_shown_once(on: Backend) {
         .must_be(403)
         .must_say("Your role does not allow this.");
     assert!(!hel.get(&page_of(bob)).text.contains("/welcome/"));
+}
+
+/// Else whoever had invited a user like any other, which wants no code, would have a manager once somebody makes one of them.
+fn another_role_voids_an_invitation_that_waits(on: Backend) {
+    let app = App::start(on);
+    let (ada, phone) = staff(&app, "ada", Role::Admin);
+    for name in ["bob", "carol"] {
+        let page = page_of(add(&app, name, None, Role::User));
+        ada.post(&format!("{page}/invite"), &[]).must_be(200);
+        ada.get(&format!("{page}/email")).must_lead_to(&page);
+    }
+    assert_eq!(count_rows(&app.place, "invitation"), 2);
+    let page = page_of(id_of(&app, "bob"));
+    deed(&app, &ada, &phone, &format!("{page}/role"), &[("role", "auditor")])
+        .must_lead_to(&format!("{page}?said=role-changed"));
+    assert_eq!(count_rows(&app.place, "invitation"), 1);
+    let name = UserName::parse("carol").unwrap();
+    let with = |role| NewUser { name: name.clone(), email: None, role, password: None };
+    let put = |role| app.operate(|service, conn, at| app::user::put(service, conn, at, &with(role))).unwrap();
+    put(Role::User);
+    assert_eq!(count_rows(&app.place, "invitation"), 1, "nothing has changed");
+    put(Role::Admin);
+    assert_eq!(count_rows(&app.place, "invitation"), 0);
 }
 
 fn a_help_desk_helps_users_and_reaches_no_manager(on: Backend) {

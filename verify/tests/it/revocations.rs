@@ -1,6 +1,7 @@
 //! What was taken back is refused, and no false list is believed.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use countersign_verify::{Error, RevocationPolicy};
@@ -258,6 +259,36 @@ fn a_list_that_revokes_its_own_key_is_not_believed() {
     let world = World::new();
     publish(&world, &json!({"keys": [["first", LONG]]}));
     assert!(disbelief(&world).contains("revoked key"));
+}
+
+/// Else the list would be refused, and asked for again only after a pause: when keys are changed in a hurry.
+#[test]
+fn a_list_by_a_key_that_somebody_fetches_waits_for_it() {
+    let world = World::new();
+    world.verifier.warm_up().unwrap();
+    let next = Key::ed25519("next");
+    let (old, new) = (world.token(), next.sign(next.header("at+jwt"), world.claims()));
+    world.clock.advance(60);
+    world.issuer.change(|shelf| {
+        shelf.jwks.push(next.jwk());
+        shelf.signer = Arc::clone(&next);
+        shelf.list = json!({"keys": [["first", LONG]]});
+    });
+    world.issuer.close_for_keys();
+    thread::scope(|scope| {
+        let world = &world;
+        let fetching = scope.spawn(move || world.verify(&new).is_ok());
+        world.issuer.until_asked();
+        let refused = scope.spawn(move || world.refusal(&old));
+        while world.issuer.asked(REVOCATIONS).len() < 2 {
+            thread::yield_now();
+        }
+        // By then the list is there, and its key is not.
+        thread::sleep(Duration::from_millis(100));
+        world.issuer.open();
+        assert!(fetching.join().unwrap());
+        assert_eq!(refused.join().unwrap(), Error::Revoked);
+    });
 }
 
 #[test]

@@ -246,9 +246,23 @@ impl App {
             None => Holder::Plain(Content::default()),
             Some(text) => Holder::Locked(Box::new(sealed(Content::default(), text).await?)),
         };
-        self.store(Session { holder, stored: 0.0 }).await?;
-        self.phase.set(Phase::Open);
-        Ok(())
+        match self.store(Session { holder, stored: 0.0 }).await {
+            Err(trouble) if trouble.code() == "conflict" => Err(self.begin_anew(&trouble).await),
+            done => {
+                done?;
+                self.phase.set(Phase::Open);
+                Ok(())
+            }
+        }
+    }
+
+    /// Another window has stored something, and this one has not heard of it: what is tried again begins with what is stored. The screen that
+    /// would have told it is gone.
+    async fn begin_anew(self, conflict: &Trouble) -> Trouble {
+        self.leave_all();
+        self.begin().await;
+        self.complain(conflict);
+        Trouble::new("cancelled")
     }
 
     /// Writes a session that is not shown yet, and shows it.
@@ -382,15 +396,7 @@ impl App {
         });
         if let Err(error) = saved {
             let trouble = Trouble::from(error);
-            if trouble.code() == "conflict" {
-                // Another window has stored something, and this one has not heard of it: what is tried again begins with what is stored.
-                self.leave_all();
-                self.begin().await;
-                // The screen that would have told it is gone.
-                self.complain(&trouble);
-                return Err(Trouble::new("cancelled"));
-            }
-            return Err(trouble);
+            return Err(if trouble.code() == "conflict" { self.begin_anew(&trouble).await } else { trouble });
         }
         self.session.with_value(|slot| {
             if let Some(session) = slot {

@@ -41,6 +41,7 @@ const FOUNDATIONS: &[(&str, &str)] = &[
     ("http::extract", "how a request is read: client authentication, forms, bearer tokens"),
     ("http::problem", "how an error is answered"),
     ("http::respond", "what every reply has in common"),
+    ("http::qr", "how a picture shows what a phone needs"),
     ("http::meters", "what is counted wherever requests pass, and shown at one place"),
     ("http::state", "the one hop to the threads that may block"),
     ("http::threads", "those threads, which only that hop uses"),

@@ -202,11 +202,9 @@ pub(super) fn code_if_wanted(
     is_wanted: bool,
     wanted: &str,
 ) -> Result<Option<Code>, String> {
-    if !is_wanted {
-        return Ok(None);
-    }
+    // Where one was wanted before something else was typed, the browser has insisted on it.
     if form.text("otp").is_empty() {
-        return Err(frame.t(wanted));
+        return if is_wanted { Err(frame.t(wanted)) } else { Ok(None) };
     }
     code_of(form).map(Some).map_err(|_| frame.t("error-field-otp"))
 }

@@ -58,10 +58,14 @@ pub(super) fn pages(config: &mut ServiceConfig) {
         .service(on("/console/users/{id}/unlock", "POST").route(post().to(deeds::unlock)))
         .service(
             on("/console/users/{id}/invite", "GET, HEAD, POST")
-                .route(read().to(deeds::show_invited))
+                .route(read().to(deeds::to_user))
                 .route(post().to(deeds::invite)),
         )
-        .service(on("/console/users/{id}/email", "POST").route(post().to(deeds::email)))
+        .service(
+            on("/console/users/{id}/email", "GET, HEAD, POST")
+                .route(read().to(deeds::to_user))
+                .route(post().to(deeds::email)),
+        )
         .service(
             on("/console/users/{id}/authenticators/{factor}", "GET, HEAD, POST")
                 .route(read().to(authenticators::show))

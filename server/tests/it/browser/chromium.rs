@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt::Debug;
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
@@ -123,8 +124,7 @@ impl Chromium {
 
     /// Takes out what was done with it: cookies, the cache, what the pages of these origins have stored, downloads, and with its windows all
     /// that was pretended to them.
-    fn forget(&self, origins: &BTreeSet<String>) -> Result<(), CmdError> {
-        let _ = fs::remove_dir_all(downloads(&self.profile));
+    fn forget(&self, origins: &BTreeSet<String>) -> Result<(), Box<dyn Error>> {
         let client = &self.client;
         self.runtime.block_on(async {
             let old = client.windows().await?;
@@ -141,9 +141,12 @@ impl Chromium {
             for command in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
                 client.issue_cmd(Extension::chromium(command, &json!({}))).await?;
             }
-            client.issue_cmd(Extension::complaints()).await?;
-            Ok(())
-        })
+            client.issue_cmd(Extension::complaints()).await
+        })?;
+        match fs::remove_dir_all(downloads(&self.profile)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     fn close(self) {

@@ -44,12 +44,20 @@ fn axe() -> &'static str {
 /// `cargo xtask test it` sets it: whoever runs some tests wants to see something, and a whole run would take a minute longer for nobody.
 const PICTURES: &str = "CS_TEST_PICTURES";
 
+/// How the pictures of failures begin; those of the run before are no longer wanted.
+const FAILED: &str = "failed-";
+
 /// Where the pictures go; each run replaces those of the last.
 fn screenshots() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         fs::create_dir_all(&folder).unwrap();
+        for file in fs::read_dir(&folder).unwrap().flatten() {
+            if file.file_name().to_string_lossy().starts_with(FAILED) {
+                fs::remove_file(file.path()).unwrap();
+            }
+        }
         folder
     })
 }
@@ -139,7 +147,7 @@ impl Browser {
     /// What was on the screen when a test failed, beside the other pictures.
     pub fn photograph_failure(&self) {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("failed-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{FAILED}{}", COUNT.fetch_add(1, Ordering::Relaxed));
         match self.photograph(&name) {
             Ok(file) => eprintln!("how {} looked: {}", self.url(), file.display()),
             Err(why) => eprintln!("no picture of the failure: {why}"),

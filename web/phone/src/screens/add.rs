@@ -13,7 +13,6 @@ use super::{Work, on_submit, page, row, secret_in, typed};
 use crate::app::{App, Screen};
 use crate::glue::{self, items, random, to_bytes};
 use crate::trouble::Trouble;
-use crate::words::Words;
 
 /// The ways to add something.
 pub(super) fn show(app: App) -> AnyView {
@@ -154,11 +153,11 @@ fn not_an_account(text: &str) -> Trouble {
 
 /// Adds what a QR code, the clipboard or a field holds: one account at once, several after a look at them.
 pub(super) async fn take_text(work: Work, text: Zeroizing<String>) -> Result<(), Trouble> {
-    take_import(work, read_text(work.app.words(), text).await?).await
+    take_import(work, read_text(work.app, text).await?).await
 }
 
 /// The accounts of a text with a link a line.
-pub(super) async fn read_text(words: &Words, text: Zeroizing<String>) -> Result<Import, Trouble> {
+pub(super) async fn read_text(app: App, text: Zeroizing<String>) -> Result<Import, Trouble> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let is_uri = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("otpauth"));
     if !lines.iter().any(is_uri) {
@@ -170,12 +169,21 @@ pub(super) async fn read_text(words: &Words, text: Zeroizing<String>) -> Result<
         && !is_migration(line)
     {
         // One without any name can be named by its owner, where it leads to.
-        let (key, origin) = read_uri(line, words.unnamed).map_err(key_trouble)?;
+        let (key, origin) = read_uri(line, &unnamed(app)).map_err(key_trouble)?;
         let mut entry = Entry::new(EntryId::new([0; 16]), key, 0);
         entry.origin = origin;
         return Ok(just(entry));
     }
     super::import::read(Uint8Array::from(text.as_bytes()), "uris", None).await
+}
+
+/// What an account is called that has no name, and no other one is.
+fn unnamed(app: App) -> String {
+    let mut name = app.words().unnamed.to_owned();
+    while app.peek(|content| content.entries().iter().any(|entry| entry.key.account() == name)) {
+        name.push('*');
+    }
+    name
 }
 
 /// A wrong key, by the part that is wrong.

@@ -187,6 +187,10 @@ fn names(app: App, words: &'static Words, entry: &Entry) -> AnyView {
                 content.replace(entry)
             })
             .await?;
+            if counter.is_some() {
+                // Of another counter than the one that was set.
+                app.counter_codes.update(|codes| drop(codes.remove(&id)));
+            }
             app.say(app.words().saved);
             Ok(())
         });

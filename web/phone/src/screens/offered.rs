@@ -16,7 +16,7 @@ pub(super) fn show(app: App) -> AnyView {
         offered.set(None);
         let Some(text) = app.handed.get() else { return };
         work.start(async move {
-            let read = read_text(words, text).await?;
+            let read = read_text(app, text).await?;
             let is_new = app.peek(|content| {
                 let preview = read.clone().preview(content);
                 preview.unread.is_empty()

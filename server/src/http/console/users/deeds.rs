@@ -211,8 +211,8 @@ pub(super) async fn unlock(Posted { visit, .. }: Posted, path: web::Path<String>
     visit.done(done, &format!("/console/users/{id}?said=user-unlocked"))
 }
 
-/// `GET /console/users/{id}/invite`: the link was shown once. The user's page says how long it counts.
-pub(super) async fn show_invited(path: web::Path<String>) -> HttpResponse {
+/// `GET /console/users/{id}/invite` and `.../email`, where forms were answered: a link was shown once, or a code asked for. To the user's page.
+pub(super) async fn to_user(path: web::Path<String>) -> HttpResponse {
     let Ok(id) = path.parse::<UserId>() else { return see_other("/console/users") };
     see_other(&format!("/console/users/{id}"))
 }
