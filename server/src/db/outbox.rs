@@ -157,16 +157,7 @@ pub fn settle(conn: &mut Conn, claimed: &Claimed, tried: Tried<'_>, now: Timesta
 /// Makes an unsent mail due now, with all its tries before it; `false` where there is no such mail. A server that has it in hand may be sending it, or may
 /// have been killed over it: rather twice than never.
 pub fn requeue(conn: &mut Conn, mail: MailId, now: Timestamp) -> Result<bool, Fault> {
-    let requeued = diesel::update(outbox::table.find(mail.bytes()))
-        .filter(outbox::state.ne(MailState::Sent.as_str()))
-        .set((
-            outbox::state.eq(MailState::Waiting.as_str()),
-            outbox::attempts.eq(0_i64),
-            outbox::next_at.eq(now.millis()),
-            outbox::claimed_until.eq(0_i64),
-        ))
-        .execute(conn)?;
-    Ok(requeued == 1)
+    Ok(requeue_these(conn, &[mail], now)? == 1)
 }
 
 /// The same for some that were looked up; returns how many of them were not sent meanwhile.
