@@ -597,8 +597,9 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
     };
     let frame = visit.frame(&visitor, "clients");
     // Whoever was overtaken is told so, and gives no code for nothing.
-    let wants_code = print_of(&Typed::from(&stored)) == seen && new.gains_over(&stored);
-    let otp = match code_if_wanted(&frame, &form, wants_code, "code-wanted-client") {
+    let is_overtaken = print_of(&Typed::from(&stored)) != seen;
+    let otp = match code_if_wanted(&frame, &form, new.gains_over(&stored), "code-wanted-client") {
+        _ if is_overtaken => None,
         Ok(otp) => otp,
         Err(why) => {
             let sent = Sent::NoCode(StatusCode::BAD_REQUEST, why);
