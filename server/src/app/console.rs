@@ -99,16 +99,25 @@ pub fn shown_factor(service: &Service, mfa_token: &str, carried: &str) -> Option
     service.is_mark(&[mfa_token, factor], mark).then(|| factor.parse().ok()).flatten()
 }
 
-/// Whoever has no good cookie takes no writer's turn: anybody can invent one, with the mark that a form of the login would carry.
-fn must_be_logged_in(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
-    console_login(service, conn, at.now, token).map(drop)
+/// Changes something for whoever is logged in. Whoever has no good cookie takes no writer's turn: anybody can invent one, with the mark that a form
+/// of the login would carry.
+fn change_as_user<T>(
+    service: &Service,
+    conn: &mut Conn,
+    at: At,
+    token: &str,
+    change: impl FnOnce(&mut Tx<'_>, &Login) -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    console_login(service, conn, at.now, token)?;
+    service.write(conn, at, |tx| {
+        let login = console_login(service, tx.conn, tx.now, token)?;
+        change(tx, &login)
+    })
 }
 
 /// Ends the session behind this cookie.
 pub fn log_out(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
-    must_be_logged_in(service, conn, at, token)?;
-    service.write(conn, at, |tx| {
-        let login = console_login(service, tx.conn, tx.now, token)?;
+    change_as_user(service, conn, at, token, |tx, login| {
         if tx.end_sessions(Which::One(login.session))? > 0 {
             let event = Event::done(Actor::User(login.user), Action::SessionEnded, Subject::User(login.user));
             tx.note(event.with(format!("session={} why=logout", login.session)));
@@ -146,9 +155,7 @@ pub fn trust_device(
 
 /// Lets none of the own browsers skip the code any more.
 pub fn forget_devices(service: &Service, conn: &mut Conn, at: At, token: &str) -> Result<(), Stop> {
-    must_be_logged_in(service, conn, at, token)?;
-    service.write(conn, at, |tx| {
-        let login = console_login(service, tx.conn, tx.now, token)?;
+    change_as_user(service, conn, at, token, |tx, login| {
         let forgotten = db::trusted_device::forget_all(tx.conn, login.user)?;
         let event = Event::done(Actor::User(login.user), Action::DevicesForgotten, Subject::User(login.user));
         tx.note(event.with(format!("devices={forgotten}")));
@@ -197,9 +204,7 @@ pub fn set_language(
     token: &str,
     language: Language,
 ) -> Result<(), Stop> {
-    must_be_logged_in(service, conn, at, token)?;
-    service.write(conn, at, |tx| {
-        let login = console_login(service, tx.conn, tx.now, token)?;
+    change_as_user(service, conn, at, token, |tx, login| {
         Ok(db::user::set_language(tx.conn, login.user, Some(language))?)
     })
 }
@@ -217,9 +222,7 @@ pub fn rename_factor(
     if label.is_empty() || label.chars().count() > 64 || label.chars().any(char::is_control) {
         return Err(Invalid::new("label", "must be 1 to 64 characters").into());
     }
-    must_be_logged_in(service, conn, at, token)?;
-    service.write(conn, at, |tx| {
-        let login = console_login(service, tx.conn, tx.now, token)?;
+    change_as_user(service, conn, at, token, |tx, login| {
         if !db::factor::rename(tx.conn, login.user, factor, label)? {
             return Err(Refusal::NotFound { what: "factor" }.into());
         }

@@ -19,6 +19,7 @@ use crate::{Backend, tests};
 tests![
     everything_arrives_and_a_spent_code_stays_spent,
     every_value_arrives_as_it_was,
+    a_database_in_another_encoding_moves_out on Postgres,
     a_database_moves_on_and_back_to_a_new_one,
     a_database_that_is_not_empty_is_refused_and_left_as_it_is,
     a_server_that_runs_on_does_nothing_during_the_move_and_after_it,
@@ -195,6 +196,20 @@ fn every_value_arrives_as_it_was(on: Backend) {
     for filled in ["user", "factor", "recovery_code", "scope_rule", "revocation", "lockout", "group_member"] {
         assert!(there.iter().any(|(name, rows)| name == filled && !rows.is_empty()), "{filled}");
     }
+}
+
+/// The way out for whoever had one before it was refused.
+fn a_database_in_another_encoding_moves_out(on: Backend) {
+    let source = Installation::new(on);
+    let story = Story::begin(&source);
+    let old =
+        "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database()";
+    conn(&source).batch_execute(old).unwrap();
+    assert!(source.refused(&["serve"]).contains("keeps text as LATIN1"));
+    // An empty database of the cluster, which is in UTF-8.
+    let there = elsewhere(&source, Backend::Sqlite);
+    source.run(&arguments(&source, &there));
+    assert_eq!(there.serve().otp(&story.client, "alice", &story.code(0)).0, 200);
 }
 
 fn a_database_moves_on_and_back_to_a_new_one(on: Backend) {

@@ -313,7 +313,7 @@ fn a_database_that_has_no_place_for_every_name_is_refused(_: Backend) {
         assert!(installation.run(&["user", "show", "ωμέγα 鈴木"]).contains("Ωμέγα 鈴木"));
         assert_eq!(doctor(&installation), state);
     }
-    // Nor is it where anything is moved to; from there it is.
+    // Nor is it where anything is moved to. From there it is: `it/moving`.
     let good = on("UTF8");
     let moved = good.command(&["move", "--from", &good.database, "--to", &latin.database]).output().unwrap();
     assert!(refusal(&moved).contains("keeps text as LATIN1"), "{moved:?}");

@@ -597,9 +597,12 @@ async fn edit(Posted { visit, form }: Posted, path: web::Path<String>) -> HttpRe
     };
     let frame = visit.frame(&visitor, "clients");
     // Whoever was overtaken is told so, and gives no code for nothing.
-    let is_overtaken = print_of(&Typed::from(&stored)) != seen;
-    let otp = match code_if_wanted(&frame, &form, new.gains_over(&stored), "code-wanted-client") {
-        _ if is_overtaken => None,
+    let otp = if print_of(&Typed::from(&stored)) == seen {
+        code_if_wanted(&frame, &form, new.gains_over(&stored), "code-wanted-client")
+    } else {
+        Ok(None)
+    };
+    let otp = match otp {
         Ok(otp) => otp,
         Err(why) => {
             let sent = Sent::NoCode(StatusCode::BAD_REQUEST, why);
